@@ -1,0 +1,3 @@
+//! Plan, drive, judge, report.
+
+pub mod plan;

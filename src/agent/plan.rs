@@ -1,0 +1,107 @@
+//! Plan text: from Markdown to scenarios, from scenarios to steps and checks (agent.md 2 and 3;
+//! pure).
+//!
+//! [`Plan::parse`] finds headers and bodies, [`direct`] turns a scenario into steps that need no
+//! model, [`variables`] fills in values when a step is executed.
+
+use crate::page::{predicate::Predicate, tool::Call};
+
+/// A parsed plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Text before the first header: context for a model, never executed.
+    pub preamble: String,
+    /// In the order of the text.
+    pub scenarios: Vec<Scenario>,
+    /// What looks odd but is allowed.
+    pub warnings: Vec<Problem>,
+}
+
+/// One header and its body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// For example `Case 1: Login`.
+    pub name: String,
+    /// Line of the header, from 1 (of the first line, without a header).
+    pub line: u32,
+    /// The body verbatim.
+    pub body: String,
+    /// The body split, in reading order.
+    pub clauses: Vec<Clause>,
+    /// Verify clauses as `v1…`, then pass criteria as `p1…`.
+    pub checks: Vec<Check>,
+}
+
+/// One imperative sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clause {
+    /// Line in the plan, from 1.
+    pub line: u32,
+    /// Text without list marker, placeholders kept.
+    pub text: String,
+    /// The check's id, if it is one.
+    pub check: Option<String>,
+}
+
+/// A condition that an assertion must cover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// `v1`, `p1`.
+    pub id: String,
+    /// Where it comes from.
+    pub kind: CheckKind,
+    /// Line in the plan; none for criteria.
+    pub line: Option<u32>,
+    /// As written.
+    pub text: String,
+}
+
+/// See [`Check`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckKind {
+    /// A verify clause.
+    Verify,
+    /// A pass criterion.
+    Criterion,
+}
+
+/// Something wrong with a plan: exit 2 before anything starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// `plan_empty`, `plan_too_large`, `header_separator`, `scenario_empty`, `unknown_variable`,
+    /// `unparsable`, `no_checks`; for warnings a code of the same kind.
+    pub code: &'static str,
+    /// Line in the plan, from 1; none if it is about a pass criterion or the whole.
+    pub line: Option<u32>,
+    /// The offending text.
+    pub text: String,
+    /// What is wrong and what to do, in a sentence or two.
+    pub message: String,
+    /// The nearest supported form, for example `click T`.
+    pub nearest: Option<String>,
+}
+
+/// One step of a scenario that needs no model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Line in the plan; none for criteria.
+    pub line: Option<u32>,
+    /// The clause as written, placeholders kept.
+    pub text: String,
+    /// What it does.
+    pub what: What,
+}
+
+/// See [`Step`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// One tool call.
+    Act(Call),
+    /// An assertion with the id of the check it covers. All predicates must hold.
+    Check {
+        /// `v1`, `p1`.
+        id: String,
+        /// One for each quoted text of V1.
+        predicates: Vec<Predicate>,
+    },
+}

@@ -1,0 +1,1 @@
+//! Who holds the browser's input (handoff.md 2.1; pure).

@@ -1,0 +1,2 @@
+//! Everything that needs no cluster, in one binary.
+#![cfg(test)]
