@@ -7,7 +7,7 @@
 use crate::page::{predicate::Predicate, tool::Call};
 
 /// A parsed plan.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Text before the first header: context for a model, never executed.
     pub preamble: String,
@@ -18,7 +18,7 @@ pub struct Plan {
 }
 
 /// One header and its body.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// For example `Case 1: Login`.
     pub name: String,
@@ -96,7 +96,7 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
     /// One tool call.
-    Act(Call),
+    Act(Box<Call>),
     /// An assertion with the id of the check it covers. All predicates must hold.
     Check {
         /// `v1`, `p1`.

@@ -85,7 +85,7 @@ pub enum ToBrowser {
 }
 
 /// From the browser's supervisor to the gate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromBrowser {
     /// The sockets can be connected to.
@@ -164,7 +164,7 @@ pub enum Mark {
 }
 
 /// The recorder's state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
     /// The new state.
     pub state: RecordingState,
