@@ -1,2 +1,5 @@
 //! Everything that needs no cluster, in one binary.
 #![cfg(test)]
+
+#[path = "../support/chromium.rs"]
+mod chromium;
