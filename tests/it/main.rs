@@ -3,3 +3,6 @@
 
 #[path = "../support/chromium.rs"]
 mod chromium;
+mod run;
+#[path = "../support/mod.rs"]
+mod support;

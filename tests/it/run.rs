@@ -19,6 +19,13 @@ use crate::support::{
 const DEMO: &str = include_str!("../../examples/shop.md");
 const FAILING: &str = include_str!("../../examples/shop-failing.md");
 
+/// The demo, with its customer's password as the secret that it is.
+fn demo(shop: &Shop) -> Run {
+    Run::new(&shop.url, DEMO)
+        .with(&["--secret", "SHOP_PASSWORD=env:SHOP_PASSWORD"])
+        .env("SHOP_PASSWORD", "analytical-engine")
+}
+
 fn kill(pid: u32) {
     let pid = Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("not zero");
     kill_process(pid, Signal::KILL).expect("alive until now");
@@ -27,7 +34,7 @@ fn kill(pid: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_plan_passes_with_video_player_and_whole_artifacts() {
     let shop = Shop::start().await;
-    let ended = Run::new(&shop.url, DEMO).with(&["--video"]).finish().await;
+    let ended = demo(&shop).with(&["--video"]).finish().await;
     ended.assert_verdict("passed", None, 0);
     ended.assert_complete();
     let results = ended.results();
@@ -76,8 +83,9 @@ async fn json_is_one_document_and_nothing_else_on_standard_output() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_in_mid_run_cancels_with_a_partial_report() {
     let shop = Shop::start().await;
-    let mut run = Run::new(&shop.url, "Wait for \"never there\" for up to 30 s\nVerify \"x\" is visible")
-        .start();
+    let mut run =
+        Run::new(&shop.url, "Wait for \"never there\" for up to 30 s\nVerify \"x\" is visible")
+            .start();
     leftovers::process_named(run.place(), "chromium").await;
     run.says("Wait for").await;
     run.signal(Signal::INT);
@@ -129,8 +137,9 @@ async fn a_killed_display_is_a_lost_browser() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_leaves_no_process_and_the_next_one_clears_its_files() {
     let shop = Shop::start().await;
-    let mut run = Run::new(&shop.url, "Wait for \"never there\" for up to 30 s\nVerify \"x\" is visible")
-        .start();
+    let mut run =
+        Run::new(&shop.url, "Wait for \"never there\" for up to 30 s\nVerify \"x\" is visible")
+            .start();
     run.says("Wait for").await;
     let chromium = leftovers::process_named(run.place(), "chromium").await;
     run.signal(Signal::KILL);
@@ -142,7 +151,7 @@ async fn a_killed_run_leaves_no_process_and_the_next_one_clears_its_files() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_for_the_run_directory_is_artifacts_unwritable_and_json_still_prints() {
     let shop = Shop::start().await;
-    let run = Run::new(&shop.url, DEMO);
+    let run = demo(&shop);
     let out = run.place().join("small");
     fs::create_dir(&out).expect("a directory");
     let mounted = Command::new("mount")
@@ -184,7 +193,9 @@ async fn a_target_that_never_answers_is_preflight_failed_after_eight_seconds() {
     let held = tokio::join!(
         async {
             let mut held: Vec<TcpStream> = Vec::new();
-            while let Ok(Ok((stream, _))) = timeout(Duration::from_secs(12), listener.accept()).await {
+            while let Ok(Ok((stream, _))) =
+                timeout(Duration::from_secs(12), listener.accept()).await
+            {
                 held.push(stream);
             }
         },
@@ -214,8 +225,9 @@ async fn a_target_that_redirects_for_ever_is_navigation_failed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dialogs_never_block_a_run_and_are_recorded() {
     let shop = Shop::start().await;
-    let plan = "Open /faults/dialog\nClick \"Alert\"\nClick \"Confirm\"\nClick \"Prompt\"\n\
-                Verify \"Confirmed: true\" is visible";
+    let plan = "Open /faults/dialog\nClick \"Alert\"\nVerify \"alert closed\" is visible\n\
+                Click \"Confirm\"\nVerify \"confirmed\" is visible\n\
+                Click \"Prompt\"\nVerify \"name Ada\" is visible";
     let ended = Run::new(&shop.url, plan).with(&["--no-video"]).finish().await;
     ended.assert_verdict("passed", None, 0);
     let results = ended.results();
@@ -227,9 +239,9 @@ async fn dialogs_never_block_a_run_and_are_recorded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_never_rests_can_still_be_tested() {
     let shop = Shop::start().await;
-    let plan = "Open /faults/never-rests\nClick \"Count\"\nVerify \"Counted 1\" is visible\n\
+    let plan = "Open /faults/never-rests\nClick \"Press me\"\nVerify \"Pressed\" is visible\n\
                 #Case 2: Waiting for rest\n\
-                Wait until the page is stable for up to 3 s\nVerify \"Counted 1\" is visible";
+                Wait until the page is stable for up to 3 s\nVerify \"Pressed\" is visible";
     let plan = format!("#Case 1: Acting\n{plan}");
     let ended = Run::new(&shop.url, &plan).with(&["--no-video"]).finish().await;
     let results = ended.results();
@@ -244,8 +256,7 @@ async fn two_hundred_scenarios_report_completely() {
     let plan: String = (1..=200)
         .map(|n| format!("#Case {n}: Number {n}\nVerify the url contains \"127.0.0.1\"\n"))
         .collect();
-    let ended =
-        Run::new(&shop.url, &plan).with(&["--no-video", "--timeout", "150"]).finish().await;
+    let ended = Run::new(&shop.url, &plan).with(&["--no-video", "--timeout", "150"]).finish().await;
     ended.assert_verdict("passed", None, 0);
     ended.assert_complete();
     assert_eq!(ended.results()["scenarios"].as_array().map(Vec::len), Some(200));
@@ -276,7 +287,7 @@ async fn ten_runs_of_one_direct_plan_take_the_same_steps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn four_runs_at_once_do_not_disturb_each_other() {
     let shop = Shop::start().await;
-    let run = || Run::new(&shop.url, DEMO).with(&["--no-video"]).finish();
+    let run = || demo(&shop).with(&["--no-video"]).finish();
     let (first, second, third, fourth) = tokio::join!(run(), run(), run(), run());
     for ended in [first, second, third, fourth] {
         ended.assert_verdict("passed", None, 0);
@@ -343,7 +354,7 @@ const CANARY: &str = "kanarie+Vogel/93!xq";
 async fn a_secret_that_the_page_echoes_everywhere_reaches_nothing_that_is_kept() {
     let shop = Shop::start().await;
     let plan = "#Case 1: Echo\nOpen /echo-secret\nType \"{{PASSWORD}}\" into the \"Secret\" field\n\
-                Click \"Send\"\nVerify \"Received\" is visible\n\
+                Click \"Send\"\nVerify \"You sent\" is visible\n\
                 #Case 2: A failing check quotes the page\nVerify \"never there\" is visible\n\
                 Verify the url is \"http://nowhere.example/\"\n\
                 Verify the title is \"another\"";
@@ -379,7 +390,7 @@ fn the_search_for_leaks_finds_a_deliberate_one_in_every_encoding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_display_server_the_run_is_headless_and_says_what_is_missing() {
     let shop = Shop::start().await;
-    let run = Run::new(&shop.url, DEMO);
+    let run = demo(&shop);
     // A PATH with everything but the display server.
     let programs = run.place().join("programs");
     fs::create_dir(&programs).expect("a directory");
@@ -407,7 +418,8 @@ async fn a_listener_of_the_gate_is_on_loopback_only() {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("on loopback");
     // Another address of the same machine: 127.0.0.0/8 is all loopback, but only one is bound.
     assert!(TcpStream::connect(("127.0.0.2", port)).await.is_err(), "bound to more than 127.0.0.1");
-    let request = format!("GET /api/state HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET /api/state HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
     tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("answered");

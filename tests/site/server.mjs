@@ -19,6 +19,7 @@ import * as buy from './pages/checkout.mjs';
 import * as faults from './pages/faults.mjs';
 import { html } from './html.mjs';
 import { page } from './layout.mjs';
+import { ledger } from './ledger.mjs';
 import { addToBasket, byGiftToken, reset, session, totals } from './sessions.mjs';
 
 const USER = { login: 'ada', name: 'Ada', password: process.env.SHOP_PASSWORD || 'analytical-engine' };
@@ -52,6 +53,7 @@ async function answer(request, response) {
   if (path.startsWith('/bench/')) return bench(response, path.slice('/bench/'.length));
   if (path.startsWith('/faults/')) return fault(request, response, path.slice('/faults/'.length));
   if (path === '/slow') return slow(response, Math.min(Number(url.searchParams.get('ms')) || 3000, 60_000));
+  if (ledger(request, response, path)) return;
   if (path === '/echo-secret') return echo(request, response);
   if (path === '/pay/gift-card') return giftCard(request, response, url);
   if (path === '/embed/shops') return send(response, buy.shops());

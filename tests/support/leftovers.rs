@@ -48,9 +48,10 @@ pub async fn process_named(place: &Path, name: &str) -> u32 {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let all = processes_below(place);
-        if let Some((pid, _)) = all.iter().find(|(_, line)| {
-            line.split(' ').next().is_some_and(|program| program.ends_with(name))
-        }) {
+        if let Some((pid, _)) = all
+            .iter()
+            .find(|(_, line)| line.split(' ').next().is_some_and(|program| program.ends_with(name)))
+        {
             return *pid;
         }
         assert!(Instant::now() < deadline, "no {name} among {all:#?}");

@@ -207,7 +207,9 @@ impl Ended {
     /// The lines of events.ndjson.
     pub fn events(&self) -> Vec<Value> {
         let text = String::from_utf8(self.read("events.ndjson")).expect("UTF-8");
-        text.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("one JSON object a line"))
+            .collect()
     }
 
     /// Verdict, reason and exit code, in one comparison that prints the run when it fails.
