@@ -5,9 +5,11 @@
 //! protocol leaves [`cdp`].
 
 pub mod cdp;
+pub mod keys;
 pub mod predicate;
 pub mod target;
 pub mod tool;
+pub(crate) mod words;
 
 use crate::secret::Secret;
 
