@@ -5,6 +5,7 @@
 //! protocol leaves [`cdp`].
 
 pub mod cdp;
+pub mod locate;
 pub mod predicate;
 pub mod snapshot;
 pub mod target;
