@@ -6,6 +6,7 @@
 
 pub mod cdp;
 pub mod keys;
+pub mod locate;
 pub mod predicate;
 pub mod snapshot;
 pub mod target;
