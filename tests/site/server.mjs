@@ -19,6 +19,7 @@ import * as buy from './pages/checkout.mjs';
 import * as faults from './pages/faults.mjs';
 import { html } from './html.mjs';
 import { page } from './layout.mjs';
+import { ledger } from './ledger.mjs';
 import { addToBasket, byGiftToken, reset, session, totals } from './sessions.mjs';
 
 const USER = { login: 'ada', name: 'Ada', password: process.env.SHOP_PASSWORD || 'analytical-engine' };
@@ -47,6 +48,7 @@ async function answer(request, response) {
     reset();
     return send(response, 'reset\n', { type: 'text/plain' });
   }
+  if (ledger(request, response)) return undefined;
   if (path.startsWith('/assets/')) return asset(response, path.slice('/assets/'.length));
   if (path.startsWith('/art/')) return art(response, path.slice('/art/'.length));
   if (path.startsWith('/bench/')) return bench(response, path.slice('/bench/'.length));
