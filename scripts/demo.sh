@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 
 plan=$1
 shift
+# The customer's password: the shop reads it from the environment, the plan knows only its name.
+export SHOP_PASSWORD=${SHOP_PASSWORD:-analytical-engine}
 
 pipes=$(mktemp -d)
 mkfifo "$pipes/in" "$pipes/out"
@@ -23,4 +25,5 @@ if ! IFS= read -r url <&8; then
 fi
 echo "demo: the shop is at $url" >&2
 
-exec target/debug/handback run --url "$url" --plan-file "$plan" --driver direct --video --keep-alive "$@"
+exec target/debug/handback run --url "$url" --plan-file "$plan" --driver direct \
+  --secret SHOP_PASSWORD=env:SHOP_PASSWORD --video --keep-alive "$@"

@@ -37,8 +37,7 @@ for (const type of ['keydown', 'input', 'pointerdown', 'pointerup', 'click', 'wh
 </body></html>`;
 
 /** Serves `/ledger` and `/__ledger`; false if the request is for somebody else. */
-export function ledger(request, response) {
-  const path = new URL(request.url, 'http://site').pathname;
+export function ledger(request, response, path) {
   if (path === '/ledger') {
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page);
     return true;

@@ -48,12 +48,12 @@ async function answer(request, response) {
     reset();
     return send(response, 'reset\n', { type: 'text/plain' });
   }
-  if (ledger(request, response)) return undefined;
   if (path.startsWith('/assets/')) return asset(response, path.slice('/assets/'.length));
   if (path.startsWith('/art/')) return art(response, path.slice('/art/'.length));
   if (path.startsWith('/bench/')) return bench(response, path.slice('/bench/'.length));
   if (path.startsWith('/faults/')) return fault(request, response, path.slice('/faults/'.length));
   if (path === '/slow') return slow(response, Math.min(Number(url.searchParams.get('ms')) || 3000, 60_000));
+  if (ledger(request, response, path)) return undefined;
   if (path === '/echo-secret') return echo(request, response);
   if (path === '/pay/gift-card') return giftCard(request, response, url);
   if (path === '/embed/shops') return send(response, buy.shops());

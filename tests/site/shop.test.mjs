@@ -126,5 +126,5 @@ test('faults do what they say', async () => {
   assert.equal((await visitor()('/faults/status/503')).status, 503);
   await assert.rejects(fetch(`${url}/faults/hangs`, { signal: AbortSignal.timeout(300) }), /timeout/);
   const sent = await visitor()('/echo-secret', { secret: 'canary"<>' });
-  assert.ok(sent.text.includes('Received: canary&quot;&lt;&gt;'));
+  assert.ok(sent.text.includes('You sent: canary&quot;&lt;&gt;'));
 });

@@ -35,14 +35,13 @@ export function fault(name) {
     case '':
       return simple('Faults', html`<dl>${Object.entries(LIST).map(([path, text]) => html`<dt><a href="/faults/${path}">${path}</a></dt><dd>${text}</dd>`)}</dl>`);
     case 'never-rests':
-      return simple('Never rests', html`<p>Tick <output id="ticks">0</output></p><button type="button" id="count">Count</button><p><output id="counted">Counted 0</output></p>`,
-        `let c = 0; count.onclick = () => { counted.textContent = 'Counted ' + ++c }; let n = 0; setInterval(() => { ticks.textContent = ++n }, 50);`);
+      return simple('Never rests', html`<p>Tick <output id="ticks">0</output></p><button type="button" onclick="this.textContent='Pressed'">Press me</button>`,
+        `let n = 0; setInterval(() => { ticks.textContent = ++n }, 50);`);
     case 'dialog':
-      return simple('Dialogs', html`<p><button type="button" id="ask1">Alert</button> <button type="button" id="ask2">Confirm</button> <button type="button" id="ask3">Prompt</button></p><ul id="answers"></ul>`,
-        `const note = (text) => { answers.append(Object.assign(document.createElement('li'), { textContent: text })) };
-         ask1.onclick = () => { alert('Saved.'); note('Alert closed') };
-         ask2.onclick = () => note('Confirmed: ' + confirm('Delete everything?'));
-         ask3.onclick = () => note('Prompted: ' + prompt('Your name?', 'Ada'));`);
+      return simple('Dialogs', html`<p><button type="button" id="alert">Alert</button> <button type="button" id="confirm">Confirm</button> <button type="button" id="prompt">Prompt</button></p><p>Answer: <output id="answer">none</output></p>`,
+        `document.getElementById('alert').onclick = () => { alert('Saved.'); answer.textContent = 'alert closed' };
+         document.getElementById('confirm').onclick = () => { answer.textContent = confirm('Delete everything?') ? 'confirmed' : 'refused' };
+         document.getElementById('prompt').onclick = () => { answer.textContent = 'name ' + prompt('Your name?', 'Ada') };`);
     case 'dialog-on-load':
       return simple('Dialog on load', html`<p>Behind the alert.</p>`, `alert('Welcome.');`);
     case 'leave':
@@ -77,7 +76,7 @@ export function echo(values, link) {
   const secret = values?.secret;
   return simple('Echo', html`<form method="post" action="/echo-secret">
       <label>Secret <input type="password" name="secret"></label> <label>Comment <input name="comment"></label> <button>Send</button></form>
-    ${secret !== undefined && html`<p id="echo">Received: ${secret}</p><p><a href="${link}" title="${secret}">Link with it</a></p><textarea aria-label="Copy">${secret}</textarea>`}`,
+    ${secret !== undefined && html`<p id="echo">You sent: ${secret}</p><p><a href="${link}" title="${secret}">Link with it</a></p><textarea aria-label="Copy">${secret}</textarea>`}`,
     secret === undefined
       ? ''
       : `const sent = document.getElementById('echo').textContent.slice(10);
