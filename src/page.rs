@@ -6,6 +6,7 @@
 
 pub mod cdp;
 pub mod predicate;
+pub mod snapshot;
 pub mod target;
 pub mod tool;
 
