@@ -58,9 +58,10 @@
     return at;
   };
   const describe = (element) => {
-    const role = roleOf(element) || nameOf(element);
-    const label = attribute(element, 'aria-label') || attribute(element, 'id') || '';
-    return label ? `${role} "${label.slice(0, 60)}"` : role;
+    const { role, name } = hb.describe(element);
+    const label = name || attribute(element, 'id') || '';
+    const what = role === 'generic' ? nameOf(element) : role;
+    return label ? `${what} "${label.slice(0, 80)}"` : what;
   };
 
   // ---- What can be done with an element ----------------------------------------------------
@@ -265,8 +266,9 @@
     }
     if (kind !== 'scroll' && !(await still(surface))) return fail('not_stable');
     if (!connected(subject)) return fail('detached');
+    const { role, name } = hb.describe(subject);
     const about = {
-      ok: true, n: hb.ref(subject), origin: self.origin, width: innerWidth, height: innerHeight, field: fieldOf(subject),
+      ok: true, n: hb.ref(subject), role, name, origin: self.origin, width: innerWidth, height: innerHeight, field: fieldOf(subject),
     };
     let point = pointOf(surface);
     if (!point || kind === 'scroll' || (aim && attempt > 0 && !accepts(subject, surface, deepest(point.x, point.y)))) {
@@ -365,19 +367,21 @@
     return { value: hidden ? (valueOf(element) ? '••••' : '') : valueOf(element), masked: hidden };
   };
   // Compares in place, so that a masked value stays where it is.
-  hb.compare = ({ n, op, wanted }) => {
+  hb.compares = ({ n, op, wanted }) => {
     const element = hb.element(n);
     if (!element || !connected(element)) return null;
-    const value = valueOf(element);
-    switch (op) {
-      case 'equals': return value === wanted;
-      case 'not_equals': return value !== wanted;
-      case 'contains': return value.includes(wanted);
-      case 'not_contains': return !value.includes(wanted);
-      case 'starts_with': return value.startsWith(wanted);
-      case 'ends_with': return value.endsWith(wanted);
-      default: return new RegExp(wanted, 'u').test(value);
-    }
+    return op === 'matches' ? new RegExp(wanted, 'u').test(valueOf(element)) : hb.compare(element, op, wanted);
+  };
+  // The ref of a record of the latest walk.
+  hb.seenRef = ({ walk, record, floor }) => {
+    const element = hb.seen(walk, record);
+    return element ? hb.ref(element, floor) : null;
+  };
+  // The element that keys go to, if it is in this very document.
+  hb.focusRef = () => {
+    const element = document.hasFocus() ? focused() : null;
+    if (!element || element === document.body || ['iframe', 'frame'].includes(nameOf(element))) return null;
+    return hb.ref(element);
   };
   // For fields whose parts a person types one by one. A refused or changed value is put back.
   hb.setValue = ({ n, value }) => {
@@ -529,6 +533,24 @@
       last = now;
     }
     return last;
+  };
+
+  // Whether some visible text with these words is in the viewport.
+  hb.inView = ({ text }) => {
+    const wanted = norm(text);
+    const limit = view();
+    const roots = [document];
+    while (roots.length) {
+      const root = roots.pop();
+      const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT);
+      for (let at = walker.nextNode(); at; at = walker.nextNode()) {
+        if (shadowOf(at)) roots.push(shadowOf(at));
+        if (!(at instanceof HTMLElement) || at.children.length > 8 || !norm(at.textContent).includes(wanted)) continue;
+        const box = boxOf(at);
+        if (box.bottom > limit.top && box.top < limit.bottom && box.right > limit.left && box.left < limit.right && visible(at)) return true;
+      }
+    }
+    return false;
   };
 
   // ---- Secrets -----------------------------------------------------------------------------

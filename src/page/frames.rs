@@ -85,13 +85,8 @@ impl Browser {
         let gone = CancellationToken::new();
         let tasks = TaskTracker::new();
         let (bump, changed) = watch::channel(0);
-        let state = State::new(
-            session.clone(),
-            policy,
-            dialogs,
-            tasks.clone(),
-            Post(inbox.downgrade()),
-        );
+        let state =
+            State::new(session.clone(), policy, dialogs, tasks.clone(), Post(inbox.downgrade()));
         let ended = gone.clone().drop_guard();
         tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
             driver.await;

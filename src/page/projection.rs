@@ -34,7 +34,17 @@ impl Projection {
         let h = (dx1 * sy - sx * dy1) / determinant;
         let (a, b) = (x1 - x0 + g * x1, x3 - x0 + h * x3);
         let (d, e) = (y1 - y0 + g * y1, y3 - y0 + h * y3);
-        Some(Self([a / width, b / height, x0, d / width, e / height, y0, g / width, h / height, 1.0]))
+        Some(Self([
+            a / width,
+            b / height,
+            x0,
+            d / width,
+            e / height,
+            y0,
+            g / width,
+            h / height,
+            1.0,
+        ]))
     }
 
     /// From inside to outside.

@@ -370,7 +370,9 @@ impl State {
         let session = event.session.as_deref().unwrap_or_default();
         match event.method.as_str() {
             "Target.attachedToTarget" => read(event, |it| self.attached(it)),
-            "Target.detachedFromTarget" => read(event, |it: Detached| self.detached(&it.session_id)),
+            "Target.detachedFromTarget" => {
+                read(event, |it: Detached| self.detached(&it.session_id))
+            }
             "Inspector.targetCrashed" => self.crashed(session),
             "Page.frameAttached" => read(event, |it| self.frame_attached(session, it)),
             "Page.frameDetached" => read(event, |it| self.frame_detached(session, &it)),
@@ -500,7 +502,8 @@ impl State {
     fn detached(&mut self, session: &str) {
         self.requests.drop_session(session);
         let Some(served) = self.sessions.remove(session) else { return };
-        let Some(index) = self.tabs.iter().position(|tab| tab.session.id().is_some_and(|id| &**id == session))
+        let Some(index) =
+            self.tabs.iter().position(|tab| tab.session.id().is_some_and(|id| &**id == session))
         else {
             return;
         };
@@ -575,7 +578,9 @@ impl State {
             }
             return;
         }
-        for child in self.children(&event.frame_id).into_iter().map(str::to_owned).collect::<Vec<_>>() {
+        for child in
+            self.children(&event.frame_id).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        {
             let event = FrameDetached { frame_id: child, reason: String::new() };
             self.frame_detached(session, &event);
         }
@@ -717,9 +722,10 @@ impl State {
         if event.response.mime_type == "text/event-stream" {
             self.requests.end(&(session.to_owned(), event.request_id.clone()));
         }
-        let main = event.frame_id.as_ref().and_then(|frame| {
-            self.tabs.iter_mut().find(|tab| &tab.target == frame)
-        });
+        let main = event
+            .frame_id
+            .as_ref()
+            .and_then(|frame| self.tabs.iter_mut().find(|tab| &tab.target == frame));
         if event.kind.as_deref() == Some("Document")
             && event.request_id == event.loader_id
             && let Some(tab) = main
