@@ -4,5 +4,7 @@
 #[path = "../support/chromium.rs"]
 mod chromium;
 mod run;
+mod source;
 #[path = "../support/mod.rs"]
 mod support;
+mod tidy;
