@@ -5,10 +5,13 @@
 //! protocol leaves [`cdp`].
 
 pub mod cdp;
+pub mod keys;
+pub mod locate;
 pub mod predicate;
 pub mod snapshot;
 pub mod target;
 pub mod tool;
+pub(crate) mod words;
 
 use crate::secret::Secret;
 

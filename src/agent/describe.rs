@@ -359,7 +359,10 @@ mod tests {
         assert_eq!(call(&typing), r#"type into "Name""#);
         assert_eq!(args(&typing), json!({"element": "\"Name\"", "text": "[3 characters]"}));
         let key = Call::PressKey { key: "x".to_owned(), repeat: 1, on: None };
-        assert_eq!((call(&key), args(&key)), ("press a character".into(), json!({"key": "a character"})));
+        assert_eq!(
+            (call(&key), args(&key)),
+            ("press a character".into(), json!({"key": "a character"}))
+        );
     }
 
     #[test]
@@ -389,7 +392,8 @@ mod tests {
 
     #[test]
     fn a_predicate_is_recorded_without_empty_fields() {
-        let visible = Predicate::TextVisible { text: "1 item".into(), within: Vec::new(), exact: false };
+        let visible =
+            Predicate::TextVisible { text: "1 item".into(), within: Vec::new(), exact: false };
         assert_eq!(predicate(&visible), json!({"kind": "text_visible", "text": "1 item"}));
     }
 }

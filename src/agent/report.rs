@@ -2,7 +2,6 @@
 //! 11.3 and 12; pure).
 
 pub mod junit;
-pub mod player;
 
 use serde_json::Value;
 

@@ -943,6 +943,11 @@
       if (cs.contentVisibility !== 'hidden') entry.own = inner(e, tag, depth + 1, k, s, true, false);
     } else {
       pause(1);
+      // What stands on a button of this kind is visible text.
+      if (selfTag === 'input' && self === e && /^(button|submit|reset)$/.test(e.type)) {
+        chunk(e.value || (e.type === 'submit' ? 'Submit' : e.type === 'reset' ? 'Reset' : ''), depth + 1, e, k, cs);
+        pause(1);
+      }
     }
     if (interactive && !name && !shown && texts === before) {
       entry.hint = hintOf(self, selfTag);

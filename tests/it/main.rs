@@ -1,10 +1,14 @@
 //! Everything that needs no cluster, in one binary.
 #![cfg(test)]
 
+mod run;
+mod snapshot;
+mod source;
+mod tidy;
+
 #[path = "../support/chromium.rs"]
 mod chromium;
-mod run;
-mod source;
 #[path = "../support/mod.rs"]
 mod support;
-mod tidy;
+#[path = "../support/walked.rs"]
+mod walked;
