@@ -26,4 +26,4 @@ fi
 echo "demo: the shop is at $url" >&2
 
 exec target/debug/handback run --url "$url" --plan-file "$plan" --driver direct \
-  --secret SHOP_PASSWORD=env:SHOP_PASSWORD --video --keep-alive "$@"
+  --secret SHOP_PASSWORD=env:SHOP_PASSWORD --isolated --video --keep-alive "$@"

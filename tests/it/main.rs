@@ -1,11 +1,13 @@
 //! Everything that needs no cluster, in one binary.
 #![cfg(test)]
 
+mod run;
 mod snapshot;
+mod source;
+mod tidy;
 
 #[path = "../support/chromium.rs"]
 mod chromium;
-mod run;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/walked.rs"]
