@@ -4,7 +4,9 @@
 //! [`Exit`](crate::pod::contract::Exit).
 
 pub mod check;
+mod paint;
 pub mod run;
+mod values;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
@@ -65,7 +67,7 @@ fn refuse(error: &clap::Error, typed: &[OsString]) -> Exit {
         _ => {
             if wants_json(typed) {
                 let text = error.to_string();
-                run::print_refusal(&mut std::io::stdout(), "usage", text.trim());
+                run::print_refusal(&mut std::io::stdout(), Exit::Usage, "usage", text.trim());
             }
             Exit::Usage
         }
