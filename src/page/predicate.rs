@@ -172,3 +172,6 @@ pub struct Finding {
     /// page text; the caller redacts it.
     pub detail: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@
 //! Depths may have gaps. The flags are the constants of [`flag`].
 
 mod collapse;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod print;
 mod record;
 mod stitch;

@@ -1142,7 +1142,7 @@
     // What guards and stale refs compare, and how the element is called.
     describe: (e) => fresh(() => {
       const role = roleOf(e) || 'generic', { name } = nameOf(e, roleOf(e));
-      return { role, name, line: role + (name ? ' ' + quote(name) : '') + ' [ref=e' + number(e) + ']' };
+      return { role, name, description: description(e, name), line: role + (name ? ' ' + quote(name) : '') + ' [ref=e' + number(e) + ']' };
     }),
     // The label that takes the pointer for a styled control, else the element itself.
     standIn: (e) => fresh(() => standIn(e) || e),

@@ -181,22 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::page::snapshot::parse;
-
-    /// The tree of records written with `|` between fields, `~` between items, `/` inside one.
-    fn tree(records: &[&str]) -> Tree {
-        let mut walk = "HB1|1|9|u|t|o|10x10|10x10|0,0;".to_owned();
-        for record in records {
-            walk.push_str(record);
-            walk.push(';');
-        }
-        let walk = walk
-            .replace('|', "\u{1f}")
-            .replace(';', "\u{1e}")
-            .replace('~', "\u{1d}")
-            .replace('/', "\u{1c}");
-        Tree::stitch(parse("", &walk).unwrap(), Vec::new())
-    }
+    use crate::page::snapshot::fixture::tree;
 
     fn check(records: &[&str], want: &[&str]) {
         let printed = tree(records).print();
@@ -283,12 +268,11 @@ mod tests {
 
     #[test]
     fn many_options_are_counted_and_brackets_in_labels_escaped() {
-        let many: Vec<String> = (0..11).map(|at| format!("0/L{at}/{at}")).collect();
-        let record = format!("0|combobox|4099|1|C||options|||| {}", many.join("~"));
-        let record = record.replace(" 0/", "0/");
+        let many: Vec<String> = (0..11).map(|at| format!("0^L{at}^{at}")).collect();
+        let record = format!("0|combobox|4099|1|C||options||||{}", many.join("~"));
         check(&[&record], &["- combobox \"C\" [options=11: L0|L1|L2|L3|L4|…] [ref=e1]"]);
         check(
-            &["0|combobox|4099|1|C||options||||1/a]/a~2/b/b"],
+            &["0|combobox|4099|1|C||options||||1^a]^a~2^b^b"],
             &["- combobox \"C\" [options=a\\]|b (disabled)] [ref=e1]"],
         );
     }
