@@ -19,7 +19,7 @@
 //! directly, 1 with a blank, 2 as a new run. A mark is `key` or `key=value`, in printing order; of
 //! `options` only the place is given. An option is flags (1 selected, 2 disabled), label, value,
 //! group. A box is `x,y,w,h` in CSS pixels of the frame's viewport; an iframe's is its content box.
-//! Depths may have gaps. The flags are the constants of [`flag`].
+//! The flags are the constants of [`flag`].
 
 mod collapse;
 #[cfg(test)]
