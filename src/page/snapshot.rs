@@ -212,7 +212,7 @@ const TEXT: &str = "text";
 const GENERIC: &str = "generic";
 
 /// What a walk says about its frame.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     /// What its refs start with: nothing for the main frame, else `f1`.
     pub prefix: String,

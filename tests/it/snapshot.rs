@@ -1,5 +1,7 @@
 //! What a real page looks like to Handback: documents, and the tree that must be printed of them.
 
+use std::fmt::Write;
+
 use handback::page::{
     locate::{Located, find},
     predicate::{Held, Op, Predicate, holds},
@@ -46,7 +48,8 @@ async fn check(file: &str) {
         tab.show(&case.html).await;
         let printed = tab.tree().await.print();
         if printed.trim_end() != case.want {
-            wrong += &format!("\n== {}\nexpected\n{}\nprinted\n{printed}", case.title, case.want);
+            writeln!(wrong, "\n== {}\nexpected\n{}\nprinted\n{printed}", case.title, case.want)
+                .unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -68,7 +71,8 @@ async fn roles_names_and_descriptions_follow_the_rules() {
         let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
         let found = format!("{}|{}|{}", text("role"), text("name"), text("description"));
         if found != case.want {
-            wrong += &format!("\n== {}\nexpected {}\nfound    {found}\n", case.title, case.want);
+            writeln!(wrong, "\n== {}\nexpected {}\nfound    {found}\n", case.title, case.want)
+                .unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -111,18 +115,18 @@ async fn an_element_without_a_ref_is_reached_by_its_place_in_the_walk() {
 async fn what_ever_was_a_password_stays_masked() {
     let mut tab = Walked::start().await;
     tab.show(
-        "<input id=a type=password value=one><input id=b><x-s></x-s><input id=c value=three>\
+        "<input id=a type=password value=quartz><input id=b><x-s></x-s><input id=c value=basalt>\
          <script>document.querySelector('x-s').attachShadow({mode: 'open'})\
-         .innerHTML = '<input type=password value=four>'</script>",
+         .innerHTML = '<input type=password value=gneiss>'</script>",
     )
     .await;
     // Between two walks: shown, and a type that comes and goes.
-    tab.run("a.type = 'text'; b.type = 'password'; b.value = 'two'; b.type = 'text'").await;
+    tab.run("a.type = 'text'; b.type = 'password'; b.value = 'marble'; b.type = 'text'").await;
     tab.run("document.querySelector('x-s').shadowRoot.firstChild.type = 'text'").await;
     tab.ask("__hb.taint(document.getElementById('c'))").await;
     let tree = tab.tree().await;
     assert_eq!(tree.print().matches(": ••••").count(), 4, "{}", tree.print());
-    for value in ["one", "two", "three", "four"] {
+    for value in ["quartz", "marble", "basalt", "gneiss"] {
         assert!(!format!("{tree:?}").contains(value), "{value} has left the page");
     }
 }
