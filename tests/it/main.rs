@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod run;
+mod page;
 mod snapshot;
 mod source;
 mod tidy;
@@ -10,5 +11,7 @@ mod tidy;
 mod chromium;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/pages.rs"]
+mod pages;
 #[path = "../support/walked.rs"]
 mod walked;
