@@ -446,6 +446,7 @@ byId('inspect').addEventListener('click', () => inspect(!model.inspecting));
 byId('paste').addEventListener('click', paste);
 byId<HTMLInputElement>('keep').addEventListener('change', (event) => {
   const { checked } = event.target as HTMLInputElement;
+  if (model.server) model.server.keep.on = checked;
   api.post('/api/keep', { on: checked }).catch(() => note('Keeping could not be changed.', ''));
 });
 const letters = byId<HTMLInputElement>('letters');
