@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::page::{
     Text,
-    predicate::{Cmp, Counted, Op, Predicate, State},
+    predicate::{Cmp, Counted, Op, Predicate, State, UrlPart},
     target::{Ordinal, Region, RoleNoun, Target},
     tool::{Button, Call, ScrollBy, Subject},
 };
@@ -149,8 +149,8 @@ pub fn predicate(predicate: &Predicate) -> Value {
         Predicate::TextAbsent { text, within } => {
             json!({"kind": "text_absent", "text": text.shown(), "in": regions(within)})
         }
-        Predicate::Url { op, value } => {
-            json!({"kind": "url", "op": self::op(*op), "value": value.shown()})
+        Predicate::Url { part, op, value } => {
+            json!({"kind": "url", "part": self::part(*part), "op": self::op(*op), "value": value.shown()})
         }
         Predicate::Title { op, value } => {
             json!({"kind": "title", "op": self::op(*op), "value": value.shown()})
@@ -274,6 +274,13 @@ fn op(op: Op) -> &'static str {
         Op::StartsWith => "starts_with",
         Op::EndsWith => "ends_with",
         Op::Matches => "matches",
+    }
+}
+
+fn part(part: UrlPart) -> &'static str {
+    match part {
+        UrlPart::Href => "href",
+        UrlPart::Path => "path",
     }
 }
 

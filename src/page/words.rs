@@ -5,7 +5,7 @@
 
 mod cursor;
 
-pub(crate) use cursor::Cursor;
+pub(crate) use cursor::{Cursor, is_verb};
 
 /// What a [`Token`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
