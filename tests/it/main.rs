@@ -1,6 +1,7 @@
 //! Everything that needs no cluster, in one binary.
 #![cfg(test)]
 
+mod apps;
 mod run;
 mod page;
 mod snapshot;
