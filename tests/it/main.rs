@@ -1,2 +1,3 @@
 //! Everything that needs no cluster, in one binary.
 #![cfg(test)]
+mod browser;
