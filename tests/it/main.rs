@@ -16,3 +16,4 @@ mod support;
 mod pages;
 #[path = "../support/walked.rs"]
 mod walked;
+mod browser;
