@@ -183,3 +183,6 @@ pub struct Finding {
     /// page text; the caller redacts it.
     pub detail: String,
 }
+
+#[cfg(test)]
+mod tests;

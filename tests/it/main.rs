@@ -1,6 +1,8 @@
 //! Everything that needs no cluster, in one binary.
 #![cfg(test)]
 
+mod apps;
+mod run;
 mod page;
 mod run;
 mod snapshot;
@@ -15,3 +17,4 @@ mod pages;
 mod support;
 #[path = "../support/walked.rs"]
 mod walked;
+mod browser;

@@ -112,7 +112,7 @@
       panel.append(section);
     });
     for (const gap of gaps) {
-      const after = marks.filter((step) => step.at <= gap.at).at(-1);
+      const after = marks.filter((step) => step.at < gap.at).at(-1);
       const note = make('li', 'gap-note', gapWords(gap));
       if (after) rows.get(after).after(note);
     }
@@ -253,8 +253,10 @@
     return Number.isFinite(video.duration) ? video.duration * 1000 : Math.max(last, 1000);
   }
   function toLine(ms) {
-    return ms + gaps.reduce((sum, gap) => (gap.at < ms ? sum + gap.length : sum), 0);
+    // What begins where the pause is begins after it.
+    return ms + gaps.reduce((sum, gap) => (gap.at <= ms ? sum + gap.length : sum), 0);
   }
+  const startOnLine = (gap) => toLine(gap.at) - gap.length;
   function toVideo(line) {
     let ms = line;
     for (const gap of gaps) {
@@ -284,7 +286,7 @@
     for (const gap of gaps) {
       const box = make('span', 'gap', make('span', '', gapWords(gap)));
       box.title = gapWords(gap);
-      box.style.left = percent(toLine(gap.at));
+      box.style.left = percent(startOnLine(gap));
       box.style.width = percent(gap.length);
       track.append(box);
       if (box.clientWidth > 0 && box.firstElementChild.scrollWidth + 8 > box.clientWidth) box.firstElementChild.remove();
@@ -397,7 +399,7 @@
   track.addEventListener('pointermove', (event) => {
     if (track.hasPointerCapture(event.pointerId)) seek(toVideo(lineAt(event)));
     const line = lineAt(event);
-    const gap = gaps.find((each) => line >= toLine(each.at) && line <= toLine(each.at) + each.length);
+    const gap = gaps.find((each) => line >= startOnLine(each) && line < toLine(each.at));
     const step = marks.filter((each) => each.at <= toVideo(line)).at(-1);
     tip.textContent = gap ? gapWords(gap) : step ? `${clock(toVideo(line))} ${step.bad ? '✕ ' : ''}${step.text}` : clock(toVideo(line));
     tip.hidden = false;

@@ -194,7 +194,7 @@ function strip(model: Model, frame: Frame): void {
   const size = display && model.picture === 'live' && model.show.kind === 'live' ? `${display.width} × ${display.height}, shown at ${Math.round((frame.drawn / display.width) * 100)} %` : '';
   text(byId('size'), size);
   const keep = byId<HTMLInputElement>('keep');
-  byId('keep-label').hidden = !server || !server.browser.alive || at === 'lost';
+  byId('keep-label').hidden = !server?.browser.alive || (at !== 'watching' && at !== 'finished');
   if (server) keep.checked = server.keep.on;
   byId('letters-label').hidden = at === 'control' || at === 'inspect' || at === 'ended' || at === 'lost';
 }
