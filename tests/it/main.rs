@@ -1,14 +1,15 @@
 //! Everything that needs no cluster, in one binary.
 #![cfg(test)]
 
+mod agent;
 mod apps;
-mod run;
 mod page;
 mod run;
 mod snapshot;
 mod source;
 mod tidy;
 
+mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
 #[path = "../support/pages.rs"]
@@ -17,4 +18,3 @@ mod pages;
 mod support;
 #[path = "../support/walked.rs"]
 mod walked;
-mod browser;
