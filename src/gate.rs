@@ -1,1 +1,3 @@
-//! gate
+//! The only door of a run.
+
+mod rfb;
