@@ -240,8 +240,8 @@ enum StartError {
     Display(#[from] DisplayError),
     #[error(transparent)]
     Chromium(#[from] ChromiumError),
-    #[error("making {path}")]
-    Directory {
+    #[error("listening on {path}")]
+    Listen {
         path: PathBuf,
         #[source]
         source: io::Error,
@@ -378,9 +378,6 @@ impl Supervisor {
         }
         let Some(profile) = &self.profile else { return Err(ChromiumError::Missing.into()) };
         let user = User::choose(profile.is_kept().then(|| profile.path()));
-        fs::create_dir_all(&home)
-            .and_then(|()| fs::set_permissions(&home, Permissions::from_mode(0o700)))
-            .map_err(|source| StartError::Directory { path: home.clone(), source })?;
         let mut display = self.start_display(wishes, user).await?;
         let cookie = display::client_cookie(&self.config.runtime);
         let setup = Setup {
@@ -404,7 +401,7 @@ impl Supervisor {
             }
         }
         let path = self.config.sockets.join(CDP_SOCKET);
-        let listener = listen(&path).map_err(|source| StartError::Directory { path, source })?;
+        let listener = listen(&path).map_err(|source| StartError::Listen { path, source })?;
         let mut bridge = JoinSet::new();
         bridge.spawn(bridge::run(pipe, listener));
         let source = match &display {

@@ -89,7 +89,8 @@ pub(crate) fn flags(
     if display {
         flags.push("--ozone-platform=x11".into());
         flags.push("--window-position=0,0".into());
-        flags.push(format!("--window-size={width},{}", height + bars).into());
+        // Not as large as the display: such a window is made a pixel smaller. It grows later.
+        flags.push(format!("--window-size={width},{}", height + bars - 8).into());
     } else {
         flags.push("--headless=new".into());
         flags.push(format!("--window-size={width},{height}").into());
@@ -128,7 +129,7 @@ mod tests {
             resolver_rules: Vec::new(),
         };
         let with = line(&wishes, true, true);
-        assert!(!with.contains("sandbox") && with.contains("--window-size=500,900"), "{with}");
+        assert!(!with.contains("sandbox") && with.contains("--window-size=500,892"), "{with}");
         assert!(line(&wishes, true, false).contains("--no-sandbox"));
         assert!(line(&wishes, false, true).contains("--headless=new --window-size=500,812"));
     }
