@@ -5,7 +5,10 @@
 //! [`report`] writes what remains.
 
 pub mod describe;
+mod direct;
+pub mod drive;
 pub mod events;
+pub mod finish;
 pub mod journal;
 pub mod link;
 pub mod plan;
@@ -13,4 +16,6 @@ pub mod preflight;
 pub mod report;
 pub mod results;
 pub mod run_dir;
+pub mod stop;
+pub mod turn;
 pub mod verdict;

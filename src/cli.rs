@@ -3,6 +3,7 @@
 //! Standard output is the answer, standard error is progress and logs. Exit codes are
 //! [`Exit`](crate::pod::contract::Exit).
 
+mod browser;
 pub mod check;
 pub mod run;
 
@@ -10,7 +11,11 @@ use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
-use crate::{pod::contract::Exit, telemetry};
+use crate::{
+    browser::{Config, ShimArgs, shim},
+    pod::contract::Exit,
+    telemetry,
+};
 
 /// End-to-end browser tests that hand the browser back to a person.
 #[derive(Debug, Parser)]
@@ -29,6 +34,12 @@ enum Command {
     Run(Box<run::args::Args>),
     /// Validate a plan offline: scenarios, checks, driver, offending lines
     Check(check::Args),
+    /// Supervise display, Chromium and recorder; started by `run`
+    #[command(hide = true)]
+    Browser(Box<Config>),
+    /// Become a program that dies with its parent
+    #[command(hide = true)]
+    Shim(ShimArgs),
 }
 
 /// Reads the command line and runs what it asks for.
@@ -50,6 +61,9 @@ pub fn main() -> ExitCode {
                     run::main(*args)
                 }
                 Command::Check(args) => check::main(&args),
+                Command::Browser(config) => browser::main(*config),
+                // Returns only if the program could not be started.
+                Command::Shim(args) => return shim(&args),
             }
         }
     };

@@ -1,3 +1,7 @@
 //! The only door of a run.
 
+mod cdp;
+mod range;
 mod rfb;
+mod seats;
+mod wire;

@@ -149,8 +149,12 @@ pub fn predicate(predicate: &Predicate) -> Value {
         Predicate::TextAbsent { text, within } => {
             json!({"kind": "text_absent", "text": text.shown(), "in": regions(within)})
         }
-        Predicate::Url { part, op, value } => {
-            json!({"kind": "url", "part": self::part(*part), "op": self::op(*op), "value": value.shown()})
+        Predicate::Url { op, value, part } => {
+            let part = match part {
+                UrlPart::Href => "href",
+                UrlPart::Path => "path",
+            };
+            json!({"kind": "url", "op": self::op(*op), "value": value.shown(), "part": part})
         }
         Predicate::Title { op, value } => {
             json!({"kind": "title", "op": self::op(*op), "value": value.shown()})
@@ -274,13 +278,6 @@ fn op(op: Op) -> &'static str {
         Op::StartsWith => "starts_with",
         Op::EndsWith => "ends_with",
         Op::Matches => "matches",
-    }
-}
-
-fn part(part: UrlPart) -> &'static str {
-    match part {
-        UrlPart::Href => "href",
-        UrlPart::Path => "path",
     }
 }
 

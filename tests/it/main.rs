@@ -4,6 +4,7 @@
 mod apps;
 mod examples;
 mod run;
+mod page;
 mod snapshot;
 mod source;
 mod tidy;
@@ -12,5 +13,8 @@ mod tidy;
 mod chromium;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/pages.rs"]
+mod pages;
 #[path = "../support/walked.rs"]
 mod walked;
+mod browser;

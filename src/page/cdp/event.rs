@@ -84,11 +84,9 @@ pub(crate) struct OfFrame {
     /// Of a change within the document, or a start.
     #[serde(default)]
     pub(crate) url: Option<String>,
-    #[serde(default)]
-    pub(crate) loader_id: Option<String>,
 }
 
-/// `Page.lifecycleEvent` has more; these two come without asking.
+/// `Runtime.executionContextCreated`
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ContextCreated {

@@ -118,8 +118,6 @@ pub(crate) struct Document {
     pub(crate) session: Session,
     /// Our world in it.
     pub(crate) context: i64,
-    /// Its URL, from the last navigation.
-    pub(crate) url: String,
     /// Whether its process begins with it: coordinates start here.
     pub(crate) outermost: bool,
 }
@@ -258,7 +256,6 @@ impl State {
             parent: frame.parent.clone(),
             session: served.session.clone(),
             context: frame.context?,
-            url: frame.url.clone(),
             outermost: served.root == id,
         })
     }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     click,
-    dispatch::{Acted, Page, spell},
+    dispatch::{Acted, Page},
 };
 use crate::page::{
     Text,

@@ -181,7 +181,9 @@ impl Page {
             } else if !typed && offers.editable && schedule.made() > 3 {
                 typed = true;
                 let argument = json!({"n": widget.element.number, "select": true});
-                let _: Value = Browser::ask(&widget.element.document, "focus", argument).await?;
+                Browser::ask::<Value>(&widget.element.document, "focus", argument)
+                    .await
+                    .map(drop)?;
                 self.alive().await?.insert_text(value.expose()).done().await?;
             }
         }
