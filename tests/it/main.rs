@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod apps;
+mod examples;
 mod run;
 mod page;
 mod run;
