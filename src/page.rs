@@ -8,9 +8,9 @@
 
 mod actionability;
 pub mod cdp;
-pub mod keys;
 mod frames;
 mod input;
+pub mod keys;
 pub mod locate;
 pub mod predicate;
 mod projection;
@@ -18,8 +18,8 @@ mod settle;
 pub mod snapshot;
 pub mod target;
 pub mod tool;
-pub(crate) mod words;
 mod view;
+pub(crate) mod words;
 
 use std::{sync::Arc, time::Duration};
 

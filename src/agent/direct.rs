@@ -19,9 +19,9 @@ use crate::{
         verdict::{Ending, Reason},
     },
     page::{
-        Page,
+        Limits, Page,
         predicate::{Finding, Predicate},
-        tool::{Call, Code, Done, Failed, Limits, Where},
+        tool::{Call, Code, Done, Failed, Where},
     },
 };
 
@@ -87,6 +87,7 @@ impl Drive<'_> {
                 self.close(scenario, record, Err(failed), began, None).await
             }
         };
+        self.lost |= failed == Some(Code::BrowserLost);
         failed.map(Code::as_str)
     }
 
@@ -104,6 +105,7 @@ impl Drive<'_> {
         record.url = self.journal.redactor().url(&ended.place.url);
         let wants_picture = call.acts() || *call == Call::Screenshot || ended.result.is_err();
         let picture = if wants_picture { self.picture().await } else { None };
+        self.link.end(record.id);
         let kind = if *call == Call::Screenshot { "explicit" } else { "after" };
         self.close(scenario, record.clone(), ended.result, began, picture.map(|jpeg| (jpeg, kind)))
             .await
@@ -118,7 +120,7 @@ impl Drive<'_> {
             ));
         };
         if let Err(failed) = self.begin(id, call.tool()).await {
-            return Ended { result: Err(failed), place: page.place().await };
+            return Ended { result: Err(failed), place: self.place(&page).await };
         }
         let limits = Limits { action: ACTION_DEADLINE, cancel: self.stop.token.clone() };
         let done = if *call == Call::Screenshot {
@@ -132,7 +134,6 @@ impl Drive<'_> {
                 ))
             })
         };
-        self.link.end(id);
         let result = match done {
             Ok(done) => Ok(result(&done, &self.journal.redactor().url(&done.page.url))),
             Err(failed) if self.browser_gone().await => {
@@ -140,7 +141,7 @@ impl Drive<'_> {
             }
             Err(failed) => Err(failed),
         };
-        let place = timeout(EVIDENCE, page.place()).await.unwrap_or_default();
+        let place = self.place(&page).await;
         Ended { result, place }
     }
 
@@ -199,7 +200,7 @@ impl Drive<'_> {
         let passed = findings.iter().all(|finding| finding.outcome);
         let picture = self.picture().await;
         let tree = timeout(EVIDENCE, page.tree()).await.ok().and_then(Result::ok);
-        let place = timeout(EVIDENCE, page.place()).await.unwrap_or_default();
+        let place = self.place(&page).await;
         self.link.end(record.id);
         let evidence =
             findings.iter().map(|finding| finding.detail.as_str()).collect::<Vec<_>>().join("; ");
@@ -252,7 +253,7 @@ impl Drive<'_> {
         let mut findings = Vec::new();
         for predicate in predicates {
             let left = until.saturating_duration_since(Instant::now()).max(LEAST);
-            let asked = page.ask(predicate, left, self.stop.token.clone());
+            let asked = page.ask(predicate, left, &self.stop.token);
             findings.push(timeout(CEILING, asked).await.unwrap_or_else(|_| Finding {
                 outcome: false,
                 detail: "The page did not answer.".to_owned(),
@@ -296,9 +297,17 @@ impl Drive<'_> {
         failed
     }
 
+    /// Where the page is. Once the run is ending the browser is asked nothing more.
+    async fn place(&self, page: &Page) -> Where {
+        if self.stop.token.is_cancelled() {
+            return Where { url: self.last_url.clone(), ..Where::default() };
+        }
+        timeout(EVIDENCE, page.place()).await.unwrap_or_default()
+    }
+
     /// A picture of the page as it is, if it can be had.
     async fn picture(&self) -> Option<Vec<u8>> {
-        let page = self.page.as_ref()?;
+        let page = self.page.as_ref().filter(|_| !self.stop.token.is_cancelled())?;
         timeout(EVIDENCE, page.screenshot()).await.ok()?.ok()
     }
 

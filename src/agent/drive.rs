@@ -25,10 +25,7 @@ use crate::{
         verdict::{self, Ending, Evidence, Reason, Verdict},
     },
     clock::Clock,
-    page::{
-        DialogPolicy, Mark, Page, PageOptions, Text,
-        tool::{Call, Limits},
-    },
+    page::{DialogPolicy, Limits, Mark, Page, PageOptions, Text, tool::Call},
     pod::contract::{self, BrowserFacts, Recording, RecordingState, Sandbox, ToGate},
     policy::Policy,
 };
@@ -141,6 +138,7 @@ pub async fn drive(
         notices: others_heard,
         deadline,
         page: None,
+        lost: false,
         last_url: job.url.to_string(),
         next_step: 1,
         replaced: 0,
@@ -180,6 +178,8 @@ pub(super) struct Drive<'a> {
     pub(super) stop: Stop,
     pub(super) deadline: Duration,
     pub(super) page: Option<Page>,
+    /// A call found the browser or its tab gone.
+    pub(super) lost: bool,
     pub(super) last_url: String,
     pub(super) next_step: u64,
     tasks: &'a TaskTracker,
@@ -320,7 +320,7 @@ impl Drive<'_> {
                 self.browser_event("attached", Some(grant.browser.version));
                 return Ok(());
             }
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => causes(&error),
             Err(_) => "it does not answer".to_owned(),
         };
         Err(Halt {
@@ -432,9 +432,10 @@ impl Drive<'_> {
     /// A browser that is gone is replaced before the next scenario, at its last URL.
     async fn repair(&mut self) -> Result<(), Halt> {
         self.listen();
-        if !self.browser_gone().await {
+        if !self.lost && !self.browser_gone().await {
             return Ok(());
         }
+        self.lost = false;
         self.page = None;
         self.browser_event("lost", None);
         if self.replaced == REPLACEMENTS {
@@ -542,6 +543,18 @@ fn drawn(mark: Mark) -> contract::Mark {
         Mark::Press { x, y } => contract::Mark::Press { x, y },
         Mark::Key { label } => contract::Mark::Key { label },
     }
+}
+
+/// An error with what caused it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
 }
 
 /// Whole milliseconds.

@@ -6,6 +6,7 @@ mod profile;
 mod sandbox;
 
 use std::{
+    fs::{self, Permissions},
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -47,6 +48,8 @@ const PROGRAMS: [&str; 6] = [
     "/opt/chromium.org/chromium/chromium",
     "/opt/microsoft/msedge/msedge",
 ];
+/// Temporary files, below its home.
+const TEMPORARY: &str = "tmp";
 /// What it says when the machine does not let it make its sandbox.
 const NO_SANDBOX: [&str; 3] = [
     "No usable sandbox",
@@ -75,6 +78,8 @@ pub(crate) enum ChromiumError {
     Missing,
     #[error("{0} cannot be executed: name Chromium's program with --browser")]
     NotAProgram(PathBuf),
+    #[error("making the browser's home directory")]
+    Home(#[source] io::Error),
     #[error("starting Chromium")]
     Spawn(#[source] io::Error),
     #[error("Chromium ended while it started: {0}")]
@@ -121,8 +126,6 @@ pub(crate) struct Setup<'a> {
     pub(crate) profile: &'a Profile,
     /// The display's number and Chromium's cookie file; `None` is its own headless mode.
     pub(crate) display: Option<(u32, PathBuf)>,
-    /// The height of the browser's bars as far as known.
-    pub(crate) bars: u32,
     /// Home and temporary files.
     pub(crate) home: &'a Path,
     /// Somebody else to run as.
@@ -168,6 +171,7 @@ impl Chromium {
         own_sandbox: bool,
     ) -> Result<(Self, bridge::Pipe), ChromiumError> {
         let program = program(setup.program)?;
+        make_home(setup).map_err(ChromiumError::Home)?;
         setup.profile.prepare(setup.user)?;
         let (mut child, pipe) =
             spawn(&program, setup, own_sandbox).map_err(ChromiumError::Spawn)?;
@@ -257,33 +261,32 @@ async fn sandboxed(pid: u32) -> bool {
     true
 }
 
+/// Makes the browser's home, which is the browser's user's alone.
+fn make_home(setup: &Setup<'_>) -> io::Result<()> {
+    for directory in [setup.home, &setup.home.join(TEMPORARY)] {
+        fs::create_dir_all(directory)?;
+        fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+        setup.user.map_or(Ok(()), |user| user.own(directory))?;
+    }
+    Ok(())
+}
+
 /// Starts the program with the debugging pipe on its descriptors 3 and 4.
 fn spawn(
     program: &Path,
     setup: &Setup<'_>,
     own_sandbox: bool,
 ) -> io::Result<(Child, bridge::Pipe)> {
-    let temporary = setup.home.join("tmp");
-    std::fs::create_dir_all(&temporary)?;
-    std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o700))?;
-    for directory in [setup.home, &temporary] {
-        setup.user.map_or(Ok(()), |user| user.own(directory))?;
-    }
     let (theirs_in, ours_out) = io::pipe()?;
     let (ours_in, theirs_out) = io::pipe()?;
-    let args = flags::flags(
-        setup.wishes,
-        setup.profile.path(),
-        setup.bars,
-        setup.display.is_some(),
-        own_sandbox,
-    );
+    let args =
+        flags::flags(setup.wishes, setup.profile.path(), setup.display.is_some(), own_sandbox);
     let mut start = Program::new(program, setup.home).args(args);
     start.fds = vec![(3, theirs_in.into()), (4, theirs_out.into())];
     start.user = setup.user;
     start.env = vec![
         ("HOME", setup.home.into()),
-        ("TMPDIR", temporary.into()),
+        ("TMPDIR", setup.home.join(TEMPORARY).into()),
         // No message bus: it would be the one of whoever is logged in here.
         ("DBUS_SESSION_BUS_ADDRESS", "disabled:".into()),
         ("DBUS_SYSTEM_BUS_ADDRESS", "disabled:".into()),

@@ -116,13 +116,18 @@ fn check(out: &mut dyn Write, name: &str, text: &str, args: &Args, paint: Paint)
     for scenario in &plan.scenarios {
         let compiled = direct::compile(scenario);
         let (sign, driver) = match &compiled {
-            Ok(steps) => {
-                (paint.good("✓"), format!("direct, {} steps, {} checks", steps.len(), scenario.checks.len()))
-            }
+            Ok(steps) => (
+                paint.good("✓"),
+                format!("direct, {} steps, {} checks", steps.len(), scenario.checks.len()),
+            ),
             Err(problems) => {
                 good = false;
                 let count = problems.len();
-                let lines = if count == 1 { "1 line needs".to_owned() } else { format!("{count} lines need") };
+                let lines = if count == 1 {
+                    "1 line needs".to_owned()
+                } else {
+                    format!("{count} lines need")
+                };
                 (paint.bad("✕"), format!("{lines} another form"))
             }
         };
@@ -133,7 +138,8 @@ fn check(out: &mut dyn Write, name: &str, text: &str, args: &Args, paint: Paint)
             paint.soft(&format!("line {}, {driver}", scenario.line))
         );
         for one in &scenario.checks {
-            let line = one.line.map_or_else(|| "criterion".to_owned(), |line| format!("line {line}"));
+            let line =
+                one.line.map_or_else(|| "criterion".to_owned(), |line| format!("line {line}"));
             let _ = writeln!(
                 report,
                 "      {} {} {}",

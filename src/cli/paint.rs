@@ -47,10 +47,8 @@ impl Paint {
 /// Text of a page or a plan on one line of at most `width` columns: control characters become
 /// blanks, what is too long ends in `…`.
 pub(crate) fn fit(text: &str, width: usize) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() || is_format(c) { ' ' } else { c })
-        .collect();
+    let clean: String =
+        text.chars().map(|c| if c.is_control() || is_format(c) { ' ' } else { c }).collect();
     let clean = clean.trim_end();
     if clean.chars().count() <= width {
         return clean.to_owned();

@@ -40,7 +40,9 @@ impl Values {
         for text in &self.var {
             match text.split_once('=') {
                 Some((name, value)) => plain.push((name.to_owned(), value.to_owned())),
-                None => problems.push(format!("--var {text:?} has no `=`: write --var NAME=VALUE.")),
+                None => {
+                    problems.push(format!("--var {text:?} has no `=`: write --var NAME=VALUE."))
+                }
             }
         }
         let mut secrets = Vec::new();
@@ -64,7 +66,9 @@ fn secret(text: &str) -> Result<SecretVariable, String> {
     let value = match source {
         Source::Environment(variable) => env::var_os(variable)
             .ok_or_else(|| {
-                format!("--secret {name}: the environment has no variable {variable}. Export it first.")
+                format!(
+                    "--secret {name}: the environment has no variable {variable}. Export it first."
+                )
             })?
             .into_string()
             .map_err(|_| format!("--secret {name}: the variable {variable} is no UTF-8 text."))?,

@@ -5,7 +5,6 @@ use std::{
     collections::HashSet,
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
@@ -127,17 +126,12 @@ impl Rig {
         self.child.id().unwrap()
     }
 
-    /// Our own processes with this in their command line.
-    fn named(&self, name: &str) -> Vec<u32> {
-        family(self.pid())
-            .into_iter()
-            .filter(|pid| {
-                let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                line.split(|&byte| byte == 0)
-                    .next()
-                    .is_some_and(|program| program.ends_with(name.as_bytes()))
-            })
-            .collect()
+    /// Processes of ours that run this program.
+    fn named(&self, program: &str) -> Vec<u32> {
+        let runs = |pid: &u32| {
+            fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path.ends_with(program))
+        };
+        family(self.pid()).into_iter().filter(runs).collect()
     }
 
     /// Lets go as a parent does that is killed, and waits for the end.
@@ -296,7 +290,7 @@ async fn a_ready_browser_tells_what_it_is_and_where_its_page_lies() {
     eprintln!("from spawn to Ready: {} ms", before.elapsed().as_millis());
     let BrowserFacts { version, pid, sandbox, display, page_x, page_y, video_unavailable } = facts;
     assert!(version.starts_with("Chromium 1"), "{version}");
-    assert_eq!(rig.named("/chromium").contains(&pid), true);
+    assert_eq!(rig.named("chromium").contains(&pid), true);
     assert_eq!(sandbox, Sandbox::Own);
     assert_eq!(video_unavailable, None);
     let display = display.unwrap();
@@ -307,7 +301,7 @@ async fn a_ready_browser_tells_what_it_is_and_where_its_page_lies() {
     let session = cdp.attach().await;
     let sizes = cdp.evaluate(&session, "[innerWidth, innerHeight, document.hasFocus()]").await;
     assert_eq!(sizes, json!([PAGE.width, PAGE.height, true]));
-    assert_eq!(cdp.evaluate(&session, "navigator.languages.join()").await, "en-US");
+    assert_eq!(cdp.evaluate(&session, "navigator.languages.join()").await, "en-US,en");
     rig.abandon().await;
 }
 
@@ -368,7 +362,7 @@ async fn what_is_recorded_plays_and_shows_the_page_at_its_place_with_marks() {
     cdp.evaluate(&session, "document.documentElement.style.background = 'rgb(0, 160, 0)'").await;
     let started = rig.record().await;
     assert_eq!(started.media_ms, 0);
-    let encoder = rig.named("/ffmpeg")[0];
+    let encoder = rig.named("ffmpeg")[0];
     sleep(Duration::from_millis(500)).await;
     rig.tell(ToBrowser::Mark(Mark::Press { x: 300.0, y: 200.0 })).await;
     rig.tell(ToBrowser::Mark(Mark::Key { label: "Control+A".to_owned() })).await;
@@ -424,12 +418,12 @@ async fn pausing_and_a_killed_encoder_make_segments_of_one_video() {
     sleep(Duration::from_millis(1200)).await;
     rig.tell(ToBrowser::PauseVideo).await;
     let paused = rig.recording(RecordingState::Paused).await;
-    assert_eq!(rig.named("/ffmpeg"), [] as [u32; 0]);
+    assert_eq!(rig.named("ffmpeg"), [] as [u32; 0]);
     let resumed = rig.record().await;
     assert_eq!(resumed.media_ms, paused.media_ms);
     assert!(resumed.at_ms >= paused.at_ms);
     sleep(Duration::from_millis(3500)).await;
-    kill(rig.named("/ffmpeg")[0]);
+    kill(rig.named("ffmpeg")[0]);
     let again = rig.recording(RecordingState::Started).await;
     assert!(again.media_ms > resumed.media_ms + 3000, "{again:?}");
     let segments = fs::read_dir(rig.media.path()).unwrap().flatten();
@@ -451,9 +445,9 @@ async fn an_encoder_that_keeps_dying_is_given_up_and_what_there_is_is_kept() {
     let (mut rig, _) = Rig::ready(|_| {}).await;
     rig.record().await;
     sleep(Duration::from_millis(2500)).await;
-    kill(rig.named("/ffmpeg")[0]);
+    kill(rig.named("ffmpeg")[0]);
     rig.recording(RecordingState::Started).await;
-    kill(rig.named("/ffmpeg")[0]);
+    kill(rig.named("ffmpeg")[0]);
     let failed = rig.recording(RecordingState::Failed).await;
     assert!(failed.reason.unwrap().contains("signal: 9"));
     let report = rig.close_video().await;
@@ -478,14 +472,14 @@ async fn the_one_who_ended_first_is_named_and_both_start_again() {
     assert_eq!(exited.0, "chromium");
     assert!(exited.1.contains("signal: 9"), "{exited:?}");
     until("the end of both", async || {
-        (rig.named("/Xtigervnc").is_empty() && rig.named("/chromium").is_empty()).then_some(())
+        (rig.named("Xtigervnc").is_empty() && rig.named("chromium").is_empty()).then_some(())
     })
     .await;
     let again = rig.start_browser().await;
     assert_ne!(again.pid, facts.pid);
     // Nobody has paused it, so it goes on.
     rig.recording(RecordingState::Started).await;
-    kill(rig.named("/Xtigervnc")[0]);
+    kill(rig.named("Xtigervnc")[0]);
     let exited = loop {
         match rig.next().await {
             FromBrowser::Exited { who, .. } => break who,
@@ -523,7 +517,7 @@ async fn stop_and_sigterm_leave_nothing() {
         rig.record().await;
         let family = family(rig.pid());
         let path = rig.runtime.path().to_owned();
-        let display = rig.named("/Xtigervnc");
+        let display = rig.named("Xtigervnc");
         assert_eq!(display.len(), 1);
         if stop {
             rig.tell(ToBrowser::Stop).await;
@@ -677,7 +671,7 @@ async fn a_browser_that_cannot_start_is_a_sentence_and_may_be_tried_again() {
             }
             other => panic!("{other:?}"),
         }
-        assert_eq!(rig.named("/Xtigervnc"), [] as [u32; 0]);
+        assert_eq!(rig.named("Xtigervnc"), [] as [u32; 0]);
     }
     wrapper(directory.path(), "exec /usr/lib/chromium/chromium \"$@\"");
     rig.start_browser().await;

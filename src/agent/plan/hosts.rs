@@ -12,16 +12,19 @@ pub(super) fn named<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<String> {
     static HOST: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(concat!(
             r"(?i)(?:(?<url>https?://(?:[^\s/?#@]*@)?)(?<host>[a-z0-9.-]+(?::[0-9]{1,5})?)",
-            r"|(?<before>[\w@.%+/{}-]?)(?<bare>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?",
-            r"(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}(?::[0-9]{1,5})?))",
+            r"|(?:^|(?<before>[^a-z0-9]))(?<bare>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?",
+            r"(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}(?::[0-9]{1,5})?)(?<after>@?))",
         ))
         .expect("a constant pattern compiles")
     });
     let mut hosts = BTreeSet::new();
     for found in texts.flat_map(|text| HOST.captures_iter(text)) {
-        let whole = found.name("host").or_else(|| {
-            found.name("bare").filter(|_| found.name("before").is_none_or(|b| b.is_empty()))
-        });
+        let alone = found.name("before").is_none_or(|before| {
+            before
+                .as_str()
+                .starts_with(|char: char| char.is_whitespace() || "\"'`(<,“‘".contains(char))
+        }) && found.name("after").is_none_or(|after| after.is_empty());
+        let whole = found.name("host").or_else(|| found.name("bare").filter(|_| alone));
         hosts.extend(whole.map(|host| host.as_str().trim_end_matches('.').to_lowercase()));
     }
     hosts.retain(|host| !host.is_empty());
@@ -43,7 +46,7 @@ mod tests {
             &["idp.example:8443", "sso.example.com"],
         );
         check("Open http://localhost:3000/x", &["localhost:3000"]);
-        check("Mail bob@mail.example.com about https://{{HOST}}/ and 3.14", &[]);
+        check("Mail bob.x@mail.example.com about https://{{HOST}}/ and 3.14, /a/b.html", &[]);
         check("Open https://user@evil.example/", &["evil.example"]);
     }
 }

@@ -16,9 +16,10 @@ use crate::pod::contract::{MAX_FRAME, Size};
 
 /// A window is resized in some hundredths of a second.
 const LAYOUT_LIMIT: Duration = Duration::from_secs(10);
+/// A window that was not ready to be resized is asked again after this.
+const RESIZE_PATIENCE: Duration = Duration::from_millis(500);
 /// Where the window is, its outer and its inner size, in CSS pixels, which are the display's.
-const MEASURE: &str =
-    "[screenX, screenY, outerWidth, outerHeight, innerWidth, innerHeight, document.readyState]";
+const MEASURE: &str = "[screenX, screenY, outerWidth, outerHeight, innerWidth, innerHeight]";
 
 /// What went wrong on the pipe.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +106,7 @@ struct Evaluated {
 
 #[derive(Deserialize)]
 struct Answer {
-    value: (i64, i64, i64, i64, i64, i64, String),
+    value: (i64, i64, i64, i64, i64, i64),
 }
 
 impl FirstWords {
@@ -132,9 +133,7 @@ impl FirstWords {
         let Window { window_id } =
             self.ask("Browser.getWindowForTarget", None, &json!({"targetId": target})).await?;
         let Size { width, height } = contents(viewport);
-        let size = json!({"windowId": window_id, "width": width, "height": height});
-        self.tell("Browser.setContentsSize", None, &size).await?;
-        let measured = self.measure(&session_id, Size { width, height }).await?;
+        let measured = self.lay_out(&session_id, window_id, Size { width, height }).await?;
         let detach = json!({"sessionId": session_id});
         self.tell("Target.detachFromTarget", None, &detach).await?;
         Ok((version, measured))
@@ -151,15 +150,27 @@ impl FirstWords {
         }
     }
 
-    /// Waits until the page has its size, and says where it lies.
-    async fn measure(&mut self, session: &str, size: Size) -> Result<Measured, PipeError> {
+    /// Gives the page its size and says where it lies.
+    async fn lay_out(
+        &mut self,
+        session: &str,
+        window: i64,
+        size: Size,
+    ) -> Result<Measured, PipeError> {
+        let Size { width, height } = size;
         let deadline = Instant::now() + LAYOUT_LIMIT;
         let question = json!({"expression": MEASURE, "returnByValue": true});
+        let mut ask_again = Instant::now();
         loop {
+            if Instant::now() >= ask_again {
+                let params = json!({"windowId": window, "width": width, "height": height});
+                self.tell("Browser.setContentsSize", None, &params).await?;
+                ask_again = Instant::now() + RESIZE_PATIENCE;
+            }
             let Evaluated { result } =
                 self.ask("Runtime.evaluate", Some(session), &question).await?;
-            let (x, y, outer_width, outer_height, inner_width, inner_height, _) = result.value;
-            if (inner_width, inner_height) == (size.width.into(), size.height.into()) {
+            let (x, y, outer_width, outer_height, inner_width, inner_height) = result.value;
+            if (inner_width, inner_height) == (width.into(), height.into()) {
                 let pixels = |count: i64| u32::try_from(count).unwrap_or(0);
                 let bars = pixels(outer_height - inner_height);
                 return Ok(Measured {
@@ -170,7 +181,6 @@ impl FirstWords {
                 });
             }
             if Instant::now() > deadline {
-                let Size { width, height } = size;
                 return Err(PipeError::Layout { width, height, inner_width, inner_height });
             }
             sleep(POLL).await;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use rustix::fs::{FlockOperation, flock};
+use serde_json::Value;
 
 use super::super::user::User;
 
@@ -82,9 +83,8 @@ impl Profile {
         let default = path.join("Default");
         DirBuilder::new().recursive(true).mode(0o700).create(&default).map_err(failed)?;
         let preferences = default.join("Preferences");
-        if !preferences.exists() {
-            fs::write(&preferences, PREFERENCES).map_err(failed)?;
-        }
+        let settings = settings(&fs::read_to_string(&preferences).unwrap_or_default());
+        fs::write(&preferences, settings).map_err(failed)?;
         for stale in ["SingletonLock", "SingletonCookie", "SingletonSocket"].map(OsStr::new) {
             match fs::remove_file(path.join(stale)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
@@ -101,6 +101,19 @@ impl Profile {
         }
         Ok(())
     }
+}
+
+/// Preferences for the next start: those of the last one, without where its window was and
+/// that it was killed; else ours.
+fn settings(last: &str) -> String {
+    let Ok(mut kept) = serde_json::from_str::<Value>(last) else { return PREFERENCES.to_owned() };
+    if let Some(browser) = kept.get_mut("browser").and_then(Value::as_object_mut) {
+        browser.remove("window_placement");
+    }
+    if let Some(profile) = kept.get_mut("profile").and_then(Value::as_object_mut) {
+        profile.insert("exit_type".to_owned(), "Normal".into());
+    }
+    kept.to_string()
 }
 
 #[cfg(test)]
@@ -125,9 +138,11 @@ mod tests {
         let link = profile.path().join("SingletonLock");
         std::os::unix::fs::symlink("elsewhere-123", &link).unwrap();
         let preferences = profile.path().join("Default/Preferences");
-        fs::write(&preferences, "{}").unwrap();
+        let last = r#"{"mine":1,"browser":{"window_placement":{"right":9}},"profile":{}}"#;
+        fs::write(&preferences, last).unwrap();
         profile.prepare(None).unwrap();
         assert!(fs::symlink_metadata(&link).is_err());
-        assert_eq!(fs::read_to_string(&preferences).unwrap(), "{}");
+        let kept = r#"{"mine":1,"browser":{},"profile":{"exit_type":"Normal"}}"#;
+        assert_eq!(fs::read_to_string(&preferences).unwrap(), kept);
     }
 }

@@ -193,7 +193,7 @@ fn arguments(display: u32, size: Size, marks: &Marks, chip: bool) -> Vec<OsStrin
     add(&["-filter_complex", &filters(width, marks, chip), "-map", "[out]", "-fps_mode", "vfr"]);
     add(&["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "10", "-threads", "1"]);
     add(&["-crf", "30", "-qmin", "10", "-qmax", "56", "-b:v", &bits.to_string(), "-g", "100"]);
-    add(&["-f", "webm", "-cluster_time_limit", "2000", "-flush_packets", "1"]);
+    add(&["-f", "webm", "-cluster_time_limit", "50", "-flush_packets", "1"]);
     list.into_iter().map(OsString::from).collect()
 }
 
@@ -210,9 +210,11 @@ fn filters(width: u32, marks: &Marks, chip: bool) -> String {
                   fontcolor=white:box=1:boxcolor=black@0.75:boxborderw=10:\
                   x=(w-tw)/2:y=h-64:enable=0";
     }
-    // Two pixels in a corner that differ a little: how the last frame is made to be kept.
-    chain += ",drawbox@e=x=0:y=0:w=2:h=2:t=fill:color=gray@0.2:enable=0,format=yuv420p,\
-              mpdecimate=max=20:hi=0:lo=0:frac=0";
+    // Four pixels at the edge that differ a little: how the last frame is made to be kept. The
+    // comparison leaves out the first eight columns. A frame is kept at least every 0.9 s: what is
+    // lost by a kill is the cluster begun last and the frame that would have ended it.
+    chain += ",drawbox@e=x=16:y=0:w=2:h=2:t=fill:color=gray@0.2:enable=0,format=yuv420p,\
+              mpdecimate=max=8:hi=0:lo=0:frac=0";
     if width > MAX_WIDTH {
         return format!("{chain},scale={MAX_WIDTH}:-2[out]");
     }

@@ -81,8 +81,8 @@ async fn decode(
     let decoded = call(tasks, decode).await.map_err(FinishError::Join)?;
     let progress = decoded.map_err(FinishError::Broken)?;
     let last = |key: &str| {
-        let values = progress.lines().rev().filter_map(|line| line.strip_prefix(key));
-        values.filter_map(|value| value.trim().parse::<u64>().ok()).next()
+        let mut values = progress.lines().rev().filter_map(|line| line.strip_prefix(key));
+        values.find_map(|value| value.trim().parse::<u64>().ok())
     };
     match (last("frame="), last("out_time_us=")) {
         (Some(1..), Some(end)) => Ok(Duration::from_micros(end)),

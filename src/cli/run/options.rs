@@ -176,7 +176,10 @@ impl Options {
         }
         let files = match files {
             Some(dir) if !dir.is_dir() => {
-                return Err(Refusal::usage(format!("--files {}: no such directory.", dir.display())));
+                return Err(Refusal::usage(format!(
+                    "--files {}: no such directory.",
+                    dir.display()
+                )));
             }
             other => other,
         };
@@ -210,11 +213,14 @@ impl Options {
             ("insecure_tls", json!(insecure_tls)),
             ("allow_host", json!(allow_host)),
             ("deny_host", json!(deny_host)),
-            ("video", json!(match video {
-                VideoWish::Required => "on",
-                VideoWish::IfPossible => "auto",
-                VideoWish::Off => "off",
-            })),
+            (
+                "video",
+                json!(match video {
+                    VideoWish::Required => "on",
+                    VideoWish::IfPossible => "auto",
+                    VideoWish::Off => "off",
+                }),
+            ),
             ("keep_alive", json!(keep)),
         ]);
         Ok(Self {
@@ -259,10 +265,9 @@ fn word(value: impl clap::ValueEnum) -> String {
 
 fn run_url(text: Option<&str>) -> Result<Url, Refusal> {
     let example = "for example --url http://127.0.0.1:3000";
-    let text = text
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| Refusal::usage(format!("There is no --url: say where to start, {example}.")))?;
+    let text = text.map(str::trim).filter(|text| !text.is_empty()).ok_or_else(|| {
+        Refusal::usage(format!("There is no --url: say where to start, {example}."))
+    })?;
     let url = Url::parse(text).map_err(|error| {
         Refusal::usage(format!("--url {text:?} is no URL ({error}); {example}."))
     })?;
@@ -274,10 +279,7 @@ fn run_url(text: Option<&str>) -> Result<Url, Refusal> {
             }
             _ => "only http and https can be tested.".to_owned(),
         };
-        return Err(Refusal::usage(format!(
-            "--url has the scheme {:?}; {hint}",
-            url.scheme()
-        )));
+        return Err(Refusal::usage(format!("--url has the scheme {:?}; {hint}", url.scheme())));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Refusal::usage(
@@ -316,9 +318,9 @@ fn isolated(text: Option<&str>) -> Result<bool, Refusal> {
         Some("scenario") => Err(Refusal::usage(
             "--isolated=scenario is not built yet; --isolated gives the whole run a temporary profile.",
         )),
-        Some(other) => {
-            Err(Refusal::usage(format!("--isolated={other} is unknown: write --isolated or --isolated=run.")))
-        }
+        Some(other) => Err(Refusal::usage(format!(
+            "--isolated={other} is unknown: write --isolated or --isolated=run."
+        ))),
     }
 }
 
@@ -365,10 +367,9 @@ fn plan_text(text: Option<String>, file: Option<&Path>) -> Result<String, Refusa
         )),
         (None, None) => {
             let mut bytes = Vec::new();
-            stdin()
-                .take(LIMIT)
-                .read_to_end(&mut bytes)
-                .map_err(|error| Refusal::usage(format!("The plan cannot be read from standard input: {error}.")))?;
+            stdin().take(LIMIT).read_to_end(&mut bytes).map_err(|error| {
+                Refusal::usage(format!("The plan cannot be read from standard input: {error}."))
+            })?;
             String::from_utf8(bytes)
                 .map_err(|_| Refusal::usage("The plan on standard input is no UTF-8 text."))
         }
@@ -430,7 +431,9 @@ mod tests {
     fn only_plain_http_urls_without_user_info_are_taken() {
         let check = |text: &str, part: &str| match run_url(Some(text)) {
             Ok(url) => assert!(part.is_empty(), "{url} was taken"),
-            Err(refusal) => assert!(!part.is_empty() && refusal.message.contains(part), "{refusal:?}"),
+            Err(refusal) => {
+                assert!(!part.is_empty() && refusal.message.contains(part), "{refusal:?}")
+            }
         };
         check("http://127.0.0.1:3000/x?y#z", "");
         check("https://shop.example", "");

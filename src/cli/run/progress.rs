@@ -65,19 +65,32 @@ impl Plain {
         let paint = self.paint;
         Some(match event {
             Event::ScenarioStart { index, name, total, .. } => {
-                format!("{} {}", paint.strong(&fit(name, COLUMNS - 12)), paint.soft(&format!("({} of {total})", index + 1)))
+                format!(
+                    "{} {}",
+                    paint.strong(&fit(name, COLUMNS - 12)),
+                    paint.soft(&format!("({} of {total})", index + 1))
+                )
             }
             Event::Step(step) if step.tool == "assert" || step.tool == "complete_scenario" => {
                 // The assertion has its own line; a completion is the scenario's.
                 let error = step.error.as_ref().filter(|_| step.status == StepStatus::Failed)?;
-                format!("  {} {}\n      {}", paint.bad("✕"), fit(&step.description, COLUMNS - 4), fit(error, COLUMNS - 6))
+                format!(
+                    "  {} {}\n      {}",
+                    paint.bad("✕"),
+                    fit(&step.description, COLUMNS - 4),
+                    fit(error, COLUMNS - 6)
+                )
             }
             Event::Step(step) => {
                 let text = fit(&step.description, COLUMNS - 14);
                 match step.status {
                     StepStatus::Running => return None,
                     StepStatus::Completed => {
-                        format!("  {} {text}  {}", paint.good("✓"), paint.soft(&seconds(step.duration_ms)))
+                        format!(
+                            "  {} {text}  {}",
+                            paint.good("✓"),
+                            paint.soft(&seconds(step.duration_ms))
+                        )
                     }
                     StepStatus::Skipped => format!("  {} {text}", paint.soft("–")),
                     StepStatus::Failed => format!(
@@ -154,7 +167,11 @@ impl Bar {
             }
             Event::Step(step) if step.status == StepStatus::Running => {
                 self.steps += 1;
-                self.bar.set_message(format!("step {} · {}", self.steps, fit(&step.description, 50)));
+                self.bar.set_message(format!(
+                    "step {} · {}",
+                    self.steps,
+                    fit(&step.description, 50)
+                ));
             }
             Event::Status { phase, message } if phase != "warning" => {
                 self.bar.set_message(fit(message, 60));

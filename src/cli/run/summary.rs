@@ -51,7 +51,8 @@ pub(crate) fn addresses(places: &Places) -> String {
 fn scenario(text: &mut String, one: &Scenario, paint: Paint) {
     let verdict = one.verdict.unwrap_or(Verdict::Skipped);
     let reasons: Vec<_> = one.reasons.iter().map(|reason| reason.as_str()).collect();
-    let reasons = if reasons.is_empty() { String::new() } else { format!("  {}", reasons.join(", ")) };
+    let reasons =
+        if reasons.is_empty() { String::new() } else { format!("  {}", reasons.join(", ")) };
     let _ = writeln!(
         text,
         "{} {}  {}{}",
@@ -62,7 +63,12 @@ fn scenario(text: &mut String, one: &Scenario, paint: Paint) {
     );
     for step in one.steps.iter().filter(|step| step.status == StepStatus::Failed) {
         let line = step.line.map_or(String::new(), |line| format!("line {line}: "));
-        let _ = writeln!(text, "    {} {}", paint.bad("✕"), fit(&format!("{line}{}", step.description), COLUMNS - 6));
+        let _ = writeln!(
+            text,
+            "    {} {}",
+            paint.bad("✕"),
+            fit(&format!("{line}{}", step.description), COLUMNS - 6)
+        );
         let _ = writeln!(text, "        {}", wrap(step.error.as_deref().unwrap_or_default(), 8));
     }
     for check in &one.checks {
@@ -78,7 +84,10 @@ fn scenario(text: &mut String, one: &Scenario, paint: Paint) {
             fit(&check.text, COLUMNS - 12 - note.len()),
             paint.soft(note)
         );
-        let failed = one.assertions.iter().find(|each| !each.passed && each.check.as_ref() == Some(&check.id));
+        let failed = one
+            .assertions
+            .iter()
+            .find(|each| !each.passed && each.check.as_ref() == Some(&check.id));
         if let Some(failed) = failed {
             let _ = writeln!(text, "        {}", wrap(&failed.evidence, 8));
         }
@@ -157,7 +166,11 @@ mod tests {
         }
         let text = render(&results, &places(), Paint { colour: false });
         for line in text.lines().filter(|line| !line.starts_with("Results")) {
-            assert!(line.chars().count() <= COLUMNS + 15, "{} columns: {line}", line.chars().count());
+            assert!(
+                line.chars().count() <= COLUMNS + 15,
+                "{} columns: {line}",
+                line.chars().count()
+            );
         }
     }
 }
