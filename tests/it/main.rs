@@ -1,5 +1,6 @@
 //! Everything that needs no cluster, in one binary.
 #![cfg(test)]
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod apps;
 mod examples;
