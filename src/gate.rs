@@ -1,1 +1,7 @@
-//! gate
+//! The only door of a run.
+
+mod cdp;
+mod range;
+mod rfb;
+mod seats;
+mod wire;

@@ -1,5 +1,10 @@
-//! What can be asked of a page, and the answer (agent.md 8.2). The types are pure; the runner
-//! evaluates them.
+//! What can be asked of a page, and the answer (agent.md 8.2; pure). [`holds`] evaluates a
+//! predicate once, on a tree; how long to try is the runner's part.
+
+mod holds;
+mod runs;
+
+pub use holds::{Comparison, Held, holds};
 
 use crate::page::{
     Text,
@@ -178,3 +183,6 @@ pub struct Finding {
     /// page text; the caller redacts it.
     pub detail: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,12 @@
-//! The tools and the one dispatcher (agent.md 4).
+//! The tools and the one dispatcher (agent.md 4). The calls are here; [`Page`] carries them out.
+
+mod click;
+mod dispatch;
+mod navigate;
+mod scroll;
+mod select;
+mod text;
+mod wait;
 
 use std::time::Duration;
 
@@ -10,6 +18,8 @@ use crate::page::{
     predicate::Predicate,
     target::{Among, Target},
 };
+
+pub use dispatch::Page;
 
 /// One tool call, its arguments valid.
 #[derive(Clone, Debug, PartialEq)]
