@@ -80,12 +80,14 @@ fn split(line: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut from = 0;
     for (index, token) in tokens.iter().enumerate() {
-        let next_is_verb = tokens.get(index + 1).is_some_and(|next| {
-            next.kind == Kind::Word && forms::is_known_verb(next.low.trim_end_matches('.'))
-        });
+        let next_is_verb = || {
+            tokens.get(index + 1).is_some_and(|next| {
+                next.kind == Kind::Word && forms::is_known_verb(next.low.trim_end_matches('.'))
+            })
+        };
         let cuts = token.kind == Kind::Semicolon
             || (token.is("then") && index > from)
-            || ((token.is("and") || token.kind == Kind::Comma) && next_is_verb);
+            || ((token.is("and") || token.kind == Kind::Comma) && next_is_verb());
         if cuts {
             pieces.push(tokens.get(from..index).unwrap_or_default());
             from = index + 1;

@@ -566,6 +566,7 @@ fn every_reader_stands_in_the_table() {
     }
 }
 
+#[expect(clippy::unwrap_in_result, reason = "the plans of the tests parse")]
 fn compiled(
     plan: &str,
     criteria: &[&str],
