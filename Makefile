@@ -4,6 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
+# The tasks of a list are meant in its order.
+.NOTPARALLEL:
 
 # Arguments for `handback run` in the demo, for example DEMO_ARGS=--no-keep-alive.
 DEMO_ARGS ?=
@@ -57,13 +59,13 @@ build: ## The program, at target/debug/handback
 	@cargo build --locked
 
 .PHONY: web
-web: web/dist/.built ## The takeover page, at web/dist
+web: web/dist/index.html ## The takeover page, at web/dist
 
 web/node_modules/.installed: web/package-lock.json
 	@npm --prefix web ci --no-audit --no-fund
 	@touch $@
 
-web/dist/.built: web/node_modules/.installed $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/test/*' 2>/dev/null)
+web/dist/index.html: web/node_modules/.installed $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/test/*' 2>/dev/null)
 	@npm --prefix web run build
 	@touch $@
 

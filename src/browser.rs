@@ -64,8 +64,9 @@ use crate::{
     },
 };
 
-/// Height of Chromium's bars above the page, until it is measured.
-const BARS: u32 = 88;
+/// How much higher than the page the display is at first. Chromium's bars are 87 px here and must
+/// have room: a window as large as the display is made a pixel smaller, and believes it is not.
+const HEADROOM: u32 = 160;
 /// When Chromium and the display end together, Chromium may be noticed first.
 const WHO_WAS_FIRST: Duration = Duration::from_millis(100);
 
@@ -279,8 +280,6 @@ struct Supervisor {
     running: Option<Running>,
     recorder: Option<mpsc::UnboundedSender<Command>>,
     encoder: watch::Receiver<Option<u32>>,
-    /// Last measured.
-    bars: u32,
 }
 
 impl Supervisor {
@@ -293,7 +292,6 @@ impl Supervisor {
             running: None,
             recorder: None,
             encoder,
-            bars: BARS,
         }
     }
 
@@ -386,7 +384,6 @@ impl Supervisor {
             sandbox: self.config.sandbox,
             profile,
             display: display.as_ref().map(|display| (display.number, cookie)),
-            bars: self.bars,
             home: &home,
             user,
         };
@@ -394,11 +391,7 @@ impl Supervisor {
         let measured = chromium.measured;
         if let Some(display) = &mut display {
             let size = display_size(wishes, measured.bars);
-            if display.size != size {
-                // This machine's bars have another height: the display follows, once.
-                self.bars = measured.bars;
-                display.resize(size).await?;
-            }
+            display.resize(size).await?;
         }
         let path = self.config.sockets.join(CDP_SOCKET);
         let listener = listen(&path).map_err(|source| StartError::Listen { path, source })?;
@@ -438,7 +431,7 @@ impl Supervisor {
             return Ok(None);
         };
         let rfb = self.config.sockets.join(RFB_SOCKET);
-        let size = display_size(wishes, self.bars);
+        let size = display_size(wishes, HEADROOM);
         let runtime = &self.config.runtime;
         let display = Display::start(&self.tasks, &program, runtime, &rfb, user, size).await?;
         Ok(Some(display))
@@ -486,7 +479,7 @@ fn no_display() -> String {
         .to_owned()
 }
 
-/// The display that shows a page of the wished size and nothing else.
+/// The display that shows a page of the wished size below bars of this height.
 fn display_size(wishes: &Wishes, bars: u32) -> Size {
     let Size { width, height } = chromium::contents(wishes.viewport);
     Size { width, height: height + bars }

@@ -126,8 +126,6 @@ pub(crate) struct Setup<'a> {
     pub(crate) profile: &'a Profile,
     /// The display's number and Chromium's cookie file; `None` is its own headless mode.
     pub(crate) display: Option<(u32, PathBuf)>,
-    /// The height of the browser's bars as far as known.
-    pub(crate) bars: u32,
     /// Home and temporary files.
     pub(crate) home: &'a Path,
     /// Somebody else to run as.
@@ -281,13 +279,8 @@ fn spawn(
 ) -> io::Result<(Child, bridge::Pipe)> {
     let (theirs_in, ours_out) = io::pipe()?;
     let (ours_in, theirs_out) = io::pipe()?;
-    let args = flags::flags(
-        setup.wishes,
-        setup.profile.path(),
-        setup.bars,
-        setup.display.is_some(),
-        own_sandbox,
-    );
+    let args =
+        flags::flags(setup.wishes, setup.profile.path(), setup.display.is_some(), own_sandbox);
     let mut start = Program::new(program, setup.home).args(args);
     start.fds = vec![(3, theirs_in.into()), (4, theirs_out.into())];
     start.user = setup.user;

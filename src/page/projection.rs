@@ -127,7 +127,7 @@ mod tests {
             let there = map.out(Point { x, y });
             let [ex, ey] = corner(x, y);
             prop_assert!((there.x - ex).abs() < 1e-6 && (there.y - ey).abs() < 1e-6);
-            prop_assert!(near(map.into_frame(there), Point { x, y }));
+            prop_assert!(near(map.into_frame(there), Point { x, y }), "there and back");
         }
     }
 }

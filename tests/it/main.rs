@@ -1,8 +1,11 @@
 //! Everything that needs no cluster, in one binary.
 #![cfg(test)]
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod agent;
 mod apps;
+mod examples;
+mod run;
 mod page;
 mod run;
 mod snapshot;

@@ -80,12 +80,14 @@ fn split(line: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut from = 0;
     for (index, token) in tokens.iter().enumerate() {
-        let next_is_verb = tokens.get(index + 1).is_some_and(|next| {
-            next.kind == Kind::Word && forms::is_known_verb(next.low.trim_end_matches('.'))
-        });
+        let next_is_verb = || {
+            tokens.get(index + 1).is_some_and(|next| {
+                next.kind == Kind::Word && forms::is_known_verb(next.low.trim_end_matches('.'))
+            })
+        };
         let cuts = token.kind == Kind::Semicolon
-            || token.is("then")
-            || ((token.is("and") || token.kind == Kind::Comma) && next_is_verb);
+            || (token.is("then") && index > from)
+            || ((token.is("and") || token.kind == Kind::Comma) && next_is_verb());
         if cuts {
             pieces.push(tokens.get(from..index).unwrap_or_default());
             from = index + 1;
@@ -98,7 +100,7 @@ fn split(line: &str) -> Vec<&str> {
 /// The text of a piece without the commas and `and` that joined it to its neighbours.
 fn trimmed<'t>(line: &'t str, mut piece: &[Token]) -> Option<&'t str> {
     let joins = |token: &Token| token.kind == Kind::Comma || token.is("and");
-    while let Some((_, rest)) = piece.split_first().filter(|(first, _)| joins(first)) {
+    while let Some((_, rest)) = piece.split_first().filter(|(first, _)| first.kind == Kind::Comma) {
         piece = rest;
     }
     while let Some((_, rest)) = piece.split_last().filter(|(last, _)| joins(last)) {

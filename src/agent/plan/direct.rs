@@ -18,7 +18,7 @@ use crate::page::{
 /// What a form's reader made of a sentence.
 #[derive(Clone, Debug, PartialEq)]
 enum Meaning {
-    Act(Call),
+    Act(Box<Call>),
     Check(Vec<Predicate>),
     /// A form that cannot be executed yet.
     Later,
@@ -74,7 +74,7 @@ pub fn predicates(check: &str) -> Option<Vec<Predicate>> {
 fn what(text: &str, check: Option<&str>, criterion: bool) -> Result<What, Problem> {
     let readings = if check.is_some() { read_check(text) } else { read_action(text) };
     match (readings.into_iter().next(), check) {
-        (Some((_, Meaning::Act(call))), None) => Ok(What::Act(Box::new(call))),
+        (Some((_, Meaning::Act(call))), None) => Ok(What::Act(call)),
         (Some((_, Meaning::Check(predicates))), Some(id)) => {
             Ok(What::Check { id: id.to_owned(), predicates })
         }

@@ -232,7 +232,8 @@ impl Form {
 
     /// `A2: click/tap/press/push [on] T`.
     fn shown(&self) -> String {
-        format!("{}: {}", self.id, self.form)
+        let later = if self.built { "" } else { " (not built yet)" };
+        format!("{}: {}{later}", self.id, self.form)
     }
 }
 
@@ -255,14 +256,18 @@ pub(super) fn nearest(text: &str, is_check: bool) -> Option<String> {
     let far =
         known.map(|known| if is_verb(verb, known) { 0 } else { distance(verb, known) }).min()?;
     let near =
-        |known: &&str| far == 0 && is_verb(verb, known) || far > 0 && distance(verb, known) == far;
+        |known: &str| far == 0 && is_verb(verb, known) || far > 0 && distance(verb, known) == far;
     if far > 2 {
         return None;
     }
     let actions =
-        FORMS.iter().filter(|form| form.is_action() && form.words.iter().any(|word| near(&word)));
-    let mut shown: Vec<String> = actions.map(Form::shown).collect();
-    if CHECKS.iter().any(|check| near(&check)) {
+        FORMS.iter().filter(|form| form.is_action() && form.words.iter().any(|word| near(word)));
+    let actions: Vec<&Form> = actions.collect();
+    // A form that works is nearer than one that does not yet.
+    let works = actions.iter().any(|form| form.built);
+    let mut shown: Vec<String> =
+        actions.iter().filter(|form| form.built || !works).map(|form| form.shown()).collect();
+    if CHECKS.iter().any(|check| near(check)) {
         shown.push(checks(text));
     }
     Some(shown.join(" | "))

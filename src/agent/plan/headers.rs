@@ -40,11 +40,11 @@ fn read(line: &str) -> Option<Kind> {
     let (closed, after) = without_bold(rest);
     let rest = if bold && closed { after } else { rest };
     let make = |title: &str| {
-        let title = title_of(title, hashes > 0);
+        let title = title_of(title);
         Kind::Header(Header {
             keyword: capitalised(keyword),
             number: number.map(str::to_owned),
-            title: Some(title).filter(|title| !title.is_empty()),
+            title: Some(title.to_owned()).filter(|title| !title.is_empty()),
         })
     };
     let ends = |rest: &str| {
@@ -59,7 +59,7 @@ fn read(line: &str) -> Option<Kind> {
             if !marked {
                 return None;
             }
-            if title_of(rest, hashes > 0).is_empty() {
+            if title_of(rest).is_empty() {
                 return Some(make(""));
             }
             // `1:30` and `2.0` are numbers of the text, `1a` is a word.
@@ -112,23 +112,21 @@ fn number(rest: &str, marked: bool) -> (Option<&str>, &str) {
 }
 
 /// Without the marks around it.
-fn title_of(text: &str, hashes: bool) -> String {
+fn title_of(text: &str) -> &str {
     let mut title = text.trim();
-    if hashes {
-        let bare = title.trim_end_matches('#');
-        if bare.is_empty() || bare.ends_with(char::is_whitespace) {
-            title = bare.trim_end();
-        }
-    }
     loop {
         let mut bare = title;
         for mark in BOLD {
             bare = bare.strip_prefix(mark).unwrap_or(bare);
             bare = bare.strip_suffix(mark).unwrap_or(bare);
         }
+        let hashless = bare.trim_end_matches('#');
+        if hashless.is_empty() || hashless.ends_with(char::is_whitespace) {
+            bare = hashless;
+        }
         let bare = bare.trim();
         if bare == title {
-            return title.to_owned();
+            return title;
         }
         title = bare;
     }

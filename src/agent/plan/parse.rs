@@ -95,8 +95,8 @@ impl Plan {
             return Err(problems);
         }
         warnings.sort_by_key(|warning| warning.line.unwrap_or(0));
-        let named = lines.iter().map(|line| line.text).chain(criteria.iter().map(String::as_str));
-        let hosts = hosts::named(named);
+        let texts = lines.iter().map(|line| line.text).chain(criteria.iter().map(String::as_str));
+        let hosts = hosts::named(texts);
         Ok(Self { preamble: body(&preamble), hosts, scenarios, warnings })
     }
 }

@@ -75,7 +75,6 @@ const DISABLED_FEATURES: &str = "AcceptCHFrame,AutofillServerCommunication,Calcu
 pub(crate) fn flags(
     wishes: &Wishes,
     profile: &Path,
-    bars: u32,
     display: bool,
     own_sandbox: bool,
 ) -> Vec<OsString> {
@@ -88,13 +87,12 @@ pub(crate) fn flags(
     flags.push(directory);
     if display {
         flags.push("--ozone-platform=x11".into());
-        flags.push("--window-position=0,0".into());
-        // Not as large as the display: such a window is made a pixel smaller. It grows later.
-        flags.push(format!("--window-size={width},{}", height + bars - 8).into());
     } else {
         flags.push("--headless=new".into());
-        flags.push(format!("--window-size={width},{height}").into());
     }
+    // Its bars are part of the window, so it will grow.
+    flags.push("--window-position=0,0".into());
+    flags.push(format!("--window-size={width},{height}").into());
     if !own_sandbox {
         flags.push("--no-sandbox".into());
     }
@@ -117,7 +115,7 @@ mod tests {
     use super::*;
 
     fn line(wishes: &Wishes, display: bool, own_sandbox: bool) -> String {
-        let flags = flags(wishes, Path::new("/p"), 88, display, own_sandbox);
+        let flags = flags(wishes, Path::new("/p"), display, own_sandbox);
         flags.iter().map(|flag| flag.to_str().unwrap()).collect::<Vec<_>>().join(" ")
     }
 
@@ -129,9 +127,12 @@ mod tests {
             resolver_rules: Vec::new(),
         };
         let with = line(&wishes, true, true);
-        assert!(!with.contains("sandbox") && with.contains("--window-size=500,892"), "{with}");
+        assert!(!with.contains("sandbox") && with.contains("--window-size=500,812"), "{with}");
         assert!(line(&wishes, true, false).contains("--no-sandbox"));
-        assert!(line(&wishes, false, true).contains("--headless=new --window-size=500,812"));
+        assert!(
+            line(&wishes, false, true)
+                .contains("--headless=new --window-position=0,0 --window-size=500,812")
+        );
     }
 
     #[test]

@@ -103,8 +103,8 @@ impl Profile {
     }
 }
 
-/// Preferences for the next start: those of the last one without where its window was (a window as
-/// large as the display comes back a pixel smaller) and that it was killed; else ours.
+/// Preferences for the next start: those of the last one, without where its window was and
+/// that it was killed; else ours.
 fn settings(last: &str) -> String {
     let Ok(mut kept) = serde_json::from_str::<Value>(last) else { return PREFERENCES.to_owned() };
     if let Some(browser) = kept.get_mut("browser").and_then(Value::as_object_mut) {

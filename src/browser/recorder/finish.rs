@@ -3,7 +3,8 @@
 
 use std::{
     fmt::Write,
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,6 +16,11 @@ use super::super::process::{Program, drain, obituary};
 
 /// The finished file's name in the media directory.
 pub(super) const VIDEO: &str = "video.webm";
+
+/// How a cluster of frames begins in a WebM file.
+const CLUSTER: [u8; 4] = [0x1f, 0x43, 0xb6, 0x75];
+/// Where the first one has begun at the latest.
+const HEAD: u64 = 16 << 10;
 
 /// A recorded segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +53,12 @@ pub(super) async fn finish(
     media: &Path,
     segments: &[Segment],
 ) -> Result<Duration, FinishError> {
+    let playable = playable(segments, has_frames);
+    if playable.is_empty() {
+        return Err(FinishError::Empty);
+    }
     let list = directory.join("segments.txt");
-    fs::write(&list, concat_list(segments)).map_err(FinishError::Join)?;
+    fs::write(&list, concat_list(&playable)).map_err(FinishError::Join)?;
     let video = media.join(VIDEO);
     let join = Program::new(ffmpeg, directory)
         .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y"])
@@ -109,6 +119,28 @@ async fn call(tasks: &TaskTracker, program: Program) -> io::Result<Result<String
     Ok(if status.success() { Ok(text) } else { Err(obituary(Ok(status), &last_line.borrow())) })
 }
 
+/// The segments that have frames. The time of one without (its encoder was killed at once) goes to
+/// the one before, so that what follows stays where it was said to be.
+fn playable(segments: &[Segment], has_frames: impl Fn(&Path) -> bool) -> Vec<Segment> {
+    let mut playable: Vec<Segment> = Vec::new();
+    for segment in segments {
+        if has_frames(&segment.path) {
+            playable.push(segment.clone());
+        } else if let Some(last) = playable.last_mut() {
+            last.length += segment.length;
+        }
+    }
+    playable
+}
+
+/// Whether a WebM file has come as far as its first cluster.
+fn has_frames(path: &Path) -> bool {
+    // The headers before it are some hundred bytes long.
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    read.is_ok() && head.windows(CLUSTER.len()).any(|bytes| bytes == CLUSTER)
+}
+
 /// The list that the joiner reads. Durations are told, because a killed encoder wrote none.
 fn concat_list(segments: &[Segment]) -> String {
     let mut list = String::from("ffconcat version 1.0\n");
@@ -123,6 +155,18 @@ fn concat_list(segments: &[Segment]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_a_segment_without_frames_is_not_lost() {
+        let segment = |name: &str, seconds| Segment {
+            path: name.into(),
+            length: Duration::from_secs(seconds),
+        };
+        let all = [segment("a", 3), segment("empty", 2), segment("b", 4), segment("empty", 1)];
+        let kept = playable(&all, |path| path != Path::new("empty"));
+        assert_eq!(kept, [segment("a", 5), segment("b", 5)]);
+        assert_eq!(playable(&all[1..2], |_| false), []);
+    }
 
     #[test]
     fn a_path_with_quotes_stays_one_path() {

@@ -399,10 +399,15 @@ impl Session {
         struct Created {
             style_sheet_id: String,
         }
-        // Both are needed for what follows, and harmless if repeated.
+        // Both are needed for what follows, and harmless if repeated. Without waiting for the answer
+        // the browser does not know its own sheets yet.
         self.command(&dom::EnableParams::default()).forget();
-        self.command(&css::EnableParams {}).forget();
-        let create = css::CreateStyleSheetParams::new(frame_id.to_owned());
+        self.command(&css::EnableParams {}).done().await?;
+        let create = css::CreateStyleSheetParams {
+            frame_id: frame_id.to_owned().into(),
+            // A sheet of our own, whether or not there is one for this document already.
+            force: Some(true),
+        };
         let sheet = self.command(&create).get::<Created>().await?.style_sheet_id;
         self.command(&css::SetStyleSheetTextParams::new(sheet, style)).done().await
     }

@@ -66,11 +66,11 @@ impl Printer<'_> {
         let ((w, h), (vw, vh)) = (frame.page, frame.viewport);
         if w > vw || h > vh {
             let (x, y) = frame.scroll;
-            write!(self.out, "- … page {w}x{h}, viewport {vw}x{vh} at {x},{y}\n").ok();
+            writeln!(self.out, "- … page {w}x{h}, viewport {vw}x{vh} at {x},{y}").ok();
         }
         for frame in self.tree.frames().iter().filter(|frame| frame.cut) {
             let which = if frame.prefix.is_empty() { "the page" } else { &frame.prefix };
-            write!(self.out, "- … {which} is too large: the tree is not complete\n").ok();
+            writeln!(self.out, "- … {which} is too large: the tree is not complete").ok();
         }
     }
 

@@ -98,7 +98,7 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::snapshot::parse;
+    use crate::page::snapshot::{Rect, parse};
 
     fn frame(prefix: &str, origin: &str, records: &[&str]) -> FrameTree {
         let mut walk = format!("HB1|1|9|u|t|{origin}|10x10|10x10|0,0;");

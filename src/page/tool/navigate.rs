@@ -1,6 +1,6 @@
 //! navigate, reload, go_back.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use serde_json::json;
 use tokio::time::{Instant, timeout};
@@ -13,6 +13,8 @@ use crate::page::{
     tool::{Code, Failed},
 };
 
+/// How long after a navigation ended for another reason its download may show up.
+const DOWNLOAD: Duration = Duration::from_millis(500);
 /// Longest URL, in characters (agent.md 4.3).
 const LONGEST: usize = 8192;
 
@@ -37,8 +39,14 @@ impl Page {
             }
         };
         if let Some(error) = navigated.error_text {
-            let download = self.browser.with(|state| state.download.take()).await?;
-            if let Some((_, name)) = download.filter(|(at, _)| *at >= t0) {
+            // A download is told of a moment after its navigation was given up.
+            let download = self
+                .browser
+                .until(Instant::now() + DOWNLOAD, move |state| {
+                    state.download.clone().filter(|(at, _)| *at >= t0)
+                })
+                .await?;
+            if let Some((_, name)) = download {
                 return Ok(Acted {
                     data: json!({"download": {"name": name}}),
                     ..Acted::say(format!("went to {}, which is a download", to.shown()))

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{
     Meaning, Reader,
     parts::{
-        compared, duration, is_variable, last_target, or_end, state, target, texts, up_to, url,
+        Mismatch, compared, duration, is_variable, last_target, or_end, state, target, texts,
+        up_to, url,
     },
 };
 use crate::page::{
@@ -44,7 +45,7 @@ const TEXT: usize = 10_000;
 const WAIT_CAP: Duration = Duration::from_secs(30);
 const SLEEP_CAP: Duration = Duration::from_secs(10);
 const STABLE_CAP: Duration = Duration::from_secs(10);
-const SETTLE_CAP: Duration = Duration::from_secs(60);
+const SETTLE_CAP: Duration = Duration::from_mins(1);
 /// What `wait_for_stable` takes by default.
 const STABLE: Duration = Duration::from_secs(2);
 const SETTLE: Duration = Duration::from_secs(30);
@@ -55,7 +56,7 @@ const SCREENS: u32 = 20;
 const SCREEN: i32 = 9;
 
 fn act(call: Call) -> Meaning {
-    Meaning::Act(call)
+    Meaning::Act(Box::new(call))
 }
 
 fn open_address(at: Cursor<'_>) -> Option<Meaning> {
@@ -94,7 +95,8 @@ fn press_key(at: Cursor<'_>) -> Option<Meaning> {
         };
         let on = or_end(rest, |rest| {
             last_target(rest.phrase(&["in", "inside", "within"])?, Among::Clickable)
-        })?;
+        })
+        .ok()?;
         let fits = (1..=100).contains(&repeat);
         fits.then_some(act(Call::PressKey { key, repeat, on }))
     })
@@ -119,6 +121,10 @@ fn key_readings(at: Cursor<'_>) -> Vec<(String, Cursor<'_>)> {
 }
 
 fn click(at: Cursor<'_>) -> Option<Meaning> {
+    // A key without a noun is always a key.
+    if press_key(at).is_some() {
+        return None;
+    }
     let at = at.verb(&["click", "tap", "press", "push"])?.maybe(&["on"]);
     let on = last_target(at, Among::Clickable)?;
     Some(act(Call::Click { on, button: Button::Left, count: 1 }))
@@ -208,7 +214,8 @@ fn choose(at: Cursor<'_>) -> Option<Meaning> {
     ];
     let role = or_end(rest, |rest| {
         rest.one_of(&nouns).filter(|(_, rest)| rest.is_end()).map(|(role, _)| role)
-    })?;
+    })
+    .ok()?;
     let target = Target { role, name: Some(name.into()), ..Target::default() };
     let on = Subject::Described { target, among: Among::Choices };
     Some(act(Call::Click { on, button: Button::Left, count: 1 }))
@@ -239,7 +246,7 @@ fn scroll(at: Cursor<'_>) -> Option<Meaning> {
     if let Some(rest) = at.phrase(&["to"]) {
         if let Some((by, rest)) =
             rest.one_of(&[("top", ScrollBy::Top), ("bottom", ScrollBy::Bottom)])
-            && let Some(within) = scrolled(rest)
+            && let Ok(within) = scrolled(rest)
         {
             return Some(act(Call::Scroll { within, by }));
         }
@@ -256,14 +263,14 @@ fn scroll(at: Cursor<'_>) -> Option<Meaning> {
         Some((count, rest)) => amount(count, rest, (x, y))?,
         None => (ScrollBy::Screens { x: x * SCREEN, y: y * SCREEN }, at),
     };
-    let within = or_end(at, |at| subject(at.phrase(&["in", "inside", "within"])?))?;
+    let within = or_end(at, |at| subject(at.phrase(&["in", "inside", "within"])?)).ok()?;
     Some(act(Call::Scroll { within, by }))
 }
 
 /// `of T`, `of the page` or nothing.
-fn scrolled(at: Cursor<'_>) -> Option<Option<Subject>> {
+fn scrolled(at: Cursor<'_>) -> Result<Option<Subject>, Mismatch> {
     if at.phrase(&["of page"]).is_some_and(Cursor::is_end) {
-        return Some(None);
+        return Ok(None);
     }
     or_end(at, |at| last_target(at.phrase(&["of"])?, Among::Anything))
 }

@@ -29,12 +29,16 @@ pub(super) fn last_target(at: Cursor<'_>, among: Among) -> Option<Subject> {
     target(at, |target, rest| rest.is_end().then_some(Subject::Described { target, among }))
 }
 
+/// The sentence goes on in a way that the form does not know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mismatch;
+
 /// An optional part at the end of a sentence, or its end.
 pub(super) fn or_end<'t, R>(
     at: Cursor<'t>,
     read: impl FnOnce(Cursor<'t>) -> Option<R>,
-) -> Option<Option<R>> {
-    if at.is_end() { Some(None) } else { read(at).map(Some) }
+) -> Result<Option<R>, Mismatch> {
+    if at.is_end() { Ok(None) } else { read(at).map(Some).ok_or(Mismatch) }
 }
 
 /// `2 seconds`, `500ms`.

@@ -222,7 +222,7 @@ impl Variables {
                     );
                     return Err(problem("blocked_by_policy", text, message));
                 }
-                shown.push_str(&format!("{{{{{name}}}}}"));
+                shown.extend(["{{", name, "}}"]);
                 meant.push_str(&written(held.value.expose()));
                 let mut own = self.origins.clone();
                 own.extend(held.origins.iter().cloned());
