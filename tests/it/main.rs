@@ -5,8 +5,8 @@
 mod agent;
 mod apps;
 mod examples;
-mod run;
 mod page;
+mod run;
 mod run;
 mod snapshot;
 mod source;

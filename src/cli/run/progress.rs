@@ -43,7 +43,7 @@ pub(crate) fn colour_wanted() -> bool {
 /// Shows progress until the run's journal is closed.
 pub(crate) async fn show(mut lines: mpsc::UnboundedReceiver<Line>) {
     let paint = paint();
-    let mut plain = Plain { paint };
+    let plain = Plain { paint };
     if !stderr().is_terminal() {
         return write_lines(lines, plain).await;
     }
