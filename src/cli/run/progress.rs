@@ -137,14 +137,9 @@ impl Plain {
                 fit(&one.evidence, COLUMNS - 6)
             ),
             Event::ScenarioComplete { verdict, reasons, duration_ms, .. } => {
-                let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
-                format!(
-                    "{} {} {}  {}",
-                    paint.sign(*verdict),
-                    verdict.as_str(),
-                    reasons.join(", "),
-                    paint.soft(&seconds(*duration_ms))
-                )
+                let mut words = vec![paint.sign(*verdict), verdict.as_str().to_owned()];
+                words.extend(reasons.iter().map(|reason| reason.as_str().to_owned()));
+                format!("{}  {}", words.join(" "), paint.soft(&seconds(*duration_ms)))
             }
             Event::Status { phase, message } if phase == "warning" => {
                 format!("warning: {}", fit(message, 3 * COLUMNS))
