@@ -1,8 +1,102 @@
-//! cli
+//! What a person types, and what it means.
+//!
+//! Standard output is the answer, standard error is progress and logs. Exit codes are
+//! [`Exit`](crate::pod::contract::Exit).
 
-use std::process::ExitCode;
+mod browser;
+pub mod check;
+mod paint;
+pub mod run;
+mod values;
+
+use std::{ffi::OsString, io::Write, process::ExitCode};
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+
+use crate::{
+    browser::{Config, ShimArgs, shim},
+    pod::contract::Exit,
+    telemetry,
+};
+
+/// End-to-end browser tests that hand the browser back to a person.
+#[derive(Debug, Parser)]
+#[command(name = "handback", version, disable_help_subcommand = true, max_term_width = 100)]
+struct Cli {
+    /// What is logged on standard error, for example `handback=debug`
+    #[arg(long, global = true, env = "HANDBACK_LOG", value_name = "FILTER", hide = true)]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Execute a plan in a browser on this machine
+    Run(Box<run::args::Args>),
+    /// Validate a plan offline: scenarios, checks, driver, offending lines
+    Check(check::Args),
+    /// Supervise display, Chromium and recorder; started by `run`
+    #[command(hide = true)]
+    Browser(Box<Config>),
+    /// Become a program that dies with its parent
+    #[command(hide = true)]
+    Shim(ShimArgs),
+}
 
 /// Reads the command line and runs what it asks for.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let parsed = Cli::command().try_get_matches_from(&typed).and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        Ok((cli, matches))
+    });
+    let exit = match parsed {
+        Err(error) => refuse(&error, &typed),
+        Ok((Cli { log, command }, matches)) => {
+            telemetry::start(log.as_deref());
+            match command {
+                Command::Run(mut args) => {
+                    if let Some(("run", matches)) = matches.subcommand() {
+                        args.settle(matches);
+                    }
+                    run::main(*args)
+                }
+                Command::Check(args) => check::main(&args),
+                Command::Browser(config) => browser::main(*config),
+                // Returns only if the program could not be started.
+                Command::Shim(args) => return shim(&args),
+            }
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// A command line that clap does not take, or that asks for help.
+fn refuse(error: &clap::Error, typed: &[OsString]) -> Exit {
+    // A closed pipe is the reader's choice.
+    drop(error.print());
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Passed,
+        _ => {
+            if wants_json(typed) {
+                let text = error.to_string();
+                run::print_refusal(&mut std::io::stdout(), Exit::Usage, "usage", text.trim());
+            }
+            Exit::Usage
+        }
+    }
+}
+
+/// Whether a command line that could not be read asks for one JSON document all the same.
+fn wants_json(typed: &[OsString]) -> bool {
+    let Ok(matches) = Cli::command().ignore_errors(true).try_get_matches_from(typed) else {
+        return false;
+    };
+    matches.subcommand_matches("run").is_some_and(|run| run.get_flag("json"))
+}
+
+/// Writes to a person; a closed pipe is success.
+pub(crate) fn say(out: &mut dyn Write, text: &str) {
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }

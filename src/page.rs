@@ -10,6 +10,7 @@ mod actionability;
 pub mod cdp;
 mod frames;
 mod input;
+pub mod keys;
 pub mod locate;
 pub mod predicate;
 mod projection;
@@ -18,6 +19,7 @@ pub mod snapshot;
 pub mod target;
 pub mod tool;
 mod view;
+pub(crate) mod words;
 
 use std::{sync::Arc, time::Duration};
 

@@ -23,7 +23,7 @@ const TIE: f64 = 8.0;
 const CANDIDATES: usize = 10;
 
 /// What a description means.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Located {
     /// Exactly this element.
     One(NodeId),
@@ -44,7 +44,7 @@ pub enum Located {
 }
 
 /// One of several that a description may mean.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// Its node. If `reference` is none, the page is asked for one by [`Tree::handle`].
     pub node: NodeId,

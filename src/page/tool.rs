@@ -26,7 +26,7 @@ pub use dispatch::Page;
 pub enum Call {
     /// Goes to a URL.
     Navigate {
-        /// Absolute, or `/path`, `?query`, `#hash` against the run URL.
+        /// Absolute, or `/path`, `?query`, `#hash` against the run URL. Empty is the run URL itself.
         url: Text,
     },
     /// Loads the current document again.

@@ -104,9 +104,12 @@ impl Walked {
 
     /// Shows a document and waits until it and its frames have loaded.
     pub(crate) async fn show(&mut self, html: &str) {
+        self.go("about:blank").await;
+        self.go(&document("app.example", &format!("<!doctype html>{html}"))).await;
+    }
+
+    async fn go(&mut self, url: &str) {
         let session = self.session.clone();
-        let url = document("app.example", &format!("<!doctype html>{html}"));
-        self.call(&session, "Page.navigate", json!({"url": "about:blank"})).await;
         self.loaded = false;
         self.call(&session, "Page.navigate", json!({"url": url})).await;
         timeout(DEADLINE, async {

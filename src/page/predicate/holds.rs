@@ -7,7 +7,7 @@
 use regex::RegexBuilder;
 use url::Url;
 
-use super::{Cmp, Counted, Finding, Op, Predicate, State, runs};
+use super::{Cmp, Counted, Finding, Op, Predicate, State, UrlPart, runs};
 use crate::page::{
     Text,
     locate::{self, Located},
@@ -55,7 +55,7 @@ pub fn holds(predicate: &Predicate, tree: &Tree, place: &Where) -> Held {
     let found = match predicate {
         Predicate::TextVisible { text, within, exact } => text_visible(tree, text, within, *exact),
         Predicate::TextAbsent { text, within } => text_absent(tree, text, within),
-        Predicate::Url { op, value } => url(*op, value, &place.url),
+        Predicate::Url { part, op, value } => url(*part, *op, value, &place.url),
         Predicate::Title { op, value } => {
             let title = norm(&place.title);
             match compare(*op, &title, &norm(value.expose())) {
@@ -123,11 +123,18 @@ fn text_absent(tree: &Tree, text: &Text, within: &[Region]) -> Finding {
     }
 }
 
-fn url(op: Op, value: &Text, here: &str) -> Finding {
+fn url(part: UrlPart, op: Op, value: &Text, here: &str) -> Finding {
     let wanted = value.expose().trim();
     let mut have = here.to_owned();
-    if wanted.starts_with('/')
-        && let Ok(url) = Url::parse(here)
+    let url = Url::parse(here).ok();
+    if part == UrlPart::Path
+        && let Some(url) = &url
+    {
+        url.path().clone_into(&mut have);
+    }
+    if part == UrlPart::Href
+        && wanted.starts_with('/')
+        && let Some(url) = &url
     {
         url.path().clone_into(&mut have);
         if wanted.contains('?')
