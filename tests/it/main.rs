@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod agent;
 mod apps;
 mod examples;
 mod run;
@@ -11,6 +12,7 @@ mod snapshot;
 mod source;
 mod tidy;
 
+mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
 #[path = "../support/pages.rs"]
@@ -19,4 +21,3 @@ mod pages;
 mod support;
 #[path = "../support/walked.rs"]
 mod walked;
-mod browser;
