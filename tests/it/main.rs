@@ -3,6 +3,7 @@
 
 #[path = "../support/chromium.rs"]
 mod chromium;
+mod gate;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;
