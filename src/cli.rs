@@ -3,14 +3,21 @@
 //! Standard output is the answer, standard error is progress and logs. Exit codes are
 //! [`Exit`](crate::pod::contract::Exit).
 
+mod browser;
 pub mod check;
+mod paint;
 pub mod run;
+mod values;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
-use crate::{pod::contract::Exit, telemetry};
+use crate::{
+    browser::{Config, ShimArgs, shim},
+    pod::contract::Exit,
+    telemetry,
+};
 
 /// End-to-end browser tests that hand the browser back to a person.
 #[derive(Debug, Parser)]
@@ -29,6 +36,12 @@ enum Command {
     Run(Box<run::args::Args>),
     /// Validate a plan offline: scenarios, checks, driver, offending lines
     Check(check::Args),
+    /// Supervise display, Chromium and recorder; started by `run`
+    #[command(hide = true)]
+    Browser(Box<Config>),
+    /// Become a program that dies with its parent
+    #[command(hide = true)]
+    Shim(ShimArgs),
 }
 
 /// Reads the command line and runs what it asks for.
@@ -50,6 +63,9 @@ pub fn main() -> ExitCode {
                     run::main(*args)
                 }
                 Command::Check(args) => check::main(&args),
+                Command::Browser(config) => browser::main(*config),
+                // Returns only if the program could not be started.
+                Command::Shim(args) => return shim(&args),
             }
         }
     };
@@ -65,7 +81,7 @@ fn refuse(error: &clap::Error, typed: &[OsString]) -> Exit {
         _ => {
             if wants_json(typed) {
                 let text = error.to_string();
-                run::print_refusal(&mut std::io::stdout(), "usage", text.trim());
+                run::print_refusal(&mut std::io::stdout(), Exit::Usage, "usage", text.trim());
             }
             Exit::Usage
         }

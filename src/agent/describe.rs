@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::page::{
     Text,
-    predicate::{Cmp, Counted, Op, Predicate, State},
+    predicate::{Cmp, Counted, Op, Predicate, State, UrlPart},
     target::{Ordinal, Region, RoleNoun, Target},
     tool::{Button, Call, ScrollBy, Subject},
 };
@@ -149,8 +149,12 @@ pub fn predicate(predicate: &Predicate) -> Value {
         Predicate::TextAbsent { text, within } => {
             json!({"kind": "text_absent", "text": text.shown(), "in": regions(within)})
         }
-        Predicate::Url { op, value } => {
-            json!({"kind": "url", "op": self::op(*op), "value": value.shown()})
+        Predicate::Url { op, value, part } => {
+            let part = match part {
+                UrlPart::Href => "href",
+                UrlPart::Path => "path",
+            };
+            json!({"kind": "url", "op": self::op(*op), "value": value.shown(), "part": part})
         }
         Predicate::Title { op, value } => {
             json!({"kind": "title", "op": self::op(*op), "value": value.shown()})
@@ -359,7 +363,10 @@ mod tests {
         assert_eq!(call(&typing), r#"type into "Name""#);
         assert_eq!(args(&typing), json!({"element": "\"Name\"", "text": "[3 characters]"}));
         let key = Call::PressKey { key: "x".to_owned(), repeat: 1, on: None };
-        assert_eq!((call(&key), args(&key)), ("press a character".into(), json!({"key": "a character"})));
+        assert_eq!(
+            (call(&key), args(&key)),
+            ("press a character".into(), json!({"key": "a character"}))
+        );
     }
 
     #[test]
@@ -389,7 +396,8 @@ mod tests {
 
     #[test]
     fn a_predicate_is_recorded_without_empty_fields() {
-        let visible = Predicate::TextVisible { text: "1 item".into(), within: Vec::new(), exact: false };
+        let visible =
+            Predicate::TextVisible { text: "1 item".into(), within: Vec::new(), exact: false };
         assert_eq!(predicate(&visible), json!({"kind": "text_visible", "text": "1 item"}));
     }
 }

@@ -1,6 +1,7 @@
 //! What remains of a run beside its events: results.json, junit.xml and the player (agent.md 11.2,
 //! 11.3 and 12; pure).
 
+pub mod chapters;
 pub mod junit;
 pub mod player;
 

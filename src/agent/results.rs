@@ -211,6 +211,44 @@ pub struct Artifact {
     pub sha256: String,
 }
 
+impl Results {
+    /// A run that has not begun, or never will.
+    pub fn new(run_id: String, url: String, started_at: String, viewport: Viewport) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            run_id,
+            url,
+            verdict: None,
+            reason: None,
+            exit_code: None,
+            aborted: false,
+            abort_reason: None,
+            error: None,
+            started_at,
+            finished_at: None,
+            duration_ms: 0,
+            driver: "direct".to_owned(),
+            model: None,
+            viewport,
+            options: Map::new(),
+            pass_criteria: Vec::new(),
+            variables: Map::new(),
+            secret_variables: Vec::new(),
+            counts: Counts::default(),
+            browser: None,
+            scenarios: Vec::new(),
+            improvements: Vec::new(),
+            discovered: Vec::new(),
+            dialogs: Vec::new(),
+            handoffs: Vec::new(),
+            usage: Usage::default(),
+            warnings: Vec::new(),
+            video: Video { status: "pending".to_owned(), reason: None },
+            artifacts: Vec::new(),
+        }
+    }
+}
+
 impl Scenario {
     /// One that has not begun.
     pub fn new(index: usize, name: String, line: u32, driver: &str, checks: Vec<Check>) -> Self {

@@ -188,6 +188,11 @@ impl RunDir {
         latest().map_err(|source| Unwritable { path: self.parent.join("latest.json"), source })
     }
 
+    /// A write to one of its files that failed.
+    pub(crate) fn failed(&self, name: &str, source: io::Error) -> Unwritable {
+        self.unwritable(name, source)
+    }
+
     fn open_new(&self, name: &str) -> io::Result<File> {
         let flags =
             OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

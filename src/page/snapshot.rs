@@ -19,9 +19,11 @@
 //! directly, 1 with a blank, 2 as a new run. A mark is `key` or `key=value`, in printing order; of
 //! `options` only the place is given. An option is flags (1 selected, 2 disabled), label, value,
 //! group. A box is `x,y,w,h` in CSS pixels of the frame's viewport; an iframe's is its content box.
-//! Depths may have gaps. The flags are the constants of [`flag`].
+//! The flags are the constants of [`flag`].
 
 mod collapse;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod print;
 mod record;
 mod stitch;
@@ -210,7 +212,7 @@ const TEXT: &str = "text";
 const GENERIC: &str = "generic";
 
 /// What a walk says about its frame.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     /// What its refs start with: nothing for the main frame, else `f1`.
     pub prefix: String,

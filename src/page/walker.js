@@ -15,7 +15,7 @@
 // directly, 1 with a blank, 2 as a new run. A mark is `key` or `key=value`, in printing order; of
 // `options` only the place is given. An option is flags (1 selected, 2 disabled), label, value,
 // group. A box is `x,y,w,h` in CSS pixels of the frame's viewport; an iframe's is its content box.
-// Depths may have gaps. Records are counted from 0 after the head: `seen(walk, i)` is the element.
+// Records are counted from 0 after the head: `seen(walk, i)` is the element.
 //
 // flags: 1 visible, 2 interactive, 4 has a line in any case (it covers something), 8 takes text,
 // 16 name is from content, 32 value is masked, 64 was hit-tested, 128 form, 256 section, 512 frame,
@@ -174,6 +174,18 @@
     for (const e of root.nodeType === 9 ? docAll(root, '*') : root.querySelectorAll('*')) notice(e);
   }
   watch(document);
+  // A root that is attached to an element already in the document makes no mutation: look again
+  // when the document is ready, and at whatever is typed into.
+  const again = () => { for (const e of docAll(document, '*')) notice(e); };
+  for (const type of ['DOMContentLoaded', 'load']) addEventListener(type, again, { once: true, capture: true });
+  for (const type of ['focusin', 'beforeinput', 'input']) {
+    addEventListener(type, (event) => {
+      for (const e of event.composedPath()) {
+        if (e.nodeType === 1) notice(e);
+        else if (e.nodeType === 11) watch(e);
+      }
+    }, { capture: true, passive: true });
+  }
   const masked = (e) => {
     if (tagOf(e) === 'input' && e.type === 'password') secret.add(e);
     return secret.has(e);
@@ -943,6 +955,11 @@
       if (cs.contentVisibility !== 'hidden') entry.own = inner(e, tag, depth + 1, k, s, true, false);
     } else {
       pause(1);
+      // What stands on a button of this kind is visible text.
+      if (selfTag === 'input' && self === e && /^(button|submit|reset)$/.test(e.type)) {
+        chunk(e.value || (e.type === 'submit' ? 'Submit' : e.type === 'reset' ? 'Reset' : ''), depth + 1, e, k, cs);
+        pause(1);
+      }
     }
     if (interactive && !name && !shown && texts === before) {
       entry.hint = hintOf(self, selfTag);
@@ -1071,17 +1088,21 @@
     const out = [['HB1', serial, 0, norm(location.href), norm(docTitle(document)), norm(self.origin),
       scroller ? scrollW(scroller) + 'x' + scrollH(scroller) : '0x0', page.vw + 'x' + page.vh,
       Math.round(page.x) + ',' + Math.round(page.y), stop ? '1' : ''].join('\x1f')];
-    const seenNow = [];
+    // Wrappers without a record do not count as a level.
+    const seenNow = [], above = [];
     for (const n of entries) {
+      while (above.length && above[above.length - 1] >= n.d) above.pop();
+      const depth = above.length;
       if (n.r === '#') {
-        out.push(n.d + '\x1f#\x1f' + n.f + '\x1f' + n.k + '\x1f' + n.t + (n.w ? '\x1f' + n.w : ''));
+        out.push(depth + '\x1f#\x1f' + n.f + '\x1f' + n.k + '\x1f' + n.t + (n.w ? '\x1f' + n.w : ''));
         seenNow.push(n.e);
         continue;
       }
       const covering = covers.size && covers.has(n.e);
       if (n.mute && !covering) continue;
       if (covering) { n.f |= 4; n.ref = true; }
-      const fields = [n.d, n.r || 'generic', n.f, n.ref ? number(n.e) : '', n.n, n.v];
+      above.push(n.d);
+      const fields = [depth, n.r || 'generic', n.f, n.ref ? number(n.e) : '', n.n, n.v];
       seenNow.push(n.e);
       n.fields = fields;
       n.at = out.length;
@@ -1137,7 +1158,7 @@
     // What guards and stale refs compare, and how the element is called.
     describe: (e) => fresh(() => {
       const role = roleOf(e) || 'generic', { name } = nameOf(e, roleOf(e));
-      return { role, name, line: role + (name ? ' ' + quote(name) : '') + ' [ref=e' + number(e) + ']' };
+      return { role, name, description: description(e, name), line: role + (name ? ' ' + quote(name) : '') + ' [ref=e' + number(e) + ']' };
     }),
     // The label that takes the pointer for a styled control, else the element itself.
     standIn: (e) => fresh(() => standIn(e) || e),

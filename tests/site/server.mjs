@@ -53,7 +53,7 @@ async function answer(request, response) {
   if (path.startsWith('/bench/')) return bench(response, path.slice('/bench/'.length));
   if (path.startsWith('/faults/')) return fault(request, response, path.slice('/faults/'.length));
   if (path === '/slow') return slow(response, Math.min(Number(url.searchParams.get('ms')) || 3000, 60_000));
-  if (ledger(request, response, path)) return;
+  if (ledger(request, response, path)) return undefined;
   if (path === '/echo-secret') return echo(request, response);
   if (path === '/pay/gift-card') return giftCard(request, response, url);
   if (path === '/embed/shops') return send(response, buy.shops());

@@ -23,7 +23,7 @@ const PROGRAM: &str = "/usr/lib/chromium/chromium";
 
 /// A running browser with one blank tab. Dropping it kills it and everything it started.
 #[derive(Debug)]
-pub struct Chromium {
+pub(crate) struct Chromium {
     child: Child,
     profile: TempDir,
     tasks: TaskTracker,
@@ -31,12 +31,12 @@ pub struct Chromium {
 
 impl Chromium {
     /// Starts one and gives the only connection to it.
-    pub fn start() -> (Self, Wire) {
+    pub(crate) fn start() -> (Self, Wire) {
         Self::start_with(&[])
     }
 
     /// Starts one with more flags.
-    pub fn start_with(flags: &[&str]) -> (Self, Wire) {
+    pub(crate) fn start_with(flags: &[&str]) -> (Self, Wire) {
         let profile = tempfile::Builder::new().prefix("handback-test-").tempdir().unwrap();
         let (commands_in, commands_out) = io::pipe().unwrap();
         let (answers_in, answers_out) = io::pipe().unwrap();
@@ -94,7 +94,7 @@ impl Chromium {
     }
 
     /// The process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 }

@@ -166,12 +166,14 @@ function address(path: string): string {
 
 function showLive(): void {
   model.show = { kind: 'live' };
+  model.note = null;
   video.pause();
   changed();
 }
 
 function showVideo(): void {
   model.show = { kind: 'video' };
+  model.note = null;
   changed();
 }
 
@@ -181,6 +183,7 @@ function choose(step: Step): void {
   if (model.show.kind === 'video') return;
   if (step.shot) {
     model.show = { kind: 'shot', path: address(step.shot), label: `Step ${step.number}: ${step.text}`, key: step.key };
+    model.note = null;
     changed();
   } else if (model.server?.video.status === 'recorded' && step.videoMs !== null) {
     showVideo();
@@ -305,6 +308,7 @@ function admit(session: Session): void {
   model.me = session.me;
   model.seat = session.seat.id;
   model.link = 'open';
+  screen.reachable = true;
   presence.present(true);
   accept(session.state);
   // After a reload or a broken network the lease may still be reserved for this seat.
@@ -406,6 +410,7 @@ async function connect(token: string | null): Promise<void> {
 
 function lost(): void {
   model.link = 'lost';
+  screen.reachable = false;
   presence.present(false);
   changed();
 }
@@ -446,6 +451,7 @@ byId('inspect').addEventListener('click', () => inspect(!model.inspecting));
 byId('paste').addEventListener('click', paste);
 byId<HTMLInputElement>('keep').addEventListener('change', (event) => {
   const { checked } = event.target as HTMLInputElement;
+  if (model.server) model.server.keep.on = checked;
   api.post('/api/keep', { on: checked }).catch(() => note('Keeping could not be changed.', ''));
 });
 const letters = byId<HTMLInputElement>('letters');

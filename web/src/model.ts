@@ -90,7 +90,7 @@ export function sentence(model: Model, now: number): Sentence {
     said.left = `${clock(ms)} left.`;
     said.short = ms <= 60_000;
   }
-  if (model.note && at !== 'lost') return { ...said, strong: model.note.strong, rest: model.note.rest };
+  if (model.note && at !== 'lost' && at !== 'ended') return { ...said, strong: model.note.strong, rest: model.note.rest };
   if (model.show.kind === 'shot' && at !== 'lost') {
     return { ...said, strong: 'Looking back.', rest: model.show.label, aside: holding ? 'The browser is still in your hands.' : '' };
   }
@@ -113,7 +113,7 @@ export function sentence(model: Model, now: number): Sentence {
       break;
     case 'inspect':
       said.strong = 'Inspecting.';
-      said.rest = 'Click an element to pick it; the click stays here. Esc ends it.';
+      said.rest = 'Click an element to pick it; the click stays here. [Esc] ends it.';
       break;
     case 'control':
       if (hold?.phase === 'opening') {

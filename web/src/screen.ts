@@ -28,6 +28,8 @@ export class Screen {
   #wanted = false;
   #retry = new Retry();
   #retrying = false;
+  /** Whether the gate answers at all: without it, connecting would only fill the console. */
+  reachable = true;
   /** When the last picture was taken over from a closed connection. */
   lastPictureAt: Date | null = null;
 
@@ -132,7 +134,8 @@ export class Screen {
   async #again(): Promise<void> {
     if (this.#retrying) return;
     this.#retrying = true;
-    await this.#retry.wait();
+    do await this.#retry.wait();
+    while (this.#wanted && !this.reachable);
     this.#retrying = false;
     if (this.#wanted && !this.#rfb) this.#connect();
   }

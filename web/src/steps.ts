@@ -73,7 +73,7 @@ export class Steps {
           }
           return;
         }
-        const item = this.#step(list, entry.step, entry.step.key === shown);
+        const item = this.#step(list, entry.step, entry.step.key === shown, running);
         newest = item;
       });
     }
@@ -97,7 +97,7 @@ export class Steps {
     return (this.#cases[one.index] = { section, list });
   }
 
-  #step(list: HTMLOListElement, step: Step, shown: boolean): HTMLLIElement {
+  #step(list: HTMLOListElement, step: Step, shown: boolean, running: boolean): HTMLLIElement {
     let row = this.#rows.get(step.key);
     if (!row) {
       const button = h('button', { type: 'button' });
@@ -112,8 +112,8 @@ export class Steps {
     item.className = `step${bad ? ' bad' : ''}${step.status === 'skipped' ? ' skip' : ''}${shown ? ' shown' : ''}`;
     if (shown) button.setAttribute('aria-current', 'true');
     else button.removeAttribute('aria-current');
-    once(button, `${step.status}|${bad}|${step.text}|${step.ms}`, () => [
-      stepSign(step, bad),
+    once(button, `${step.status}|${bad}|${step.text}|${step.ms}|${running}`, () => [
+      stepSign(step, bad, running),
       h('span', { className: 'text' }, step.text),
       h('span', { className: 't' }, step.ms === null ? '' : seconds(step.ms)),
     ]);
@@ -137,9 +137,9 @@ export class Steps {
   }
 }
 
-function stepSign(step: Step, bad: boolean): HTMLElement {
+function stepSign(step: Step, bad: boolean, running: boolean): HTMLElement {
   if (bad) return sign('no', 'Failed:');
-  if (step.status === 'running') return sign('now', 'Running:');
+  if (step.status === 'running') return running ? sign('now', 'Running:') : sign('skip', 'Cut short:');
   if (step.status === 'skipped') return sign('skip', 'Skipped:');
   return sign('ok', 'Done:');
 }
@@ -153,5 +153,5 @@ function verdict(one: Case, running: boolean): HTMLElement {
     const word = one.verdict === 'failed' ? 'Failed' : one.verdict === 'errored' ? 'Errored' : 'Aborted';
     return h('span', { className: 'state' }, h('span', { className: 'no' }, sign('no', word), took));
   }
-  return h('span', { className: 'state' }, one.started && running ? 'running' : running ? 'waiting' : 'not run');
+  return h('span', { className: 'state' }, one.started ? (running ? 'running' : 'cut short') : running ? 'waiting' : 'not run');
 }

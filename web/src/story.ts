@@ -40,6 +40,8 @@ export interface Case {
   videoMs: number | null;
   entries: ({ kind: 'step'; step: Step } | { kind: 'said'; text: string })[];
   checks: Check[];
+  /** How many checks the plan has, known before their texts are. */
+  expected: number;
 }
 
 export interface Story {
@@ -90,7 +92,7 @@ function caseAt(story: Story, index: number): Case {
   while (story.cases.length <= index) {
     story.cases.push({
       index: story.cases.length, name: '', verdict: null, started: false, ms: null, reasons: [],
-      at: 0, videoMs: null, entries: [], checks: [],
+      at: 0, videoMs: null, entries: [], checks: [], expected: 0,
     });
   }
   return story.cases[index] as Case;
@@ -109,6 +111,7 @@ function describe(one: Case, raw: unknown): void {
   one.name = str(data['name']) ?? one.name;
   const checks = list(data['checks']);
   if (checks.length > 0 && one.checks.length === 0) one.checks = checks.map(check);
+  one.expected = Math.max(one.expected, num(data['checks']) ?? 0, one.checks.length);
 }
 
 function videoMs(story: Story, at: number): number | null {
@@ -190,14 +193,14 @@ function step(story: Story, data: Record<string, unknown>, at: number): void {
   let found = steps(one).findLast((step) => step.id === id);
   if (!found) {
     found = {
-      key: `${one.index}-${id}`, id, number: steps(one).length + 1, text: '', status: 'running', unmet: false,
+      key: `${one.index}-${id}`, id, number: num(data['id']) ?? steps(one).length + 1, text: '', status: 'running', unmet: false,
       ms: null, why: null, shot: null, at, videoMs: videoMs(story, at),
     };
     one.entries.push({ kind: 'step', step: found });
   }
   found.text = str(data['description']) ?? str(data['action']) ?? str(data['tool']) ?? found.text;
   found.status = (str(data['status']) as StepStatus | null) ?? found.status;
-  found.ms = num(data['duration_ms']) ?? found.ms;
+  found.ms = found.status === 'running' ? null : (num(data['duration_ms']) ?? found.ms);
   found.why = reason(data) ?? found.why;
   found.shot = str(data['screenshot']) ?? found.shot;
 }
@@ -283,20 +286,21 @@ export function conclude(story: Story, results: unknown): void {
   chapters(story, all);
 }
 
-/** Chapters come in order: a scenario's, then its steps'. Ids of steps count within their scenario. */
+/** Chapters come in order: a scenario's, whose id is its index, then its steps'. */
 function chapters(story: Story, results: Record<string, unknown>): void {
   const from = list(record(results['video'])['chapters']);
   const raw = from.length > 0 ? from : list(results['chapters']);
-  let position = -1;
+  let position = 0;
   for (const each of raw) {
     const chapter = record(each);
     const at = num(chapter['t_ms']);
     if (chapter['kind'] === 'scenario') {
-      position += 1;
+      position = Number.parseInt(String(chapter['id']), 10);
+      if (Number.isNaN(position)) position = 0;
       const one = story.cases[position];
       if (one) one.videoMs = at;
     } else if (chapter['kind'] === 'step') {
-      const one = story.cases[Math.max(0, position)];
+      const one = story.cases[position];
       const found = one && steps(one).find((step) => step.id === String(chapter['id']));
       if (found) found.videoMs = at;
     }

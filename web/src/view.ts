@@ -73,6 +73,7 @@ function header(model: Model, frame: Frame): void {
   text(take, offered.kind === 'move' ? 'Continue here' : 'Take over');
   take.setAttribute('aria-disabled', String(offered.kind === 'not' || asking));
   take.title = offered.kind === 'not' ? offered.message : '';
+  text(byId('take-why'), take.title);
   const stop = byId('stop');
   stop.hidden = !open;
   text(stop, server?.run.phase === 'running' ? 'Stop run' : 'Stop browser');
@@ -103,7 +104,7 @@ function verdict(model: Model, server: State, today: number): void {
 
 function banner(model: Model, now: number): void {
   const said = sentence(model, now);
-  once(byId('sentence'), `${said.strong}|${said.rest}`, () => [h('strong', {}, said.strong), said.rest ? ` ${said.rest}` : '']);
+  once(byId('sentence'), `${said.strong}|${said.rest}`, () => [h('strong', {}, said.strong), ' ', ...withKeys(said.rest)]);
   text(byId('aside'), said.aside);
   const left = byId('left');
   text(left, said.left);
@@ -116,6 +117,11 @@ function banner(model: Model, now: number): void {
   inspect.hidden = !held || model.show.kind !== 'live';
   text(inspect, model.inspecting ? 'Stop inspecting' : 'Inspect');
   byId('paste').hidden = !held || model.inspecting || model.show.kind !== 'live';
+}
+
+/** `[Esc]` in our own sentences is a key. */
+function withKeys(words: string): (string | HTMLElement)[] {
+  return words.split(/\[(Esc)\]/).map((part, index) => (index % 2 === 1 ? h('kbd', {}, part) : part));
 }
 
 function stage(model: Model): void {
@@ -179,7 +185,7 @@ function strip(model: Model, frame: Frame): void {
     if (!letters || (at !== 'watching' && at !== 'finished' && at !== 'ended')) return [];
     if (at === 'ended') return video ? [key('V', 'video')] : [];
     return [
-      offer(model).kind === 'not' ? null : key('T', offer(model).kind === 'move' ? 'continue here' : 'take over'),
+      offer(model).kind === 'not' ? (finished ? null : key('T', 'take over, once the run has ended')) : key('T', offer(model).kind === 'move' ? 'continue here' : 'take over'),
       video ? key('V', 'video') : null,
       key('S', finished ? 'stop browser' : 'stop run'),
     ];
@@ -188,7 +194,7 @@ function strip(model: Model, frame: Frame): void {
   const size = display && model.picture === 'live' && model.show.kind === 'live' ? `${display.width} × ${display.height}, shown at ${Math.round((frame.drawn / display.width) * 100)} %` : '';
   text(byId('size'), size);
   const keep = byId<HTMLInputElement>('keep');
-  byId('keep-label').hidden = !server || !server.browser.alive || at === 'lost';
+  byId('keep-label').hidden = !server?.browser.alive || (at !== 'watching' && at !== 'finished');
   if (server) keep.checked = server.keep.on;
   byId('letters-label').hidden = at === 'control' || at === 'inspect' || at === 'ended' || at === 'lost';
 }

@@ -14,27 +14,30 @@ export const HOSTILE = '</script><img src=x onerror="window.hurt=1"><b>bold</b>'
 
 const checksOf = (one) => one.steps.flatMap(([text], index) => (text.startsWith('Verify') ? [{ id: `c${index + 1}`, kind: 'verify', line: index + 1, text: text.replace('Verify ', '') }] : []));
 
-/** Tells the run to the mock; `until` stops before that step of the last case is done. */
+/** Ids of steps count over the run. */
+function firstId(cases, index) {
+  return cases.slice(0, index).reduce((sum, each) => sum + each.steps.length, 0) + 1;
+}
+
+/** Tells the run to the mock; `stopInLast` leaves the last step but one under way. */
 export function tellRun(mock, { cases = CASES, stopInLast = false, start = Date.now() - 41_000 } = {}) {
   let now = start;
-  mock.event('run_start', { url: mock.state.run.url, scenarios: cases.map((one) => ({ name: one.name, driver: 'direct', checks: checksOf(one) })) }, null, now);
+  mock.event('run_start', { url: mock.state.run.url, scenarios: cases.map((one) => ({ name: one.name, driver: 'direct', checks: checksOf(one).length })) }, null, now);
   mock.event('video', { state: 'started', reason: null }, null, now);
-  let shot = 0;
   cases.forEach((one, index) => {
-    mock.event('scenario_start', { index, name: one.name, total: cases.length, driver: 'direct', checks: checksOf(one) }, index, now);
+    mock.event('scenario_start', { index, name: one.name, total: cases.length, driver: 'direct', checks: checksOf(one).length }, index, now);
     one.steps.forEach(([text, ms], position) => {
-      const id = position + 1;
-      const last = index === cases.length - 1 && position === one.steps.length - (stopInLast ? 2 : 1);
+      const id = firstId(cases, index) + position;
+      const underway = stopInLast && index === cases.length - 1 ? position - (one.steps.length - 2) : -1;
+      if (underway > 0) return;
       const failed = one.verdict === 'failed' && position === one.steps.length - 1;
-      const step = { id, tool: text.startsWith('Verify') ? 'assert' : 'click', action: 'click', description: text, args: {}, code: null, url: mock.state.run.url, line: id };
-      mock.event('step', { ...step, status: 'running', duration_ms: null }, index, now);
-      if (stopInLast && last) return;
-      if (stopInLast && index === cases.length - 1 && position > one.steps.length - 2) return;
+      const step = { id, tool: text.startsWith('Verify') ? 'assert' : 'click', action: 'click', description: text, args: {}, code: null, error: null, url: mock.state.run.url, line: position + 1 };
+      mock.event('step', { ...step, status: 'running', duration_ms: 0 }, index, now);
+      if (underway === 0) return;
       now += ms;
       mock.event('step', { ...step, status: failed ? 'failed' : 'completed', code: failed ? 'assertion_failed' : null, duration_ms: ms }, index, now);
-      shot += 1;
-      const path = `screenshots/${String(shot).padStart(3, '0')}_s${id}_click.jpg`;
-      if (text.startsWith('Verify')) mock.event('assertion', { id: `a${id}`, step: id, check: `c${id}`, description: text, passed: !failed, evidence: failed ? FAILED_WHY : 'Seen.', verified: true, screenshot: path }, index, now);
+      const path = `screenshots/${String(id).padStart(3, '0')}_s${id}_click.jpg`;
+      if (text.startsWith('Verify')) mock.event('assertion', { id: `a${id}`, step: id, check: `c${position + 1}`, description: text, passed: !failed, evidence: failed ? FAILED_WHY : 'Seen.', verified: true, screenshot: path }, index, now);
       mock.event('screenshot', { path, step: id, kind: 'after' }, index, now);
       now += 200;
     });
@@ -49,10 +52,10 @@ export function results(mock, cases = CASES) {
     index, name: one.name, line: 1, driver: 'direct', verdict: one.verdict, passed: one.verdict === 'passed', reasons: one.verdict === 'failed' ? ['assertion_failed'] : [], summary: '', duration_ms: one.ms,
     steps: one.steps.map(([text, ms], position) => {
       const failed = one.verdict === 'failed' && position === one.steps.length - 1;
-      const shot = cases.slice(0, index).reduce((sum, each) => sum + each.steps.length, 0) + position + 1;
-      return { id: position + 1, tool: text.startsWith('Verify') ? 'assert' : 'click', action: 'click', description: text, args: {}, line: position + 1, status: failed ? 'failed' : 'completed', code: failed ? 'assertion_failed' : null, error: failed ? { code: 'assertion_failed', message: FAILED_WHY } : null, duration_ms: ms, url: mock.state.run.url, screenshot: `screenshots/${String(shot).padStart(3, '0')}_s${position + 1}_click.jpg` };
+      const id = firstId(cases, index) + position;
+      return { id, tool: text.startsWith('Verify') ? 'assert' : 'click', action: 'click', description: text, args: {}, line: position + 1, status: failed ? 'failed' : 'completed', code: failed ? 'assertion_failed' : null, error: failed ? FAILED_WHY : null, duration_ms: ms, url: mock.state.run.url, screenshot: `screenshots/${String(id).padStart(3, '0')}_s${id}_click.jpg` };
     }),
-    assertions: one.steps.flatMap(([text], position) => (text.startsWith('Verify') ? [{ id: `a${position + 1}`, step: position + 1, check: `c${position + 1}`, description: text, passed: !(one.verdict === 'failed' && position === one.steps.length - 1), evidence: one.verdict === 'failed' && position === one.steps.length - 1 ? FAILED_WHY : 'Seen.', verified: true, predicates: [] }] : [])),
+    assertions: one.steps.flatMap(([text], position) => (text.startsWith('Verify') ? [{ id: `a${position + 1}`, step: firstId(cases, index) + position, check: `c${position + 1}`, description: text, passed: !(one.verdict === 'failed' && position === one.steps.length - 1), evidence: one.verdict === 'failed' && position === one.steps.length - 1 ? FAILED_WHY : 'Seen.', verified: true, predicates: [] }] : [])),
     checks: checksOf(one).map((check) => ({ ...check, status: one.verdict === 'failed' && check.id === `c${one.steps.length}` ? 'failed' : 'passed', assertions: [`a${check.id.slice(1)}`] })),
   }));
   const failed = cases.some((one) => one.verdict === 'failed');

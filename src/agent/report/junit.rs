@@ -11,7 +11,11 @@ use crate::agent::{
 /// Renders the report.
 pub fn render(results: &Results) -> String {
     let count = |wanted: &[Verdict]| {
-        results.scenarios.iter().filter(|one| one.verdict.is_some_and(|v| wanted.contains(&v))).count()
+        results
+            .scenarios
+            .iter()
+            .filter(|one| one.verdict.is_some_and(|v| wanted.contains(&v)))
+            .count()
     };
     let totals = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\"",
@@ -75,7 +79,8 @@ fn case(xml: &mut String, scenario: &Scenario, results: &Results) {
         Some(Verdict::Passed) | None => {}
     }
     let last = scenario.steps.iter().rev().find_map(|step| step.screenshot.as_deref());
-    let video = results.artifacts.iter().find(|one| one.kind == "video").map(|one| one.path.as_str());
+    let video =
+        results.artifacts.iter().find(|one| one.kind == "video").map(|one| one.path.as_str());
     if last.is_some() || video.is_some() {
         xml.push_str("      <system-out>");
         for path in last.into_iter().chain(video) {
@@ -101,7 +106,9 @@ fn why(scenario: &Scenario) -> String {
         let check = one.check.as_deref().unwrap_or("-");
         lines.push(format!("{check} {}: {}", one.description, one.evidence));
     }
-    if scenario.reasons.contains(&Reason::ChecksUncovered) || scenario.verdict != Some(Verdict::Failed) {
+    if scenario.reasons.contains(&Reason::ChecksUncovered)
+        || scenario.verdict != Some(Verdict::Failed)
+    {
         for check in scenario.checks.iter().filter(|one| one.status == CheckStatus::Uncovered) {
             lines.push(format!("{} {}: not checked", check.id, check.text));
         }
@@ -158,7 +165,8 @@ mod tests {
 
     #[test]
     fn page_text_cannot_break_out() {
-        let hostile = "]]></failure><x a='1' b=\"2\"> & \u{0}\u{1}\u{8}\u{b}\u{1b}[31m\u{ffff} é😀\r\n";
+        let hostile =
+            "]]></failure><x a='1' b=\"2\"> & \u{0}\u{1}\u{8}\u{b}\u{1b}[31m\u{ffff} é😀\r\n";
         let mut results = fixtures::results();
         for scenario in &mut results.scenarios {
             scenario.name = hostile.to_owned();

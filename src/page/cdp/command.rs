@@ -189,11 +189,6 @@ impl Session {
         self.command(&target::ActivateTargetParams::new(target_id.to_owned()))
     }
 
-    /// Brings this session's tab to the front.
-    pub(crate) fn bring_to_front(&self) -> Reply {
-        self.command(&page::BringToFrontParams {})
-    }
-
     /// Everything that a new session of a tab or frame needs, sent in one go: a paused target
     /// answers nothing before it runs. The answer is that of the frame tree.
     pub(crate) fn set_up(&self, script: &str) -> Reply {
@@ -404,10 +399,15 @@ impl Session {
         struct Created {
             style_sheet_id: String,
         }
-        // Both are needed for what follows, and harmless if repeated.
+        // Both are needed for what follows, and harmless if repeated. Without waiting for the answer
+        // the browser does not know its own sheets yet.
         self.command(&dom::EnableParams::default()).forget();
-        self.command(&css::EnableParams {}).forget();
-        let create = css::CreateStyleSheetParams::new(frame_id.to_owned());
+        self.command(&css::EnableParams {}).done().await?;
+        let create = css::CreateStyleSheetParams {
+            frame_id: frame_id.to_owned().into(),
+            // A sheet of our own, whether or not there is one for this document already.
+            force: Some(true),
+        };
         let sheet = self.command(&create).get::<Created>().await?.style_sheet_id;
         self.command(&css::SetStyleSheetTextParams::new(sheet, style)).done().await
     }

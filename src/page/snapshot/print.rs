@@ -4,6 +4,8 @@
 //! A page cannot forge a line: no text holds a line break or a control character, and what stands
 //! in quotes or brackets is escaped. It is not YAML.
 
+use std::fmt::Write;
+
 use super::{
     Choice, Mark, NodeId, Tree,
     collapse::{Item, Line, collapse},
@@ -46,7 +48,7 @@ impl Tree {
             out.push_str(&quoted(&capped(node.name.clone(), LONGEST)));
         }
         if let Some(reference) = self.reference(id) {
-            out.push_str(&format!(" [ref={reference}]"));
+            write!(out, " [ref={reference}]").ok();
         }
         out
     }
@@ -64,11 +66,11 @@ impl Printer<'_> {
         let ((w, h), (vw, vh)) = (frame.page, frame.viewport);
         if w > vw || h > vh {
             let (x, y) = frame.scroll;
-            self.out.push_str(&format!("- … page {w}x{h}, viewport {vw}x{vh} at {x},{y}\n"));
+            writeln!(self.out, "- … page {w}x{h}, viewport {vw}x{vh} at {x},{y}").ok();
         }
         for frame in self.tree.frames().iter().filter(|frame| frame.cut) {
             let which = if frame.prefix.is_empty() { "the page" } else { &frame.prefix };
-            self.out.push_str(&format!("- … {which} is too large: the tree is not complete\n"));
+            writeln!(self.out, "- … {which} is too large: the tree is not complete").ok();
         }
     }
 
@@ -106,13 +108,13 @@ impl Printer<'_> {
             self.mark(mark, &node.options);
         }
         if let Some(by) = &line.covered {
-            self.out.push_str(&format!(" [covered={by}]"));
+            write!(self.out, " [covered={by}]").ok();
         }
         for mark in node.marks.iter().filter(after) {
             self.mark(mark, &node.options);
         }
         if let Some(reference) = self.tree.reference(line.id) {
-            self.out.push_str(&format!(" [ref={reference}]"));
+            write!(self.out, " [ref={reference}]").ok();
         }
         if node.value.is_empty() {
             self.text(&line.text);
@@ -126,14 +128,16 @@ impl Printer<'_> {
             ("covered", _) => {}
             ("options", _) => {
                 let list = self.options(choices);
-                self.out.push_str(&format!(" [options={list}]"));
+                write!(self.out, " [options={list}]").ok();
             }
-            (key, None) => self.out.push_str(&format!(" [{key}]")),
+            (key, None) => {
+                write!(self.out, " [{key}]").ok();
+            }
             (key, Some(value)) => {
                 let value = self.safe(value);
                 let bare = !value.contains([' ', ']', '"']);
                 let value = if bare { value } else { quoted(&value) };
-                self.out.push_str(&format!(" [{key}={value}]"));
+                write!(self.out, " [{key}={value}]").ok();
             }
         }
     }
@@ -180,23 +184,7 @@ impl Printer<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
-    use crate::page::snapshot::parse;
-
-    /// The tree of records written with `|` between fields, `~` between items, `/` inside one.
-    fn tree(records: &[&str]) -> Tree {
-        let mut walk = "HB1|1|9|u|t|o|10x10|10x10|0,0;".to_owned();
-        for record in records {
-            walk.push_str(record);
-            walk.push(';');
-        }
-        let walk = walk
-            .replace('|', "\u{1f}")
-            .replace(';', "\u{1e}")
-            .replace('~', "\u{1d}")
-            .replace('/', "\u{1c}");
-        Tree::stitch(parse("", &walk).unwrap(), Vec::new())
-    }
+    use crate::page::snapshot::fixture::tree;
 
     fn check(records: &[&str], want: &[&str]) {
         let printed = tree(records).print();
@@ -283,12 +271,11 @@ mod tests {
 
     #[test]
     fn many_options_are_counted_and_brackets_in_labels_escaped() {
-        let many: Vec<String> = (0..11).map(|at| format!("0/L{at}/{at}")).collect();
-        let record = format!("0|combobox|4099|1|C||options|||| {}", many.join("~"));
-        let record = record.replace(" 0/", "0/");
+        let many: Vec<String> = (0..11).map(|at| format!("0^L{at}^{at}")).collect();
+        let record = format!("0|combobox|4099|1|C||options||||{}", many.join("~"));
         check(&[&record], &["- combobox \"C\" [options=11: L0|L1|L2|L3|L4|…] [ref=e1]"]);
         check(
-            &["0|combobox|4099|1|C||options||||1/a]/a~2/b/b"],
+            &["0|combobox|4099|1|C||options||||1^a]^a~2^b^b"],
             &["- combobox \"C\" [options=a\\]|b (disabled)] [ref=e1]"],
         );
     }

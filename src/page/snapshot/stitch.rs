@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Frame, FrameTree, Mark, Node, Rect, Tree, flag, record};
+use super::{Frame, FrameTree, Join, Mark, Node, Tree, flag, record};
 
 /// Frames below frames; the walk of deeper ones is not asked for either.
 const DEPTH: usize = 10;
@@ -43,9 +43,13 @@ impl Tree {
         let Frame { prefix, origin, .. } = frame.clone();
         let number = self.frames.len();
         self.frames.push(frame);
+        let mut after_frame = false;
         for mut node in nodes {
             node.frame = number;
             node.depth += above.depth;
+            if node.is_text() && std::mem::take(&mut after_frame) {
+                node.join = Join::Run;
+            }
             if let Some(place) = &mut node.place {
                 place.x += above.at.0;
                 place.y += above.at.1;
@@ -62,7 +66,7 @@ impl Tree {
                 }
                 Some(_) | None => None,
             };
-            let place = node.place.unwrap_or(Rect::default());
+            let place = node.place.unwrap_or_default();
             let below = Above {
                 depth: node.depth + 1,
                 level: above.level + 1,
@@ -85,6 +89,7 @@ impl Tree {
                 && below.level <= DEPTH
             {
                 self.hang(*tree, below, waiting);
+                after_frame = true;
             }
         }
     }
@@ -93,7 +98,7 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::snapshot::parse;
+    use crate::page::snapshot::{Rect, parse};
 
     fn frame(prefix: &str, origin: &str, records: &[&str]) -> FrameTree {
         let mut walk = format!("HB1|1|9|u|t|{origin}|10x10|10x10|0,0;");

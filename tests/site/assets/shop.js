@@ -2,6 +2,8 @@
 
 const TOAST_STAYS = 6000;
 
+const money = (pence) => `£${(pence / 100).toFixed(2)}`;
+
 function toast(text) {
   const line = document.createElement('p');
   line.className = 'toast';
@@ -82,7 +84,10 @@ addEventListener('message', ({ data, origin }) => {
   const frame = document.querySelector('iframe[title="Gift card"]');
   if (!frame || origin !== new URL(frame.src).origin || typeof data?.gift !== 'number') return;
   document.getElementById('gift-line').hidden = data.gift === 0;
-  document.getElementById('gift-amount').textContent = `−£${(data.gift / 100).toFixed(2)}`;
+  document.getElementById('gift-amount').textContent = `−${money(data.gift)}`;
+  document.querySelectorAll('[data-total]').forEach((each) => {
+    each.textContent = money(Math.max(Number(each.dataset.total) - data.gift, 0));
+  });
 });
 
 if (document.querySelector('[data-confirm]')) {

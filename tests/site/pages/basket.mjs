@@ -37,7 +37,7 @@ export function basket(visitor) {
         <h2 id="summary-title">Summary</h2>
         <dl><div><dt>${count === 1 ? '1 item' : `${count} items`}</dt><dd>${money(goods)}</dd></div>
           <div><dt>Delivery</dt><dd>Chosen later</dd></div>
-          <div class="sum"><dt>Total</dt><dd id="total">${money(goods)}</dd></div></dl>
+          <div class="sum"><dt>Total</dt><dd>${money(goods)}</dd></div></dl>
         <a class="button" href="/checkout/contact">Check out</a>
       </section>
     </div>

@@ -40,7 +40,7 @@ export function checkout(visitor, step, form) {
           )}</ul>
           <dl><div><dt>Goods</dt><dd>${money(goods)}</dd></div><div><dt>Delivery</dt><dd>${visitor.checkout.delivery ? money(travel) : 'Chosen later'}</dd></div>
             <div id="gift-line" ${gift === 0 && raw('hidden')}><dt>Gift card</dt><dd id="gift-amount">−${money(gift)}</dd></div>
-            <div class="sum"><dt>Total</dt><dd id="total">${money(total)}</dd></div></dl>
+            <div class="sum"><dt>Total</dt><dd data-total="${total + gift}">${money(total)}</dd></div></dl>
         </section>
       </div>`,
   });
@@ -89,6 +89,7 @@ function delivery(visitor, form) {
 }
 
 function payment(visitor, form) {
+  const { total: due, gift } = totals(visitor);
   return html`<h2>How would you like to pay?</h2>
     ${field(form, 'holder', 'Name on card', { attributes: 'autocomplete="cc-name"', wide: true })}
     ${field(form, 'card', 'Card number', { attributes: 'autocomplete="cc-number" inputmode="numeric"', wide: true })}
@@ -98,7 +99,7 @@ function payment(visitor, form) {
       <iframe src="${form.giftFrame}" title="Gift card" width="100%" height="150"></iframe></details>
     <p class="tick wide"><input type="checkbox" id="terms" name="terms" value="yes" ${form.values?.terms && raw('checked')}><label for="terms">I accept the terms of sale</label></p>
     ${form.errors?.terms && html`<p class="error wide">${form.errors.terms}</p>`}
-    <p class="wide"><button>Pay ${money(totals(visitor).total)}</button></p>`;
+    <p class="wide"><button>Pay <span data-total="${due + gift}">${money(due)}</span></button></p>`;
 }
 
 /** What is wrong with a step's values, by field. `now` decides what has expired. */
@@ -151,9 +152,9 @@ export function done(visitor) {
   const { number, email, total } = visitor.checkout.placed;
   return page(visitor, {
     title: `Order ${number}`,
-    main: html`<div class="narrow done" data-confirm>
+    main: html`<div class="narrow thanks" data-confirm>
       <div id="placing" role="status"><h1>Placing your order…</h1><p>This takes a moment.</p></div>
-      <div id="placed" hidden><h1>Thank you, your order is placed</h1>
+      <div id="placed" hidden><svg viewBox="0 0 64 64" aria-hidden="true"><circle cx="32" cy="32" r="30" fill="#dfeae4"/><path d="m20 33 9 9 16-19" fill="none" stroke="#2f5d50" stroke-width="5" stroke-linecap="round" stroke-linejoin="round"/></svg><h1>Thank you, your order is placed</h1>
         <p>Order number <strong>${number}</strong>, ${money(total)}.</p><p>We have written to ${email}.</p>
         <p><a class="button" href="/">Back to the shop</a></p></div></div>`,
   });
