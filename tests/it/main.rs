@@ -15,6 +15,8 @@ mod tidy;
 mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
+mod gate;
+mod run;
 #[path = "../support/pages.rs"]
 mod pages;
 #[path = "../support/mod.rs"]
