@@ -5,7 +5,9 @@
 
 mod browser;
 pub mod check;
+mod paint;
 pub mod run;
+mod values;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
@@ -79,7 +81,7 @@ fn refuse(error: &clap::Error, typed: &[OsString]) -> Exit {
         _ => {
             if wants_json(typed) {
                 let text = error.to_string();
-                run::print_refusal(&mut std::io::stdout(), "usage", text.trim());
+                run::print_refusal(&mut std::io::stdout(), Exit::Usage, "usage", text.trim());
             }
             Exit::Usage
         }

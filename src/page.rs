@@ -1,15 +1,112 @@
 //! Tools on a page: what can be done to a tab and asked of it, whoever decides.
 //!
-//! [`tool`] has the calls and the one dispatcher, [`target`] how elements are described,
-//! [`predicate`] what can be asked, [`cdp`] the connection to the browser. Nothing of the browser's
-//! protocol leaves [`cdp`].
+//! [`Page`] is the handle: [`tool`] has the calls and the one dispatcher, [`target`] how elements
+//! are described, [`predicate`] what can be asked, [`cdp`] the connection to the browser. Nothing of
+//! the browser's protocol leaves [`cdp`]. `frames` knows which documents there are, `view` makes the
+//! tree of all of them, `actionability` finds out whether an element can be acted on and where,
+//! `input` turns gestures and keys into events, `settle` waits until a page has come to rest.
 
+mod actionability;
 pub mod cdp;
+mod frames;
+mod input;
+pub mod keys;
+pub mod locate;
 pub mod predicate;
+mod projection;
+mod settle;
+pub mod snapshot;
 pub mod target;
 pub mod tool;
+mod view;
+pub(crate) mod words;
 
-use crate::secret::Secret;
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{clock::Clock, policy::Policy, secret::Secret};
+
+/// What a page is attached with.
+#[derive(Debug)]
+pub struct PageOptions {
+    /// What `/path`, `?query` and `#hash` are resolved against.
+    pub run_url: Url,
+    /// Where the browser may go.
+    pub policy: Arc<Policy>,
+    /// Who answers dialogs.
+    pub dialogs: DialogPolicy,
+    /// Where pointer and keys go, for the recorder.
+    pub marks: mpsc::UnboundedSender<Mark>,
+    /// Only for what has to agree with others' clocks.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How dialogs are answered when nobody can be asked (agent.md 4.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DialogPolicy {
+    /// All are accepted, prompts with their default text.
+    #[default]
+    Auto,
+    /// The same, whoever could be asked.
+    Accept,
+    /// Confirmations and prompts are dismissed.
+    Dismiss,
+}
+
+/// Something to draw on recorded frames, in CSS pixels of the tab's viewport.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mark {
+    /// The pointer is here now.
+    Pointer {
+        /// From the left.
+        x: f64,
+        /// From the top.
+        y: f64,
+    },
+    /// A button was pressed here.
+    Press {
+        /// From the left.
+        x: f64,
+        /// From the top.
+        y: f64,
+    },
+    /// A named key or a chord, never a typed character.
+    Key {
+        /// For example `Enter` or `Control+A`.
+        label: String,
+    },
+}
+
+/// How long a call may take, and who may end it.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Element resolution and actionability (agent.md 1, *action deadline*).
+    pub action: Duration,
+    /// Ends the call at once.
+    pub cancel: CancellationToken,
+}
+
+/// Why a page could not be attached.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The browser did not answer as it must.
+    #[error("attaching to the browser")]
+    Attach(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl PageError {
+    /// One of a fixed set, for events and metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Attach(_) => "attach",
+        }
+    }
+}
+
+pub use tool::Page;
 
 /// Text for a page. `shown` keeps the placeholders of secret variables and is what every record
 /// gets; what is typed leaves only through [`Text::expose`].

@@ -4,6 +4,19 @@
 //! [`Plan::parse`] finds headers and bodies, [`direct`] turns a scenario into steps that need no
 //! model, [`variables`] fills in values when a step is executed.
 
+mod clauses;
+pub mod direct;
+mod forms;
+mod headers;
+mod hosts;
+mod parse;
+mod source;
+pub mod variables;
+
+use std::fmt;
+
+pub use forms::{Form, grammar, print_grammar};
+
 use crate::page::{predicate::Predicate, tool::Call};
 
 /// A parsed plan.
@@ -11,6 +24,8 @@ use crate::page::{predicate::Predicate, tool::Call};
 pub struct Plan {
     /// Text before the first header: context for a model, never executed.
     pub preamble: String,
+    /// Hosts that preamble, bodies and criteria name literally, with the port if they do.
+    pub hosts: Vec<String>,
     /// In the order of the text.
     pub scenarios: Vec<Scenario>,
     /// What looks odd but is allowed.
@@ -22,6 +37,8 @@ pub struct Plan {
 pub struct Scenario {
     /// For example `Case 1: Login`.
     pub name: String,
+    /// The header's parts; none if the whole text is one scenario.
+    pub header: Option<Header>,
     /// Line of the header, from 1 (of the first line, without a header).
     pub line: u32,
     /// The body verbatim.
@@ -30,6 +47,17 @@ pub struct Scenario {
     pub clauses: Vec<Clause>,
     /// Verify clauses as `v1…`, then pass criteria as `p1…`.
     pub checks: Vec<Check>,
+}
+
+/// The parts of a header, as written but for markers and capitals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// `Case`, `Test Case`.
+    pub keyword: String,
+    /// Digits.
+    pub number: Option<String>,
+    /// What stands after the separator.
+    pub title: Option<String>,
 }
 
 /// One imperative sentence.
@@ -105,3 +133,52 @@ pub enum What {
         predicates: Vec<Predicate>,
     },
 }
+
+impl fmt::Display for Plan {
+    /// The plan as Markdown: parsing it gives the same scenarios.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.preamble.is_empty() {
+            writeln!(formatter, "{}\n", self.preamble)?;
+        }
+        for scenario in &self.scenarios {
+            if let Some(header) = &scenario.header {
+                writeln!(formatter, "{header}")?;
+            }
+            writeln!(formatter, "{}\n", scenario.body)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "# {}", self.keyword)?;
+        if let Some(number) = &self.number {
+            write!(formatter, " {number}")?;
+        }
+        match &self.title {
+            Some(title) => write!(formatter, ": {title}"),
+            None if self.number.is_none() => formatter.write_str(":"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(formatter, "line {line}: ")?;
+        }
+        write!(formatter, "{}: {}", self.code, self.message)?;
+        if !self.text.is_empty() {
+            write!(formatter, "\n    {}", self.text)?;
+        }
+        if let Some(nearest) = &self.nearest {
+            write!(formatter, "\n    nearest: {nearest}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

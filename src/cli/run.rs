@@ -1,21 +1,220 @@
 //! `handback run`: a plan, a browser, a verdict, on this machine.
+//!
+//! The order is that of agent.md 7.1: options and plan, preflight, gate and browser, the agent, the
+//! report, and then the browser for whoever wants it. Standard output gets the summary or one JSON
+//! document, whatever happens.
 
 pub mod args;
+mod house;
+pub(crate) mod options;
+mod progress;
+mod prepare;
+mod summary;
 
-use std::io::Write;
+use std::{
+    io::{Write, stderr, stdout},
+    path::Path,
+    sync::Arc,
+};
 
-use crate::{cli::say, pod::contract::Exit};
+use tokio::sync::mpsc;
+
+pub(crate) use progress::colour_wanted;
+
+use crate::{
+    agent::{
+        drive::{self, Driven, Halt, Job},
+        finish::finish,
+        journal::Journal,
+        results::{Problem, Results, Viewport},
+        run_dir::RunDir,
+        verdict::{Reason, Verdict},
+    },
+    cli::{paint::Paint, say},
+    clock::{Clock, SystemClock},
+    pod::contract::Exit,
+    shutdown::Shutdown,
+};
+use house::House;
+use options::{Options, Refusal, Surroundings};
+use summary::Places;
 
 /// Carries out a run.
 pub fn main(args: args::Args) -> Exit {
-    for (name, instead) in args.later.given() {
-        say(&mut std::io::stderr(), &format!("error: {name} is not built yet; {instead}\n"));
+    let json = args.json;
+    let options = match Options::read(args, &Surroundings::look()) {
+        Ok(options) => options,
+        Err(refusal) => return refuse(&refusal, json),
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let message = format!("The runtime could not be started: {error}.");
+            return refuse(&Refusal { exit: Exit::Errored, code: "internal".to_owned(), message }, json);
+        }
+    };
+    let exit = runtime.block_on(async {
+        let shutdown = match Shutdown::on_signals() {
+            Ok(shutdown) => shutdown,
+            Err(error) => {
+                let message = format!("Signals cannot be handled: {error}.");
+                let code = "internal".to_owned();
+                return refuse(&Refusal { exit: Exit::Errored, code, message }, json);
+            }
+        };
+        tokio::select! {
+            biased;
+            // The browser's supervisor cleans up when it finds us gone.
+            () = shutdown.at_once() => Exit::Cancelled,
+            exit = Box::pin(run(options, &shutdown)) => exit,
+        }
+    });
+    // Standard input may still be read by a thread that cannot be interrupted.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Nothing was attempted: says why.
+fn refuse(refusal: &Refusal, json: bool) -> Exit {
+    let Refusal { exit, code, message } = refusal;
+    say(&mut stderr(), &format!("error: {message}\n"));
+    if json {
+        print_refusal(&mut stdout(), *exit, code, message);
     }
-    drop(args);
-    Exit::Usage
+    *exit
 }
 
 /// The results.json of a run that was not attempted.
-pub(crate) fn print_refusal(out: &mut dyn Write, code: &str, message: &str) {
-    say(out, &format!("{code} {message}\n"));
+pub(crate) fn print_refusal(out: &mut dyn Write, exit: Exit, code: &str, message: &str) {
+    let now = format!("{:.3}", SystemClock.now());
+    let viewport = Viewport { width: 0, height: 0 };
+    let mut results = Results::new(String::new(), String::new(), now.clone(), viewport);
+    results.verdict = Some(Verdict::Errored);
+    results.reason = Some(code.to_owned());
+    results.exit_code = Some(exit as u8);
+    results.error = Some(Problem { code: code.to_owned(), message: message.to_owned() });
+    results.finished_at = Some(now);
+    "off".clone_into(&mut results.video.status);
+    print_json(out, &results);
+}
+
+fn print_json(out: &mut dyn Write, results: &Results) {
+    match serde_json::to_string_pretty(results) {
+        Ok(text) => say(out, &format!("{text}\n")),
+        Err(error) => tracing::error!(%error, "the results could not be rendered"),
+    }
+}
+
+async fn run(options: Options, shutdown: &Shutdown) -> Exit {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let id = ulid::Ulid::new().to_string().to_lowercase();
+    let dir = match RunDir::create(&options.out, &id) {
+        Ok(dir) => dir,
+        Err(error) => return unwritable(&error.advice(), options.json),
+    };
+    let (progress, lines) = mpsc::unbounded_channel();
+    let results = prepare::results(&options, &id, format!("{:.3}", clock.now()));
+    let redactor = Arc::clone(&options.redactor);
+    let mut journal = match Journal::open(dir, results, redactor, Arc::clone(&clock), progress) {
+        Ok(journal) => journal,
+        Err(error) => return unwritable(&error.advice(), options.json),
+    };
+    let shown = tokio::task::JoinSet::from_iter([progress::show(lines)]);
+    prepare::announce(&mut journal, &options);
+
+    let preflight = prepare::preflight(&mut journal, &options, &shutdown.cancel).await;
+    let house = match preflight {
+        Ok(()) => House::open(&options, &id, journal.dir().path(), &mut journal, shutdown).await,
+        Err(halt) => Err(halt),
+    };
+    let (exit, house) = match house {
+        Ok(house) => {
+            let job = job(&options, &id, &house, clock);
+            let driven =
+                drive::drive(&job, &mut journal, &shutdown.tasks, &shutdown.cancel).await;
+            (finish(&mut journal, driven, &options.name).await, Some(house))
+        }
+        Err(halt) => {
+            drive::skip_rest(&mut journal, &halt);
+            let driven = Driven { halt: Some(halt), recordings: Vec::new() };
+            let exit = finish(&mut journal, driven, &options.name).await;
+            house::seal_alone(journal.dir().path(), journal.results.artifacts.as_slice()).await;
+            (exit, None)
+        }
+    };
+    copy_junit(&options, journal.dir().path());
+    let results = journal.results.clone();
+    let directory = journal.dir().path().to_owned();
+    // Ends the progress and the agent's connection to the gate.
+    drop(journal);
+    shown.join_all().await;
+    report(&options, &results, &directory, house.as_ref());
+    if let Some(house) = house {
+        house.keep(&options, shutdown).await;
+    }
+    exit
+}
+
+fn unwritable(message: &str, json: bool) -> Exit {
+    let code = Reason::ArtifactsUnwritable.as_str().to_owned();
+    refuse(&Refusal { exit: Exit::Errored, code, message: message.to_owned() }, json)
+}
+
+fn job(options: &Options, id: &str, house: &House, clock: Arc<dyn Clock>) -> Job {
+    Job {
+        run_id: id.to_owned(),
+        name: options.name.clone(),
+        url: options.url.clone(),
+        scenarios: options.steps.clone(),
+        variables: options.variables.clone(),
+        policy: Arc::clone(&options.policy),
+        dialogs: options.dialogs,
+        max_steps: options.max_steps,
+        timeout: options.timeout,
+        stop_on_first_failure: options.stop_on_first_failure,
+        video: options.video,
+        socket: house.agent_socket(),
+        clock,
+    }
+}
+
+/// `--junit`: a copy for the CI system. Failing to write it changes no verdict.
+fn copy_junit(options: &Options, directory: &Path) {
+    let Some(path) = &options.junit else { return };
+    if let Err(error) = std::fs::copy(directory.join("junit.xml"), path) {
+        let message = format!("warning: --junit {} could not be written: {error}\n", path.display());
+        say(&mut stderr(), &message);
+    }
+}
+
+/// The answer on standard output; with `--json` the addresses go to standard error.
+fn report(options: &Options, results: &Results, directory: &Path, house: Option<&House>) {
+    let player = directory.join("player.html");
+    let kept = house.filter(|_| options.keep.is_some());
+    let places = Places {
+        directory: directory.display().to_string(),
+        player: kept
+            .and_then(|house| house.player_address())
+            .unwrap_or_else(|| format!("file://{}", player.display())),
+        takeover: match kept {
+            Some(house) => house.takeover_address(),
+            None if options.keep.is_some() => Err("there is no browser".to_owned()),
+            None => Err("the browser is closed; --keep-alive keeps it for a person".to_owned()),
+        },
+    };
+    if options.json {
+        print_json(&mut stdout(), results);
+        say(&mut stderr(), &summary::addresses(&places));
+    } else {
+        let paint = Paint {
+            colour: colour_wanted() && std::io::IsTerminal::is_terminal(&stdout()),
+        };
+        say(&mut stdout(), &summary::render(results, &places, paint));
+    }
+}
+
+impl From<Halt> for Refusal {
+    fn from(halt: Halt) -> Self {
+        Self { exit: Exit::Errored, code: halt.reason.as_str().to_owned(), message: halt.message }
+    }
 }

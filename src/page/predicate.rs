@@ -1,5 +1,10 @@
-//! What can be asked of a page, and the answer (agent.md 8.2). The types are pure; the runner
-//! evaluates them.
+//! What can be asked of a page, and the answer (agent.md 8.2; pure). [`holds`] evaluates a
+//! predicate once, on a tree; how long to try is the runner's part.
+
+mod holds;
+mod runs;
+
+pub use holds::{Comparison, Held, holds};
 
 use crate::page::{
     Text,
@@ -27,6 +32,8 @@ pub enum Predicate {
     },
     /// The main frame's URL.
     Url {
+        /// What of it is compared.
+        part: UrlPart,
         /// The comparison.
         op: Op,
         /// A value starting with `/` compares path, and query if it has one.
@@ -91,6 +98,15 @@ pub enum Counted {
     },
     /// Occurrences of a text.
     Text(Text),
+}
+
+/// What [`Predicate::Url`] compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlPart {
+    /// All of it; a value starting with `/` compares path, and query if it has one.
+    Href,
+    /// The path alone.
+    Path,
 }
 
 /// A comparison of two texts.
@@ -167,3 +183,6 @@ pub struct Finding {
     /// page text; the caller redacts it.
     pub detail: String,
 }
+
+#[cfg(test)]
+mod tests;

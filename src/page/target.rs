@@ -1,6 +1,9 @@
 //! How a person describes an element: `second "Add" button in the "Cart" section` (pure).
 //! agent.md 3.1, symbol T; what it matches is in `locate`.
 
+mod grammar;
+mod nouns;
+
 use crate::page::Text;
 
 /// A described element.

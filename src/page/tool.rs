@@ -1,4 +1,12 @@
-//! The tools and the one dispatcher (agent.md 4).
+//! The tools and the one dispatcher (agent.md 4). The calls are here; [`Page`] carries them out.
+
+mod click;
+mod dispatch;
+mod navigate;
+mod scroll;
+mod select;
+mod text;
+mod wait;
 
 use std::time::Duration;
 
@@ -11,12 +19,14 @@ use crate::page::{
     target::{Among, Target},
 };
 
+pub use dispatch::Page;
+
 /// One tool call, its arguments valid.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
     /// Goes to a URL.
     Navigate {
-        /// Absolute, or `/path`, `?query`, `#hash` against the run URL.
+        /// Absolute, or `/path`, `?query`, `#hash` against the run URL. Empty is the run URL itself.
         url: Text,
     },
     /// Loads the current document again.

@@ -1,3 +1,22 @@
 //! Everything that needs no cluster, in one binary.
 #![cfg(test)]
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
+mod apps;
+mod examples;
+mod run;
+mod page;
+mod run;
+mod snapshot;
+mod source;
+mod tidy;
+
+#[path = "../support/chromium.rs"]
+mod chromium;
+#[path = "../support/pages.rs"]
+mod pages;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/walked.rs"]
+mod walked;
 mod browser;

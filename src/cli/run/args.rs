@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, ArgMatches, builder::FalseyValueParser, parser::ValueSource};
 
+use crate::cli::values::Values;
+
 /// See [`crate::cli::run`].
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
@@ -21,13 +23,9 @@ pub struct Args {
     /// Something every scenario must show, as in a `Verify` line; repeatable
     #[arg(long, env = "HANDBACK_PASS_CRITERIA", value_name = "TEXT", action = ArgAction::Append, help_heading = "What to test")]
     pub pass_criteria: Vec<String>,
-    /// A value for {{NAME}} in the plan; repeatable
-    #[arg(long, env = "HANDBACK_VAR", value_name = "NAME=VALUE", action = ArgAction::Append, help_heading = "What to test")]
-    pub var: Vec<String>,
-    /// A secret for {{NAME}}: NAME=env:VARIABLE or NAME=file:PATH, then ,origin=ORIGIN for other
-    /// sites that may get it; repeatable
-    #[arg(long, env = "HANDBACK_SECRET", value_name = "NAME=SOURCE", action = ArgAction::Append, help_heading = "What to test")]
-    pub secret: Vec<String>,
+    /// Values for its placeholders.
+    #[command(flatten, next_help_heading = "What to test")]
+    pub values: Values,
 
     /// Who decides: `direct` never asks a model
     #[arg(

@@ -1,0 +1,84 @@
+# The only list of tasks. `make` prints it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+# The tasks of a list are meant in its order.
+.NOTPARALLEL:
+
+# Arguments for `handback run` in the demo, for example DEMO_ARGS=--no-keep-alive.
+DEMO_ARGS ?=
+# The plan of the demo.
+PLAN ?= examples/shop.md
+
+say = @printf '\n== %s\n' '$(1)'
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup web build ## Watch a plan buy something in a small shop, then take the browser over
+	@scripts/demo.sh $(PLAN) $(DEMO_ARGS)
+
+.PHONY: test
+test: setup ## Everything: formatting, lints, the page, the library, real browsers
+	$(call say,formatting)
+	@cargo fmt --all --check
+	$(call say,the shop under test)
+	@node --test tests/site/shop.test.mjs
+	$(call say,the takeover page and the player)
+	@$(MAKE) --no-print-directory web
+	@npm --prefix web test
+	$(call say,lints)
+	@cargo clippy --locked --all-targets -- -D warnings
+	$(call say,library and program)
+	@cargo test --locked --no-fail-fast
+	@$(MAKE) --no-print-directory test-takeover
+	$(call say,all passed)
+
+# A person's browser, driven by Playwright, against the program that was just built.
+.PHONY: test-takeover
+test-takeover: web build
+	$(call say,a second browser takes over)
+	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
+
+.PHONY: check
+check: ## The quick part: formatting, lints, layering
+	@cargo fmt --all --check
+	@cargo clippy --locked --all-targets -- -D warnings
+	@cargo test --locked --test it tidy
+
+.PHONY: setup
+setup: ## Install what is missing, or say exactly what to install
+	@scripts/setup.sh
+
+.PHONY: build
+build: ## The program, at target/debug/handback
+	@cargo build --locked
+
+.PHONY: web
+web: web/dist/index.html ## The takeover page, at web/dist
+
+web/node_modules/.installed: web/package-lock.json
+	@npm --prefix web ci --no-audit --no-fund
+	@touch $@
+
+web/dist/index.html: web/node_modules/.installed $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/test/*' 2>/dev/null)
+	@npm --prefix web run build
+	@touch $@
+
+benches/playwright/node_modules/.installed: benches/playwright/package-lock.json
+	@npm --prefix benches/playwright ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: bench-playwright
+bench-playwright: setup benches/playwright/node_modules/.installed ## The demo's steps and the benchmark pages with playwright-core, for comparison
+	@node benches/playwright/shop.mjs
+	@node benches/playwright/page.mjs
+
+.PHONY: clean
+clean: ## Remove what was built
+	@rm -rf web/dist web/node_modules benches/playwright/node_modules
+	@cargo clean

@@ -1,0 +1,200 @@
+//! The end of a run: video closed, events closed, then player, junit.xml, results.json, the
+//! manifest (which the gate writes) and latest.json, in this order (agent.md 11.3).
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::{
+    agent::{
+        drive::{Driven, Halt},
+        events::Event,
+        journal::Journal,
+        report::{chapters, junit, player},
+        results::{Counts, Problem},
+        verdict::{self, Reason, Verdict},
+    },
+    pod::contract::{Exit, ToGate, VideoStatus},
+};
+
+/// Joining segments and decoding the file once takes about a tenth of its length.
+const VIDEO_CLOSE: Duration = Duration::from_secs(180);
+/// Summing and writing a manifest.
+const SEALING: Duration = Duration::from_secs(60);
+
+/// Writes everything that is left to write. The exit code is the run's.
+pub async fn finish(journal: &mut Journal, driven: Driven, name: &str) -> Exit {
+    close_video(journal).await;
+    let mut halt = driven.halt;
+    if halt.is_none()
+        && let Some(error) = journal.broken()
+    {
+        halt = Some(Halt { reason: Reason::ArtifactsUnwritable, message: error.advice() });
+    }
+    let exit = judge(journal, halt.as_ref());
+    journal.emit(
+        None,
+        Event::Report {
+            verdict: journal.results.verdict.unwrap_or(Verdict::Errored),
+            reason: journal.results.reason.clone(),
+            exit_code: exit as u8,
+            path: journal.dir().path().display().to_string(),
+        },
+    );
+    journal.register("events.ndjson", "events", "application/x-ndjson");
+    journal.register("video.webm", "video", "video/webm");
+    write_player(journal, &driven.recordings, name).await;
+    let xml = junit::render(&journal.results);
+    journal.file("junit.xml", "junit", "application/xml", xml.as_bytes());
+    // What could not be written by now must not look like a pass.
+    let lost = journal
+        .broken()
+        .filter(|_| halt.is_none())
+        .map(|error| Halt { reason: Reason::ArtifactsUnwritable, message: error.advice() });
+    let exit = lost.map_or(exit, |lost| judge(journal, Some(&lost)));
+    journal.save(true);
+    if journal.broken().is_none() {
+        seal(journal, exit).await;
+    }
+    exit
+}
+
+/// Verdict, reason, counts and exit code, from the scenarios and what stopped the run.
+fn judge(journal: &mut Journal, halt: Option<&Halt>) -> Exit {
+    let finished_at = journal.now();
+    let duration = journal.elapsed();
+    let results = &mut journal.results;
+    let scenarios: Vec<_> = results
+        .scenarios
+        .iter()
+        .map(|one| (one.verdict.unwrap_or(Verdict::Skipped), one.reasons.first().copied()))
+        .collect();
+    let (verdict, reason) = verdict::run(&scenarios, halt.map(|halt| halt.reason));
+    let attempted = halt.is_none_or(|halt| halt.reason != Reason::BlockedByPolicy);
+    let exit = verdict::exit(verdict, attempted);
+    results.verdict = Some(verdict);
+    results.reason = reason.map(|reason| reason.as_str().to_owned());
+    results.exit_code = Some(exit as u8);
+    results.error = (verdict == Verdict::Errored)
+        .then(|| halt.map(Halt::problem).or_else(|| first_error(results)))
+        .flatten();
+    results.counts = Counts::of(&results.scenarios);
+    results.finished_at = Some(finished_at);
+    results.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let error = results.error.clone();
+    if let Some(Problem { code, message }) = error {
+        journal.emit(None, Event::Error { code, message });
+    }
+    exit
+}
+
+/// Why the first scenario that could not be carried out was not.
+fn first_error(results: &super::results::Results) -> Option<Problem> {
+    let scenario = results.scenarios.iter().find(|one| one.verdict == Some(Verdict::Errored))?;
+    Some(Problem {
+        code: scenario.reasons.first()?.as_str().to_owned(),
+        message: scenario.summary.clone(),
+    })
+}
+
+/// Ends the recording, if there is one. A video that was lost never changes the verdict.
+async fn close_video(journal: &mut Journal) {
+    if journal.results.video.status != "pending" {
+        return;
+    }
+    let closed = match journal.link() {
+        Some(link) => timeout(VIDEO_CLOSE, link.close_video()).await,
+        None => {
+            "off".clone_into(&mut journal.results.video.status);
+            return;
+        }
+    };
+    let (status, reason) = match closed {
+        Ok(Ok(report)) => (report.status, report.reason),
+        Ok(Err(_)) => {
+            (VideoStatus::Failed, Some("The gate ended before the video was closed.".to_owned()))
+        }
+        Err(_) => (VideoStatus::Failed, Some("The recorder did not end in time.".to_owned())),
+    };
+    let word = match status {
+        VideoStatus::Recorded => "recorded",
+        VideoStatus::Off => "off",
+        VideoStatus::Unavailable => "unavailable",
+        VideoStatus::Failed => "failed",
+    };
+    word.clone_into(&mut journal.results.video.status);
+    journal.results.video.reason.clone_from(&reason);
+    if status == VideoStatus::Failed {
+        journal.warn(&format!("The video was lost. {}", reason.as_deref().unwrap_or_default()));
+    }
+    let state = if status == VideoStatus::Recorded { "finished" } else { "unavailable" };
+    journal.emit(None, Event::Video { state: state.to_owned(), reason });
+}
+
+/// Makes the player. Pictures are scaled off the runtime's threads.
+async fn write_player(
+    journal: &mut Journal,
+    recordings: &[crate::pod::contract::Recording],
+    name: &str,
+) {
+    let root = journal.dir().path().to_owned();
+    let pictures: Vec<String> = journal
+        .dir()
+        .artifacts()
+        .iter()
+        .filter(|one| one.kind == "screenshot")
+        .map(|one| one.path.clone())
+        .collect();
+    let results = journal.results.clone();
+    let chapters = chapters::chapters(&results, &journal.began, recordings);
+    let has_video = journal.dir().artifacts().iter().any(|one| one.kind == "video");
+    let name = name.to_owned();
+    let rendered = tokio::task::spawn_blocking(move || {
+        let screenshots = pictures
+            .into_iter()
+            .filter_map(|path| {
+                let jpeg = std::fs::read(root.join(&path)).ok()?;
+                Some((path, player::picture(&jpeg).into()))
+            })
+            .collect();
+        player::render(&player::Contents {
+            name: &name,
+            results: &results,
+            chapters: &chapters,
+            screenshots,
+            video: has_video.then_some("video.webm"),
+        })
+    })
+    .await;
+    match rendered {
+        Ok(Ok(html)) => {
+            journal.file("player.html", "player", "text/html; charset=utf-8", html.as_bytes());
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "the player could not be rendered"),
+        Err(error) => tracing::warn!(%error, "the player could not be made"),
+    }
+}
+
+/// Asks the gate for the manifest, then lets latest.json point here.
+async fn seal(journal: &mut Journal, exit: Exit) {
+    let verdict = journal.results.verdict.unwrap_or(Verdict::Errored).as_str();
+    if let Some(link) = journal.link() {
+        link.tell(ToGate::Artifact(crate::pod::contract::Artifact {
+            path: "results.json".to_owned(),
+            kind: "results".to_owned(),
+            media_type: "application/json".to_owned(),
+        }));
+        let message = ToGate::Finished {
+            verdict: verdict.to_owned(),
+            reason: journal.results.reason.clone(),
+            exit_code: exit as u8,
+        };
+        if timeout(SEALING, link.finished(message)).await.is_err() {
+            tracing::warn!("the manifest was not written in time");
+        }
+    }
+    let finished_at = journal.results.finished_at.clone().unwrap_or_default();
+    if let Err(error) = journal.dir().latest(verdict, &finished_at) {
+        tracing::warn!(error = %error.advice(), "latest.json could not be written");
+    }
+}

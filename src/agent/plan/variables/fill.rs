@@ -1,0 +1,247 @@
+//! Putting values into a step.
+
+use super::{
+    Variables,
+    placeholders::{Part, parts},
+};
+use crate::{
+    agent::plan::{Problem, What},
+    page::{
+        Text,
+        predicate::{Counted, Op, Predicate},
+        target::{Region, Target},
+        tool::{Call, Subject},
+    },
+    secret::Secret,
+};
+
+/// Whether a secret may stand here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    Allowed,
+    Blocked,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    Literal,
+    /// In a regular expression, where the value's characters mean themselves.
+    Pattern,
+}
+
+impl Variables {
+    /// The step with values for placeholders. Secrets become texts that only the browser gets to
+    /// see.
+    ///
+    /// # Errors
+    /// `blocked_by_policy`: a secret where none may stand. `unknown_variable`: one without a value
+    /// yet, or a URL that its values leave empty.
+    pub fn fill(&self, what: &What) -> Result<What, Problem> {
+        Ok(match what {
+            What::Act(call) => What::Act(Box::new(self.call(call)?)),
+            What::Check { id, predicates } => What::Check {
+                id: id.clone(),
+                predicates: predicates
+                    .iter()
+                    .map(|one| self.predicate(one))
+                    .collect::<Result<_, _>>()?,
+            },
+        })
+    }
+
+    fn call(&self, call: &Call) -> Result<Call, Problem> {
+        Ok(match call {
+            Call::Navigate { url } => {
+                let filled = self.secret(url)?;
+                if filled.expose().is_empty() && !url.shown().is_empty() {
+                    return Err(problem("unknown_variable", url, "this URL is empty".to_owned()));
+                }
+                Call::Navigate { url: filled }
+            }
+            Call::Click { on, button, count } => {
+                Call::Click { on: self.subject(on)?, button: *button, count: *count }
+            }
+            Call::SetChecked { on, checked } => {
+                Call::SetChecked { on: self.subject(on)?, checked: *checked }
+            }
+            Call::Expand { on, expanded } => {
+                Call::Expand { on: self.subject(on)?, expanded: *expanded }
+            }
+            Call::TypeText { into, text } => {
+                Call::TypeText { into: self.maybe(into.as_ref())?, text: self.secret(text)? }
+            }
+            Call::SelectOption { from, values } => Call::SelectOption {
+                from: self.subject(from)?,
+                values: values.iter().map(|value| self.open(value)).collect::<Result<_, _>>()?,
+            },
+            Call::PressKey { key, repeat, on } => {
+                Call::PressKey { key: key.clone(), repeat: *repeat, on: self.maybe(on.as_ref())? }
+            }
+            Call::Scroll { within, by } => {
+                Call::Scroll { within: self.maybe(within.as_ref())?, by: *by }
+            }
+            Call::ScrollTo { to } => Call::ScrollTo { to: self.subject(to)? },
+            Call::ScrollUntil { down, text } => {
+                Call::ScrollUntil { down: *down, text: self.open(text)? }
+            }
+            Call::WaitForText { text, gone, timeout } => {
+                Call::WaitForText { text: self.open(text)?, gone: *gone, timeout: *timeout }
+            }
+            Call::WaitUntil { predicate } => {
+                Call::WaitUntil { predicate: self.predicate(predicate)? }
+            }
+            Call::Reload
+            | Call::GoBack
+            | Call::Sleep { .. }
+            | Call::WaitForStable { .. }
+            | Call::Screenshot => call.clone(),
+        })
+    }
+
+    fn predicate(&self, predicate: &Predicate) -> Result<Predicate, Problem> {
+        Ok(match predicate {
+            Predicate::TextVisible { text, within, exact } => Predicate::TextVisible {
+                text: self.secret(text)?,
+                within: self.within(within)?,
+                exact: *exact,
+            },
+            Predicate::TextAbsent { text, within } => {
+                Predicate::TextAbsent { text: self.secret(text)?, within: self.within(within)? }
+            }
+            Predicate::Url { part, op, value } => {
+                Predicate::Url { part: *part, op: *op, value: self.compared(*op, value)? }
+            }
+            Predicate::Title { op, value } => {
+                Predicate::Title { op: *op, value: self.compared(*op, value)? }
+            }
+            Predicate::ElementState { target, state, negate } => Predicate::ElementState {
+                target: self.target(target)?,
+                state: *state,
+                negate: *negate,
+            },
+            Predicate::Value { target, op, value } => Predicate::Value {
+                target: self.target(target)?,
+                op: *op,
+                value: self.compared(*op, value)?,
+            },
+            Predicate::Count { what, within, cmp, n } => Predicate::Count {
+                what: match what {
+                    Counted::Elements { role, name } => Counted::Elements {
+                        role: *role,
+                        name: name.as_ref().map(|name| self.open(name)).transpose()?,
+                    },
+                    Counted::Text(text) => Counted::Text(self.secret(text)?),
+                },
+                within: self.within(within)?,
+                cmp: *cmp,
+                n: *n,
+            },
+            Predicate::Options { target, values, exact } => Predicate::Options {
+                target: self.target(target)?,
+                values: values.iter().map(|value| self.secret(value)).collect::<Result<_, _>>()?,
+                exact: *exact,
+            },
+        })
+    }
+
+    fn maybe(&self, subject: Option<&Subject>) -> Result<Option<Subject>, Problem> {
+        subject.map(|subject| self.subject(subject)).transpose()
+    }
+
+    fn subject(&self, subject: &Subject) -> Result<Subject, Problem> {
+        Ok(match subject {
+            Subject::Ref(_) => subject.clone(),
+            Subject::Described { target, among } => {
+                Subject::Described { target: self.target(target)?, among: *among }
+            }
+        })
+    }
+
+    fn target(&self, target: &Target) -> Result<Target, Problem> {
+        let open = |text: Option<&Text>| text.map(|text| self.open(text)).transpose();
+        Ok(Target {
+            ordinal: target.ordinal,
+            role: target.role,
+            name: open(target.name.as_ref())?,
+            within: self.within(&target.within)?,
+            near: open(target.near.as_ref())?,
+        })
+    }
+
+    fn within(&self, regions: &[Region]) -> Result<Vec<Region>, Problem> {
+        let one = |region: &Region| {
+            Ok(match region {
+                Region::Named { role, name } => {
+                    Region::Named { role: *role, name: self.open(name)? }
+                }
+                Region::The(role) => Region::The(*role),
+            })
+        };
+        regions.iter().map(one).collect()
+    }
+
+    fn compared(&self, op: Op, text: &Text) -> Result<Text, Problem> {
+        let writing = if op == Op::Matches { Writing::Pattern } else { Writing::Literal };
+        self.text(text, Secrets::Allowed, writing)
+    }
+
+    fn secret(&self, text: &Text) -> Result<Text, Problem> {
+        self.text(text, Secrets::Allowed, Writing::Literal)
+    }
+
+    fn open(&self, text: &Text) -> Result<Text, Problem> {
+        self.text(text, Secrets::Blocked, Writing::Literal)
+    }
+
+    fn text(&self, text: &Text, secrets: Secrets, writing: Writing) -> Result<Text, Problem> {
+        let written = |value: &str| match writing {
+            Writing::Literal => value.to_owned(),
+            Writing::Pattern => regex::escape(value),
+        };
+        let (mut shown, mut meant) = (String::new(), String::new());
+        // A text with two secrets may go only where both may.
+        let mut origins: Option<Vec<String>> = None;
+        for part in parts(text.shown()) {
+            let name = match part {
+                Part::Text(as_it_is) => {
+                    shown.push_str(as_it_is);
+                    meant.push_str(as_it_is);
+                    continue;
+                }
+                Part::Name(name) => name,
+            };
+            if let Some(value) = self.plain.get(name) {
+                shown.push_str(&written(value));
+                meant.push_str(&written(value));
+            } else if let Some(held) = self.secrets.get(name) {
+                if secrets == Secrets::Blocked {
+                    let message = format!(
+                        "the secret {{{{{name}}}}} may not stand here: only in what is typed, in a URL \
+                         to open and in what a check compares"
+                    );
+                    return Err(problem("blocked_by_policy", text, message));
+                }
+                shown.extend(["{{", name, "}}"]);
+                meant.push_str(&written(held.value.expose()));
+                let mut own = self.origins.clone();
+                own.extend(held.origins.iter().cloned());
+                if let Some(before) = origins {
+                    own.retain(|origin| before.contains(origin));
+                }
+                origins = Some(own);
+            } else {
+                let message = format!("{{{{{name}}}}} has no value yet");
+                return Err(problem("unknown_variable", text, message));
+            }
+        }
+        Ok(match origins {
+            Some(origins) => Text::secret(shown, Secret::new(meant), origins),
+            None => Text::plain(shown),
+        })
+    }
+}
+
+fn problem(code: &'static str, text: &Text, message: String) -> Problem {
+    Problem { code, line: None, text: text.shown().to_owned(), message, nearest: None }
+}

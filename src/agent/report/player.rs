@@ -1,0 +1,141 @@
+//! player.html: one file with script, style, steps and screenshots inside, the video beside it
+//! (agent.md 12). The template in `web/player/` says what goes where.
+
+use std::io::Cursor;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use image::{ImageReader, codecs::jpeg::JpegEncoder, imageops::FilterType};
+use serde::Serialize;
+
+use crate::agent::{report::chapters::Chapter, results::Results};
+
+const TEMPLATE: &str = include_str!("../../../web/player/player.html");
+const TOKENS: &str = include_str!("../../../web/src/tokens.css");
+const STYLE: &str = include_str!("../../../web/player/player.css");
+const SCRIPT: &str = include_str!("../../../web/player/player.js");
+
+/// Longest side of a picture in the player, in pixels: enough to read a page's text, at a quarter
+/// of the bytes.
+const LONG_SIDE: u32 = 1280;
+/// As the pictures were taken with.
+const QUALITY: u8 = 60;
+
+/// What the page is made of.
+#[derive(Debug, Serialize)]
+pub struct Contents<'a> {
+    /// What people call the run.
+    pub name: &'a str,
+    /// The run's results.
+    pub results: &'a Results,
+    /// In the order of the video.
+    pub chapters: &'a [Chapter],
+    /// From the path in `results` to a data URL.
+    pub screenshots: serde_json::Map<String, serde_json::Value>,
+    /// `video.webm`, if there is one.
+    pub video: Option<&'a str>,
+}
+
+/// Renders the page.
+///
+/// # Errors
+/// If the contents cannot be written as JSON.
+pub fn render(contents: &Contents<'_>) -> serde_json::Result<String> {
+    Ok(fill(&json(contents)?))
+}
+
+/// JSON that cannot end the script element it stands in. The page parses it as JSON, so that the
+/// escaped form means the same.
+fn json(contents: &impl Serialize) -> serde_json::Result<String> {
+    Ok(serde_json::to_string(contents)?.replace('<', "\\u003c"))
+}
+
+/// Each placeholder once; the data last, because a run's text may contain anything.
+fn fill(data: &str) -> String {
+    let mut page = TEMPLATE.to_owned();
+    for (mark, text) in [
+        ("/*HANDBACK:TOKENS*/", TOKENS),
+        ("/*HANDBACK:CSS*/", STYLE),
+        ("/*HANDBACK:JS*/", SCRIPT),
+        ("/*HANDBACK:DATA*/", data),
+    ] {
+        page = page.replacen(mark, text, 1);
+    }
+    page
+}
+
+/// A screenshot as the player shows it: a data URL, made smaller if it is large. A picture that
+/// cannot be read goes in as it is.
+pub fn picture(jpeg: &[u8]) -> String {
+    let small = shrink(jpeg);
+    let bytes = small.as_deref().unwrap_or(jpeg);
+    format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes))
+}
+
+fn shrink(jpeg: &[u8]) -> Option<Vec<u8>> {
+    let reader = ImageReader::new(Cursor::new(jpeg)).with_guessed_format().ok()?;
+    let image = reader.decode().ok()?;
+    if image.width().max(image.height()) <= LONG_SIDE {
+        return None;
+    }
+    let small = image.resize(LONG_SIDE, LONG_SIDE, FilterType::Triangle).into_rgb8();
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(&small).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::results::fixtures;
+
+    fn contents(results: &Results) -> Contents<'_> {
+        Contents {
+            name: "checkout",
+            results,
+            chapters: &[],
+            screenshots: serde_json::Map::new(),
+            video: Some("video.webm"),
+        }
+    }
+
+    #[test]
+    fn everything_is_inside_and_nothing_is_left_open() {
+        let page = render(&contents(&fixtures::results())).unwrap();
+        assert!(!page.contains("/*HANDBACK:"), "a placeholder is left");
+        assert!(page.contains("01jzzzzzzzzzzzzzzzzzzzzzzz"));
+        assert!(!page.contains("<script src") && !page.contains("<link rel=\"stylesheet\""));
+    }
+
+    #[test]
+    fn text_of_a_page_cannot_leave_the_data() {
+        let hostile = "</script><script>alert(1)</script><!-- /*HANDBACK:JS*/ \u{2028} ]]> & \"'";
+        let mut results = fixtures::results();
+        results.url = hostile.to_owned();
+        results.scenarios[0].name = hostile.to_owned();
+        results.scenarios[0].steps[0].description = hostile.to_owned();
+        let page = render(&contents(&results)).unwrap();
+        assert_eq!(page.matches("<script>alert").count(), 0);
+        let start = page.find("<script type=\"application/json\" id=\"run\">").unwrap();
+        let data = &page[start..];
+        let data = &data[data.find('>').unwrap() + 1..data.find("</script>").unwrap()];
+        let read: serde_json::Value = serde_json::from_str(data).unwrap();
+        assert_eq!(read["results"]["scenarios"][0]["name"], hostile);
+    }
+
+    #[test]
+    fn large_pictures_are_made_smaller_and_small_ones_kept() {
+        let encode = |width, height| {
+            let mut bytes = Vec::new();
+            let image = image::RgbImage::from_pixel(width, height, image::Rgb([200, 10, 10]));
+            JpegEncoder::new_with_quality(&mut bytes, 60).encode_image(&image).unwrap();
+            bytes
+        };
+        let small = shrink(&encode(1600, 900)).unwrap();
+        let image = image::load_from_memory(&small).unwrap();
+        assert_eq!((image.width(), image.height()), (1280, 720));
+        let kept = encode(800, 600);
+        assert!(shrink(&kept).is_none());
+        assert!(picture(&kept).ends_with(&STANDARD.encode(&kept)));
+        assert!(picture(b"no picture").starts_with("data:image/jpeg;base64,"));
+    }
+}

@@ -1,0 +1,19 @@
+//! Trees for tests, written by hand.
+
+use super::{Tree, parse};
+
+/// The tree of records as in [`super`], with `|` between fields, `~` between items, `^` inside one.
+/// `0|button|3|1|Save` is a visible, interactive button with ref e1.
+pub(crate) fn tree(records: &[&str]) -> Tree {
+    let mut walk = "HB1|1|9|u|t|o|10x10|10x10|0,0;".to_owned();
+    for record in records {
+        walk.push_str(record);
+        walk.push(';');
+    }
+    let walk = walk
+        .replace('|', "\u{1f}")
+        .replace(';', "\u{1e}")
+        .replace('~', "\u{1d}")
+        .replace('^', "\u{1c}");
+    Tree::stitch(parse("", &walk).unwrap(), Vec::new())
+}

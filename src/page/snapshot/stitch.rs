@@ -1,0 +1,143 @@
+//! Hangs the trees of child frames below their frame elements (pure).
+
+use std::collections::HashMap;
+
+use super::{Frame, FrameTree, Join, Mark, Node, Tree, flag, record};
+
+/// Frames below frames; the walk of deeper ones is not asked for either.
+const DEPTH: usize = 10;
+
+/// What came of a child frame.
+#[derive(Clone, Debug)]
+pub enum Child {
+    /// Its tree.
+    Loaded(Box<FrameTree>),
+    /// It failed, is blocked, or did not answer in time.
+    NotLoaded,
+}
+
+/// What a frame element hands down to what is in it.
+#[derive(Clone, Copy)]
+struct Above {
+    depth: usize,
+    level: usize,
+    at: (f64, f64),
+    visible: bool,
+    inert: bool,
+}
+
+impl Tree {
+    /// The tree of a tab: the main frame's, and each child's below the frame element with that ref
+    /// (`e5`, `f1e2`). A child whose frame element is not shown is left out.
+    pub fn stitch(main: FrameTree, children: Vec<(String, Child)>) -> Self {
+        let mut waiting: HashMap<String, Child> = children.into_iter().collect();
+        let mut tree = Self { frames: Vec::new(), nodes: Vec::new(), nowhere: Node::blank() };
+        let above = Above { depth: 0, level: 0, at: (0.0, 0.0), visible: true, inert: false };
+        tree.hang(main, above, &mut waiting);
+        record::link(&mut tree.nodes);
+        tree
+    }
+
+    fn hang(&mut self, part: FrameTree, above: Above, waiting: &mut HashMap<String, Child>) {
+        let FrameTree { frame, nodes } = part;
+        let Frame { prefix, origin, .. } = frame.clone();
+        let number = self.frames.len();
+        self.frames.push(frame);
+        let mut after_frame = false;
+        for mut node in nodes {
+            node.frame = number;
+            node.depth += above.depth;
+            if node.is_text() && std::mem::take(&mut after_frame) {
+                node.join = Join::Run;
+            }
+            if let Some(place) = &mut node.place {
+                place.x += above.at.0;
+                place.y += above.at.1;
+            }
+            if !above.visible {
+                node.bits &= !flag::VISIBLE;
+            }
+            if above.inert {
+                node.bits |= flag::INERT;
+            }
+            let child = match node.number {
+                Some(number) if node.is(flag::FRAME) => {
+                    waiting.remove(&format!("{prefix}e{number}"))
+                }
+                Some(_) | None => None,
+            };
+            let place = node.place.unwrap_or_default();
+            let below = Above {
+                depth: node.depth + 1,
+                level: above.level + 1,
+                at: (place.x, place.y),
+                visible: node.is_visible(),
+                inert: node.is(flag::INERT),
+            };
+            match &child {
+                Some(Child::Loaded(tree)) if tree.frame.origin != origin => node.marks.push(Mark {
+                    key: "origin".to_owned(),
+                    value: Some(tree.frame.origin.clone()),
+                }),
+                Some(Child::NotLoaded) => {
+                    node.marks.push(Mark { key: "not-loaded".to_owned(), value: None });
+                }
+                Some(Child::Loaded(_)) | None => {}
+            }
+            self.nodes.push(node);
+            if let Some(Child::Loaded(tree)) = child
+                && below.level <= DEPTH
+            {
+                self.hang(*tree, below, waiting);
+                after_frame = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::snapshot::{Rect, parse};
+
+    fn frame(prefix: &str, origin: &str, records: &[&str]) -> FrameTree {
+        let mut walk = format!("HB1|1|9|u|t|{origin}|10x10|10x10|0,0;");
+        for record in records {
+            walk.push_str(record);
+            walk.push(';');
+        }
+        parse(prefix, &walk.replace('|', "\u{1f}").replace(';', "\u{1e}")).unwrap()
+    }
+
+    #[test]
+    fn frames_hang_below_their_element_and_say_where_they_are_from() {
+        let main = frame("", "https://a", &["0|iframe|513|1|Pay|||100,50,300,200", "0|main|1|2"]);
+        let child =
+            frame("f1", "https://b", &["0|textbox|11|1|Card|||10,5,80,20", "0|iframe|515|2"]);
+        let inner = frame("f2", "https://b", &["0|button|3|1|Verify"]);
+        let tree = Tree::stitch(
+            main,
+            vec![
+                ("f1e2".into(), Child::Loaded(Box::new(inner))),
+                ("e1".into(), Child::Loaded(Box::new(child))),
+            ],
+        );
+        let want = "- iframe \"Pay\" [origin=https://b] [ref=e1]\n  - textbox \"Card\" [ref=f1e1]\n  \
+                    - iframe [ref=f1e2]\n    - button \"Verify\" [ref=f2e1]\n- main [ref=e2]\n";
+        assert_eq!(tree.print(), want);
+        let card = tree.by_reference("f1e1").unwrap();
+        assert_eq!(tree.node(card).place, Some(Rect { x: 110.0, y: 55.0, w: 80.0, h: 20.0 }));
+    }
+
+    #[test]
+    fn what_is_in_an_invisible_frame_is_invisible_and_a_lost_frame_is_marked() {
+        let main = frame("", "o", &["0|iframe|512|1|A", "0|iframe|513|2|B"]);
+        let child = frame("f1", "o", &["0|button|3|1|Go"]);
+        let tree = Tree::stitch(
+            main,
+            vec![("e1".into(), Child::Loaded(Box::new(child))), ("e2".into(), Child::NotLoaded)],
+        );
+        assert!(!tree.node(tree.by_reference("f1e1").unwrap()).is_visible());
+        assert!(tree.print().contains("- iframe \"B\" [not-loaded] [ref=e2]"));
+    }
+}

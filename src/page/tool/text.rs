@@ -1,0 +1,279 @@
+//! type_text and press_key.
+
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    click,
+    dispatch::{Acted, Page, not_actionable, spell, stale},
+};
+use crate::page::{
+    Mark, Text,
+    actionability::{Intent, Ready, Reason, Schedule},
+    cdp::{CdpError, Session},
+    frames::Browser,
+    input,
+    tool::{Code, Failed, Subject},
+};
+
+/// Longest text, in characters (agent.md 4.3).
+const LONGEST: usize = 10_000;
+/// Most repetitions of a key.
+const MOST_KEYS: u32 = 100;
+
+#[derive(Debug, Deserialize)]
+struct Focused {
+    n: u32,
+    frame: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Outcome {
+    ok: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct ValueSet {
+    ok: bool,
+    #[serde(default)]
+    got: String,
+    #[serde(rename = "type", default)]
+    input: String,
+    #[serde(default)]
+    min: String,
+    #[serde(default)]
+    max: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct FieldValue {
+    value: String,
+    masked: bool,
+}
+
+impl Page {
+    pub(super) async fn type_text(
+        &self,
+        into: Option<&Subject>,
+        text: &Text,
+        deadline: Instant,
+    ) -> Result<Acted, Failed> {
+        if text.expose().chars().count() > LONGEST {
+            let message = format!("a text has at most {LONGEST} characters");
+            return Err(Failed::new(Code::InvalidArgument, message));
+        }
+        let focused;
+        let into = match into {
+            Some(subject) => subject,
+            None => {
+                focused = self.focused().await?;
+                &focused
+            }
+        };
+        let mut schedule = Schedule::until(deadline);
+        loop {
+            let ready = self.ready(into, Intent::Type, &mut schedule).await?;
+            if text.is_secret() {
+                self.prepare_for_secret(&ready, text).await?;
+            }
+            self.begin().await?;
+            match self.fill(&ready, text).await {
+                Ok(true) => return self.typed(&ready, text).await,
+                // The focus went elsewhere, or the page replaced the field.
+                Ok(false) => {
+                    if Instant::now() >= deadline {
+                        let reason = Reason { reason: "not_editable".to_owned(), by: None };
+                        return Err(not_actionable(into, &reason));
+                    }
+                }
+                Err(failed) => return Err(failed),
+            }
+        }
+    }
+
+    /// The element with the focus.
+    async fn focused(&self) -> Result<Subject, Failed> {
+        let documents = self.browser.documents().await?;
+        let mut here = documents.first().cloned();
+        while let Some(document) = here.take() {
+            let focus: Option<Focused> = Browser::ask(&document, "focusRef", json!(null)).await?;
+            match focus {
+                Some(Focused { n, frame: false }) => {
+                    return Ok(Subject::Ref(document.reference(n)));
+                }
+                Some(Focused { n, frame: true }) => {
+                    for child in &documents {
+                        if child.parent.as_ref() == Some(&document.frame)
+                            && self.browser.owner(child).await?.number == n
+                        {
+                            here = Some(child.clone());
+                        }
+                    }
+                }
+                None => {}
+            }
+        }
+        let message = "no element has the focus; say into which field";
+        Err(Failed::new(Code::NotFound, message).with(json!({"closest": []})))
+    }
+
+    /// Replaces the value. False if it did not come to that.
+    async fn fill(&self, ready: &Ready, text: &Text) -> Result<bool, Failed> {
+        let document = &ready.element.document;
+        let number = ready.element.number;
+        if ready.field.kind == "value" {
+            let argument = json!({"n": number, "value": text.expose()});
+            let set: ValueSet = Browser::ask(document, "setValue", argument).await?;
+            return if set.ok { Ok(true) } else { Err(refused(ready, text, &set)) };
+        }
+        let argument = json!({"n": number, "select": true});
+        let focus: Outcome = Browser::ask(document, "focus", argument).await?;
+        if !focus.ok {
+            return Ok(false);
+        }
+        let session = self.alive().await?;
+        let lines: Vec<&str> = if ready.field.kind == "editing" {
+            text.expose().split('\n').collect()
+        } else {
+            vec![text.expose()]
+        };
+        for (index, line) in lines.into_iter().enumerate() {
+            if index > 0 {
+                strike(&session, "Enter").await?;
+            }
+            if line.is_empty() && index == 0 {
+                strike(&session, "Delete").await?;
+            } else if !line.is_empty() {
+                session.insert_text(line).done().await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads the value back and says what differs.
+    async fn typed(&self, ready: &Ready, text: &Text) -> Result<Acted, Failed> {
+        let verb = if text.expose().is_empty() { "cleared" } else { "typed into" };
+        let mut acted = click::acted(verb, ready);
+        let argument = json!({"n": ready.element.number});
+        let read = Browser::ask::<Option<FieldValue>>(&ready.element.document, "value", argument);
+        match read.await {
+            Ok(Some(FieldValue { value, masked: true })) => acted.data = json!({"value": value}),
+            Ok(Some(FieldValue { value, masked: false })) => {
+                let same = value == text.expose() || ready.field.kind == "value";
+                if !same && !text.is_secret() {
+                    acted.notes.push("the field shows another value than was typed".to_owned());
+                }
+                acted.data = if text.is_secret() {
+                    json!({"value": "••••"})
+                } else {
+                    json!({"value": value})
+                };
+            }
+            // The field went away with what was typed: a search that submits itself, say.
+            Ok(None) => {}
+            Err(error) if error.page_moved() => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(acted)
+    }
+
+    /// A secret goes only where it may, and only into a field whose characters cannot be read.
+    async fn prepare_for_secret(&self, ready: &Ready, text: &Text) -> Result<(), Failed> {
+        let document = &ready.element.document;
+        if !text.allowed_at(&ready.origin) {
+            let message =
+                format!("the secret {} may not be typed at {}", text.shown(), ready.origin);
+            return Err(Failed::new(Code::BlockedByPolicy, message)
+                .with(json!({"rule": "secret", "host": ready.origin})));
+        }
+        let argument = json!({"n": ready.element.number});
+        let selector: String = Browser::ask(document, "obscure", argument.clone()).await?;
+        let style = format!("{selector} {{ -webkit-text-security: disc !important; }}");
+        document.session.add_style(&document.frame, style).await?;
+        let veiled: bool = Browser::ask(document, "veil", argument).await?;
+        if veiled {
+            return Ok(());
+        }
+        let message = format!("{} cannot be obscured, so no secret is typed", click::named(ready));
+        Err(Failed::new(Code::BlockedByPolicy, message)
+            .with(json!({"rule": "secret", "host": ready.origin})))
+    }
+
+    pub(super) async fn press_key(
+        &self,
+        key: &str,
+        repeat: u32,
+        on: Option<&Subject>,
+        deadline: Instant,
+    ) -> Result<Acted, Failed> {
+        if input::chord(key).is_none() {
+            let message = format!("{key} is no key; keys are Enter, Tab, a, Control+A, …");
+            return Err(Failed::new(Code::InvalidArgument, message));
+        }
+        let mut acted = Acted::say(format!("pressed {key}"));
+        let mut masked = false;
+        if let Some(on) = on {
+            let mut schedule = Schedule::until(deadline);
+            let ready = self.ready(on, Intent::Focus, &mut schedule).await?;
+            let argument = json!({"n": ready.element.number, "select": false});
+            let focus: Outcome = Browser::ask(&ready.element.document, "focus", argument).await?;
+            if !focus.ok {
+                let message = format!("{} does not take the focus", spell(on));
+                return Err(match on {
+                    Subject::Ref(reference) if ready.name.is_empty() => stale(reference),
+                    Subject::Ref(_) | Subject::Described { .. } => {
+                        Failed::new(Code::NotActionable, message)
+                            .with(json!({"reason": "not_editable"}))
+                    }
+                });
+            }
+            masked = ready.field.masked;
+            acted = click::acted(&format!("pressed {key} in"), &ready);
+        }
+        let session = self.alive().await?;
+        self.begin().await?;
+        for _ in 0..repeat.clamp(1, MOST_KEYS) {
+            if input::may_be_shown(key) && !masked {
+                self.mark(Mark::Key { label: key.to_owned() });
+            }
+            match strike(&session, key).await {
+                Ok(()) => {}
+                // The key closed the tab, or took it elsewhere.
+                Err(error) if error.page_moved() => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(acted)
+    }
+}
+
+/// Presses a key or chord; its events go out together.
+async fn strike(session: &Session, chord: &str) -> Result<(), CdpError> {
+    let events = input::chord(chord).unwrap_or_default();
+    let sent: Vec<_> = events.iter().map(|event| session.key(event)).collect();
+    for answer in sent {
+        answer.done().await?;
+    }
+    Ok(())
+}
+
+fn refused(ready: &Ready, text: &Text, set: &ValueSet) -> Failed {
+    let form = match set.input.as_str() {
+        "date" => " (as 2026-01-31)",
+        "time" => " (as 09:30)",
+        "datetime-local" => " (as 2026-01-31T09:30)",
+        "month" => " (as 2026-01)",
+        "week" => " (as 2026-W05)",
+        "color" => " (as #1a2b3c)",
+        _ => "",
+    };
+    let mut message = format!("{} does not take \"{}\"{form}", click::named(ready), text.shown());
+    if !set.min.is_empty() || !set.max.is_empty() {
+        message.push_str(&format!("; it goes from {} to {}", set.min, set.max));
+    }
+    if !set.got.is_empty() && !text.is_secret() {
+        message.push_str(&format!("; it would make it {}", set.got));
+    }
+    Failed::new(Code::InvalidArgument, message)
+}

@@ -1,0 +1,1 @@
+"""Tables of the two kinds of pages."""

@@ -1,0 +1,5 @@
+//! What the tests stand on.
+
+pub mod leftovers;
+pub mod run;
+pub mod shop;
