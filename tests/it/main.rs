@@ -4,7 +4,9 @@
 
 mod agent;
 mod apps;
+mod browser;
 mod examples;
+mod gate;
 mod page;
 mod run;
 mod run;
@@ -12,7 +14,6 @@ mod snapshot;
 mod source;
 mod tidy;
 
-mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
 #[path = "../support/pages.rs"]
