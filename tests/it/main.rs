@@ -5,7 +5,6 @@
 mod agent;
 mod apps;
 mod examples;
-mod run;
 mod page;
 mod run;
 mod snapshot;
