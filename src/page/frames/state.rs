@@ -200,6 +200,11 @@ impl State {
         self.tabs.iter().find(|tab| Some(&tab.target) == self.current.as_ref())
     }
 
+    /// Whether there is no tab to work with: none is left, or its process has died.
+    pub(crate) fn lost(&self) -> bool {
+        self.tab().is_none_or(|tab| tab.crashed)
+    }
+
     /// HTTP status of the current document.
     pub(crate) fn status(&self) -> Option<u16> {
         let tab = self.tab()?;
