@@ -4,21 +4,21 @@
 
 mod apps;
 mod examples;
-mod run;
 mod page;
+mod run;
 mod run;
 mod snapshot;
 mod source;
 mod tidy;
 
+mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
 mod gate;
-mod run;
 #[path = "../support/pages.rs"]
 mod pages;
+mod run;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/walked.rs"]
 mod walked;
-mod browser;
