@@ -7,8 +7,8 @@
 pub mod args;
 mod house;
 pub(crate) mod options;
-mod progress;
 mod prepare;
+mod progress;
 mod summary;
 
 use std::{
@@ -32,6 +32,7 @@ use crate::{
     },
     cli::{paint::Paint, say},
     clock::{Clock, SystemClock},
+    gate::Address,
     pod::contract::Exit,
     shutdown::Shutdown,
 };
@@ -50,7 +51,10 @@ pub fn main(args: args::Args) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => {
             let message = format!("The runtime could not be started: {error}.");
-            return refuse(&Refusal { exit: Exit::Errored, code: "internal".to_owned(), message }, json);
+            return refuse(
+                &Refusal { exit: Exit::Errored, code: "internal".to_owned(), message },
+                json,
+            );
         }
     };
     let exit = runtime.block_on(async {
@@ -124,21 +128,23 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
 
     let preflight = prepare::preflight(&mut journal, &options, &shutdown.cancel).await;
     let house = match preflight {
-        Ok(()) => House::open(&options, &id, journal.dir().path(), &mut journal, shutdown).await,
+        Ok(()) => House::open(&options, &id, &mut journal).await,
         Err(halt) => Err(halt),
     };
     let (exit, house) = match house {
         Ok(house) => {
             let job = job(&options, &id, &house, clock);
-            let driven =
-                drive::drive(&job, &mut journal, &shutdown.tasks, &shutdown.cancel).await;
+            let driven = drive::drive(&job, &mut journal, &shutdown.tasks, &shutdown.cancel).await;
             (finish(&mut journal, driven, &options.name).await, Some(house))
         }
         Err(halt) => {
             drive::skip_rest(&mut journal, &halt);
             let driven = Driven { halt: Some(halt), recordings: Vec::new() };
             let exit = finish(&mut journal, driven, &options.name).await;
-            house::seal_alone(journal.dir().path(), journal.results.artifacts.as_slice()).await;
+            if journal.broken().is_none() {
+                let files = journal.results.artifacts.as_slice();
+                house::seal_alone(journal.dir().path(), &id, files).await;
+            }
             (exit, None)
         }
     };
@@ -148,9 +154,19 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
     // Ends the progress and the agent's connection to the gate.
     drop(journal);
     shown.join_all().await;
-    report(&options, &results, &directory, house.as_ref());
-    if let Some(house) = house {
-        house.keep(&options, shutdown).await;
+    // A run that a signal has ended is not kept: whoever sent it wants the end.
+    match (house, options.keep.filter(|_| !shutdown.cancel.is_cancelled())) {
+        (Some(house), Some(idle)) => {
+            let (player, takeover) = (house.player().await, house.takeover().await);
+            report(&options, &results, &directory, player.as_ref(), takeover.as_ref());
+            house.keep(idle, player, takeover, shutdown).await;
+        }
+        (house, _) => {
+            if let Some(house) = house {
+                house.close().await;
+            }
+            report(&options, &results, &directory, None, None);
+        }
     }
     exit
 }
@@ -182,33 +198,39 @@ fn job(options: &Options, id: &str, house: &House, clock: Arc<dyn Clock>) -> Job
 fn copy_junit(options: &Options, directory: &Path) {
     let Some(path) = &options.junit else { return };
     if let Err(error) = std::fs::copy(directory.join("junit.xml"), path) {
-        let message = format!("warning: --junit {} could not be written: {error}\n", path.display());
+        let message =
+            format!("warning: --junit {} could not be written: {error}\n", path.display());
         say(&mut stderr(), &message);
     }
 }
 
 /// The answer on standard output; with `--json` the addresses go to standard error.
-fn report(options: &Options, results: &Results, directory: &Path, house: Option<&House>) {
-    let player = directory.join("player.html");
-    let kept = house.filter(|_| options.keep.is_some());
+fn report(
+    options: &Options,
+    results: &Results,
+    directory: &Path,
+    player: Option<&Address>,
+    takeover: Option<&Address>,
+) {
+    let on_disk = || format!("file://{}", directory.join("player.html").display());
+    let closed = if options.keep.is_some() {
+        "there is no browser"
+    } else {
+        "the browser is closed; --keep-alive keeps it for a person"
+    };
     let places = Places {
         directory: directory.display().to_string(),
-        player: kept
-            .and_then(|house| house.player_address())
-            .unwrap_or_else(|| format!("file://{}", player.display())),
-        takeover: match kept {
-            Some(house) => house.takeover_address(),
-            None if options.keep.is_some() => Err("there is no browser".to_owned()),
-            None => Err("the browser is closed; --keep-alive keeps it for a person".to_owned()),
-        },
+        player: player.map_or_else(on_disk, |address| address.url.expose().to_owned()),
+        takeover: takeover
+            .map(|address| address.url.expose().to_owned())
+            .ok_or_else(|| closed.to_owned()),
     };
     if options.json {
         print_json(&mut stdout(), results);
         say(&mut stderr(), &summary::addresses(&places));
     } else {
-        let paint = Paint {
-            colour: colour_wanted() && std::io::IsTerminal::is_terminal(&stdout()),
-        };
+        let paint =
+            Paint { colour: colour_wanted() && std::io::IsTerminal::is_terminal(&stdout()) };
         say(&mut stdout(), &summary::render(results, &places, paint));
     }
 }
