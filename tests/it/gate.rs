@@ -1,5 +1,6 @@
 //! The gate in the process: real sockets, real HTTP and `WebSocket`s, scripted neighbours.
 
+mod chrome;
 mod house;
 mod peers;
 mod xvnc;

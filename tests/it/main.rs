@@ -4,21 +4,19 @@
 
 mod agent;
 mod apps;
+mod browser;
 mod examples;
+mod gate;
 mod page;
-mod run;
 mod run;
 mod snapshot;
 mod source;
 mod tidy;
 
-mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
-mod gate;
 #[path = "../support/pages.rs"]
 mod pages;
-mod run;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/walked.rs"]
