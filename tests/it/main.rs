@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod agent;
 mod apps;
 mod examples;
 mod run;
@@ -11,12 +12,14 @@ mod snapshot;
 mod source;
 mod tidy;
 
+mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
+mod gate;
+mod run;
 #[path = "../support/pages.rs"]
 mod pages;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/walked.rs"]
 mod walked;
-mod browser;
