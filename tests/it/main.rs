@@ -4,19 +4,17 @@
 
 mod agent;
 mod apps;
+mod browser;
 mod examples;
-mod run;
+mod gate;
 mod page;
 mod run;
 mod snapshot;
 mod source;
 mod tidy;
 
-mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
-mod gate;
-mod run;
 #[path = "../support/pages.rs"]
 mod pages;
 #[path = "../support/mod.rs"]
