@@ -4,13 +4,14 @@
 
 mod apps;
 mod examples;
-mod run;
 mod page;
+mod run;
 mod run;
 mod snapshot;
 mod source;
 mod tidy;
 
+mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
 #[path = "../support/pages.rs"]
@@ -19,4 +20,3 @@ mod pages;
 mod support;
 #[path = "../support/walked.rs"]
 mod walked;
-mod browser;
