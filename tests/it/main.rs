@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod agent;
 mod apps;
 mod examples;
 mod page;
@@ -14,6 +15,8 @@ mod tidy;
 mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
+mod gate;
+mod run;
 #[path = "../support/pages.rs"]
 mod pages;
 #[path = "../support/mod.rs"]
