@@ -4,7 +4,9 @@
 
 mod agent;
 mod apps;
+mod browser;
 mod examples;
+mod gate;
 mod page;
 mod run;
 mod run;
@@ -12,11 +14,8 @@ mod snapshot;
 mod source;
 mod tidy;
 
-mod browser;
 #[path = "../support/chromium.rs"]
 mod chromium;
-mod gate;
-mod run;
 #[path = "../support/pages.rs"]
 mod pages;
 #[path = "../support/mod.rs"]
