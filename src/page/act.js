@@ -377,11 +377,11 @@
     const element = hb.seen(walk, record);
     return element ? hb.ref(element, floor) : null;
   };
-  // The element that keys go to, if it is in this very document.
+  // The element that keys go to, as far as this document knows: it may be a frame.
   hb.focusRef = () => {
-    const element = document.hasFocus() ? focused() : null;
-    if (!element || element === document.body || ['iframe', 'frame'].includes(nameOf(element))) return null;
-    return hb.ref(element);
+    const element = focused();
+    if (!element || element === document.body || element === document.documentElement) return null;
+    return { n: hb.ref(element), frame: ['iframe', 'frame'].includes(nameOf(element)) };
   };
   // For fields whose parts a person types one by one. A refused or changed value is put back.
   hb.setValue = ({ n, value }) => {

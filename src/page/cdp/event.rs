@@ -1,6 +1,6 @@
 //! The events that we use: only the fields that we read.
 
-use std::net::IpAddr;
+use std::{collections::HashMap, net::IpAddr};
 
 use serde::Deserialize;
 
@@ -183,16 +183,33 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     #[serde(default)]
     pub(crate) mime_type: String,
+    #[serde(default)]
+    headers: HashMap<String, String>,
     /// IPv6 in brackets, which [`Response::address`] takes off; empty from a cache.
     #[serde(default, rename = "remoteIPAddress")]
     remote: String,
 }
 
 impl Response {
+    /// How many bytes of body are to come, as sent.
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        let length = |(name, _): &(&String, &String)| name.eq_ignore_ascii_case("content-length");
+        self.headers.iter().find(length)?.1.parse().ok()
+    }
+
     /// Where it came from.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.remote.trim_matches(['[', ']']).parse().ok()
     }
+}
+
+/// `Network.dataReceived`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DataReceived {
+    pub(crate) request_id: String,
+    #[serde(default)]
+    pub(crate) encoded_data_length: u64,
 }
 
 /// `Network.loadingFinished`, `Network.loadingFailed`

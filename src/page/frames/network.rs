@@ -27,6 +27,8 @@ pub(crate) struct Request {
     pub(crate) kind: String,
     /// See [`Sameness`].
     pub(crate) same: Sameness,
+    /// Bytes of the body that are still to come, once the response has said how many there are.
+    pub(crate) missing: Option<u64>,
 }
 
 /// All requests under way, by session and request id.
@@ -55,6 +57,24 @@ impl Requests {
     /// A request has ended, or is a stream that never will.
     pub(crate) fn end(&mut self, key: &(String, String)) -> Option<Request> {
         self.open.remove(key)
+    }
+
+    /// A response has begun, and says how long it is.
+    pub(crate) fn announce(&mut self, key: &(String, String), length: u64) {
+        if let Some(request) = self.open.get_mut(key) {
+            request.missing = Some(length);
+        }
+    }
+
+    /// Some of a body has come. When all of it is there the request is over: the browser itself
+    /// waits until the page has read it, which many a page never does.
+    pub(crate) fn receive(&mut self, key: &(String, String), bytes: u64) {
+        let Some(request) = self.open.get_mut(key) else { return };
+        let Some(missing) = &mut request.missing else { return };
+        *missing = missing.saturating_sub(bytes);
+        if *missing == 0 {
+            self.open.remove(key);
+        }
     }
 
     /// A session is gone.
@@ -96,7 +116,7 @@ mod tests {
 
     fn request(since: Instant, kind: &str, url: &str) -> Request {
         let same = ("GET".to_owned(), url.to_owned(), 0);
-        Request { tab: "t".to_owned(), since, kind: kind.to_owned(), same }
+        Request { tab: "t".to_owned(), since, kind: kind.to_owned(), same, missing: None }
     }
 
     fn key(id: &str) -> (String, String) {
@@ -117,6 +137,22 @@ mod tests {
         all.end(&key("2"));
         assert_eq!(all.awaited("t", t0), 0);
         assert_eq!(all.fetching("t"), 1);
+    }
+
+    #[test]
+    fn a_body_that_nobody_reads_is_over_when_all_of_it_is_there() {
+        let t0 = Instant::now();
+        let mut all = Requests::default();
+        all.start(key("1"), request(t0, "Fetch", "/x"), false);
+        all.announce(&key("1"), 10);
+        all.receive(&key("1"), 6);
+        assert_eq!(all.awaited("t", t0), 1);
+        all.receive(&key("1"), 4);
+        assert_eq!(all.awaited("t", t0), 0);
+        // Without a length only the end is the end.
+        all.start(key("2"), request(t0, "Fetch", "/y"), false);
+        all.receive(&key("2"), 100);
+        assert_eq!(all.awaited("t", t0), 1);
     }
 
     #[test]

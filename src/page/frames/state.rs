@@ -18,10 +18,10 @@ use crate::{
             Frame as Event, Session,
             command::{TargetInfo, WORLD},
             event::{
-                Attached, ConsoleCalled, ContextCreated, ContextDestroyed, Detached, DialogOpening,
-                DownloadWillBegin, ExceptionThrown, FrameAttached, FrameDetached, FrameInfo,
-                FrameNavigated, FrameTree, LoadingEnded, OfFrame, RequestWillBeSent, Response,
-                ResponseReceived,
+                Attached, ConsoleCalled, ContextCreated, ContextDestroyed, DataReceived, Detached,
+                DialogOpening, DownloadWillBegin, ExceptionThrown, FrameAttached, FrameDetached,
+                FrameInfo, FrameNavigated, FrameTree, LoadingEnded, OfFrame, RequestWillBeSent,
+                Response, ResponseReceived,
             },
         },
     },
@@ -68,6 +68,12 @@ pub(crate) struct Pending {
     /// When it was asked for.
     pub(crate) since: Instant,
     started: bool,
+}
+
+impl Pending {
+    fn new(started: bool) -> Self {
+        Self { since: Instant::now(), started }
+    }
 }
 
 #[derive(Debug)]
@@ -421,6 +427,10 @@ impl State {
             "Runtime.exceptionThrown" => read(event, |it| self.thrown(it)),
             "Network.requestWillBeSent" => read(event, |it| self.request_began(session, it)),
             "Network.responseReceived" => read(event, |it| self.response(session, &it)),
+            "Network.dataReceived" => read(event, |it: DataReceived| {
+                let key = (session.to_owned(), it.request_id);
+                self.requests.receive(&key, it.encoded_data_length);
+            }),
             "Network.loadingFinished" | "Network.loadingFailed" => {
                 read(event, |it| self.request_ended(session, it));
             }
@@ -607,7 +617,7 @@ impl State {
             return;
         }
         if let Some(frame) = self.frames.get_mut(&event.frame_id) {
-            frame.pending.get_or_insert(Pending { since: Instant::now(), started: false });
+            frame.pending.get_or_insert_with(|| Pending::new(false));
         }
     }
 
@@ -617,8 +627,7 @@ impl State {
             return;
         }
         if let Some(frame) = self.frames.get_mut(&event.frame_id) {
-            let pending =
-                frame.pending.get_or_insert(Pending { since: Instant::now(), started: true });
+            let pending = frame.pending.get_or_insert_with(|| Pending::new(true));
             pending.started = true;
         }
     }
@@ -703,13 +712,12 @@ impl State {
             && event.request_id == event.loader_id
             && let Some(frame) = event.frame_id.as_ref().and_then(|id| self.frames.get_mut(id))
         {
-            let pending =
-                frame.pending.get_or_insert(Pending { since: Instant::now(), started: true });
+            let pending = frame.pending.get_or_insert_with(|| Pending::new(true));
             pending.started = true;
         }
         let size = event.request.post_data.map_or(0, |body| body.len());
         let same = (event.request.method, event.request.url, size);
-        let request = Request { tab, since: Instant::now(), kind, same };
+        let request = Request { tab, since: Instant::now(), kind, same, missing: None };
         let idle = self.acting.is_none();
         self.requests.start((session.to_owned(), event.request_id), request, idle);
     }
@@ -718,6 +726,9 @@ impl State {
         self.check_address(&event.response);
         if event.response.mime_type == "text/event-stream" {
             self.requests.end(&(session.to_owned(), event.request_id.clone()));
+        }
+        if let Some(length) = event.response.content_length() {
+            self.requests.announce(&(session.to_owned(), event.request_id.clone()), length);
         }
         let main = event
             .frame_id

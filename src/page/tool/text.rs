@@ -23,7 +23,13 @@ const LONGEST: usize = 10_000;
 const MOST_KEYS: u32 = 100;
 
 #[derive(Debug, Deserialize)]
-struct Ok_ {
+struct Focused {
+    n: u32,
+    frame: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Outcome {
     ok: bool,
 }
 
@@ -89,12 +95,23 @@ impl Page {
     /// The element with the focus.
     async fn focused(&self) -> Result<Subject, Failed> {
         let documents = self.browser.documents().await?;
-        for document in documents.iter().rev() {
-            match Browser::ask::<Option<u32>>(document, "focusRef", json!(null)).await {
-                Ok(Some(number)) => return Ok(Subject::Ref(document.reference(number))),
-                Ok(None) => {}
-                Err(error) if error.page_moved() => {}
-                Err(error) => return Err(error.into()),
+        let mut here = documents.first().cloned();
+        while let Some(document) = here.take() {
+            let focus: Option<Focused> = Browser::ask(&document, "focusRef", json!(null)).await?;
+            match focus {
+                Some(Focused { n, frame: false }) => {
+                    return Ok(Subject::Ref(document.reference(n)));
+                }
+                Some(Focused { n, frame: true }) => {
+                    for child in &documents {
+                        if child.parent.as_ref() == Some(&document.frame)
+                            && self.browser.owner(child).await?.number == n
+                        {
+                            here = Some(child.clone());
+                        }
+                    }
+                }
+                None => {}
             }
         }
         let message = "no element has the focus; say into which field";
@@ -111,7 +128,7 @@ impl Page {
             return if set.ok { Ok(true) } else { Err(refused(ready, text, &set)) };
         }
         let argument = json!({"n": number, "select": true});
-        let focus: Ok_ = Browser::ask(document, "focus", argument).await?;
+        let focus: Outcome = Browser::ask(document, "focus", argument).await?;
         if !focus.ok {
             return Ok(false);
         }
@@ -200,7 +217,7 @@ impl Page {
             let mut schedule = Schedule::until(deadline);
             let ready = self.ready(on, Intent::Focus, &mut schedule).await?;
             let argument = json!({"n": ready.element.number, "select": false});
-            let focus: Ok_ = Browser::ask(&ready.element.document, "focus", argument).await?;
+            let focus: Outcome = Browser::ask(&ready.element.document, "focus", argument).await?;
             if !focus.ok {
                 let message = format!("{} does not take the focus", spell(on));
                 return Err(match on {

@@ -63,7 +63,7 @@ async fn a_tab_that_a_click_opened_is_current_until_it_closes() {
         assert!(done.notes[0].contains("new tab"), "{:?}", done.notes);
         if name == "Foreign" {
             let done = bench.click("Done").await.unwrap();
-            assert_eq!(done.page.title, "first");
+            assert_eq!(done.page.title, "first", "{done:?}");
             assert!(done.notes[0].contains("closed"), "{:?}", done.notes);
         } else {
             // Opened without an opener of script, it cannot close itself: a key does.

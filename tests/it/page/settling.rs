@@ -130,12 +130,7 @@ async fn a_page_that_never_rests_is_not_called_stable() {
     let waited = before.elapsed().as_millis();
     assert!((2500..8000).contains(&waited), "{waited}");
     assert!(late.data["mutations"].as_u64().unwrap() > 10, "{}", late.data);
-    assert!(
-        late.data["busiest"].as_str().unwrap().contains("Ticker")
-            || late.data["busiest"] == "paragraph",
-        "{}",
-        late.data
-    );
+    assert!(late.data["busiest"].as_str().unwrap().contains("\"p\""), "{}", late.data);
 }
 
 #[tokio::test]

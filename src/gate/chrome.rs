@@ -1,0 +1,188 @@
+//! The gate's own commands to Chromium, as plain JSON: what has to outlive the agent's sessions.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use super::{cdp::ChromeError, session::Command};
+use crate::{decide::lease::Seat, pod::contract::Size};
+
+/// Ten times what a busy machine was seen to take.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Chromium's windows are at least this wide; a narrower page is emulated.
+const NARROWEST_WINDOW: u32 = 500;
+
+/// A cheap handle to one browser; the session writes the commands.
+#[derive(Clone, Debug)]
+pub(super) struct Chrome {
+    commands: mpsc::Sender<Command>,
+    generation: u64,
+    /// Commands are refused unless this seat holds the input.
+    acting: Option<Seat>,
+}
+
+/// A command that waits to be written.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) generation: u64,
+    pub(super) acting: Option<Seat>,
+    pub(super) session: Option<String>,
+    pub(super) method: &'static str,
+    pub(super) params: Value,
+    pub(super) answer: super::cdp::Answer,
+}
+
+/// What the gate learns of a browser that it set up.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The browser's own target.
+    pub(super) browser_target: Option<String>,
+}
+
+impl Chrome {
+    /// The browser of this generation.
+    pub(super) fn new(commands: mpsc::Sender<Command>, generation: u64) -> Self {
+        Self { commands, generation, acting: None }
+    }
+
+    /// The same, for what a person does: refused from the moment the seat loses the input.
+    pub(super) fn acting_for(&self, seat: Seat) -> Self {
+        Self { acting: Some(seat), ..self.clone() }
+    }
+
+    /// One command on the pipe's root.
+    pub(super) async fn root(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<Value, ChromeError> {
+        self.call(None, method, params).await
+    }
+
+    /// One command on a session.
+    pub(super) async fn on(
+        &self,
+        session: &str,
+        method: &'static str,
+        params: Value,
+    ) -> Result<Value, ChromeError> {
+        self.call(Some(session.to_owned()), method, params).await
+    }
+
+    async fn call(
+        &self,
+        session: Option<String>,
+        method: &'static str,
+        params: Value,
+    ) -> Result<Value, ChromeError> {
+        let (answer, wait) = oneshot::channel();
+        let (generation, acting) = (self.generation, self.acting);
+        let call = Call { generation, acting, session, method, params, answer };
+        let sent = self.commands.send(Command::Call(call)).await;
+        sent.map_err(|_| ChromeError::Gone)?;
+        match timeout(ANSWER, wait).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(ChromeError::Gone),
+            Err(_) => Err(ChromeError::Silent(method)),
+        }
+    }
+
+    /// Sets what belongs to the browser and not to a session: the size of the page, no downloads.
+    /// It stays as it is when the agent goes, so that nothing moves under a person's hands.
+    pub(super) async fn prepare(&self, viewport: Size) -> Result<Prepared, ChromeError> {
+        let info = self.root("Target.getTargetInfo", json!({})).await?;
+        let browser_target = text(&info, "/targetInfo/targetId");
+        let target = self.pages().await?.into_iter().next();
+        let target = target.ok_or(ChromeError::Refused("Target.getTargets"))?;
+        let window = self.root("Browser.getWindowForTarget", json!({"targetId": target})).await;
+        let (width, height) = (viewport.width, viewport.height);
+        let sized = match window {
+            Ok(window) => {
+                let id = window.get("windowId").cloned().unwrap_or_default();
+                let size = json!({"windowId": id, "width": width, "height": height});
+                self.root("Browser.setContentsSize", size).await
+            }
+            Err(error) => Err(error),
+        };
+        // Without windows (the browser's own headless mode) the page's size is emulated as well.
+        if width < NARROWEST_WINDOW || sized.is_err() {
+            let session = self.attach(&target).await?;
+            let metrics =
+                json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+            // The override ends with the session that made it: this one stays.
+            self.on(&session, "Emulation.setDeviceMetricsOverride", metrics).await?;
+        }
+        self.root("Browser.setDownloadBehavior", json!({"behavior": "deny"})).await?;
+        Ok(Prepared { browser_target })
+    }
+
+    /// The agent's browser session; everything it attaches nests below.
+    pub(super) async fn agent_session(&self) -> Result<String, ChromeError> {
+        let answer = self.root("Target.attachToBrowserTarget", json!({})).await?;
+        text(&answer, "/sessionId").ok_or(ChromeError::Refused("Target.attachToBrowserTarget"))
+    }
+
+    /// A session of the gate's own on this target.
+    pub(super) async fn attach(&self, target: &str) -> Result<String, ChromeError> {
+        let params = json!({"targetId": target, "flatten": true});
+        let answer = self.root("Target.attachToTarget", params).await?;
+        text(&answer, "/sessionId").ok_or(ChromeError::Refused("Target.attachToTarget"))
+    }
+
+    /// Ends a session. What is gone already needs no end.
+    pub(super) async fn detach(&self, session: &str) {
+        self.root("Target.detachFromTarget", json!({"sessionId": session})).await.ok();
+    }
+
+    /// The tabs.
+    pub(super) async fn pages(&self) -> Result<Vec<String>, ChromeError> {
+        self.targets(&["page"]).await
+    }
+
+    /// Tabs, and frames with a process of their own.
+    pub(super) async fn pages_and_frames(&self) -> Result<Vec<String>, ChromeError> {
+        self.targets(&["page", "iframe"]).await
+    }
+
+    async fn targets(&self, kinds: &[&str]) -> Result<Vec<String>, ChromeError> {
+        let answer = self.root("Target.getTargets", json!({})).await?;
+        let infos = answer.get("targetInfos").and_then(Value::as_array);
+        let of_kind = infos.into_iter().flatten().filter(|info| {
+            info.get("type").and_then(Value::as_str).is_some_and(|kind| kinds.contains(&kind))
+        });
+        Ok(of_kind.filter_map(|info| text(info, "/targetId")).collect())
+    }
+
+    /// Inserts text into the focused element of the tab in front.
+    pub(super) async fn paste(&self, seat: Seat, inserted: &str) -> Result<(), ChromeError> {
+        for target in self.pages().await? {
+            let session = self.attach(&target).await?;
+            let expression =
+                json!({"expression": "document.visibilityState", "returnByValue": true});
+            let visible = self.on(&session, "Runtime.evaluate", expression).await;
+            let visible = visible.is_ok_and(|answer| {
+                answer.pointer("/result/value").and_then(Value::as_str) == Some("visible")
+            });
+            let done = if visible {
+                let params = json!({"text": inserted});
+                Some(self.acting_for(seat).on(&session, "Input.insertText", params).await)
+            } else {
+                None
+            };
+            self.detach(&session).await;
+            if let Some(done) = done {
+                return done.map(drop);
+            }
+        }
+        Err(ChromeError::Refused("Input.insertText"))
+    }
+}
+
+/// The string at this place.
+pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
+    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+}

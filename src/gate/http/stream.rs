@@ -1,0 +1,111 @@
+//! Server-sent events: the run's from the beginning or from after the last one that the page has,
+//! the state of things, notices.
+
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::HeaderMap,
+    response::Response,
+};
+use futures_util::stream;
+use tokio::{
+    sync::{broadcast::error::RecvError, oneshot},
+    time::timeout,
+};
+
+use super::{
+    super::{
+        events::{Item, Subscription},
+        problem::Problem,
+        session::Command,
+    },
+    Door, typed,
+};
+use crate::{clock::Clock, decide::lease::Seat};
+
+/// A comment after so long without an event: a dead connection is found out, a live one kept.
+const QUIET: Duration = Duration::from_secs(15);
+
+pub(super) async fn events(
+    State(door): State<Door>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let seat = door.seat(&headers, false).await?;
+    let after = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let after = after.and_then(|id| id.parse().ok()).unwrap_or(0);
+    let (reply, wait) = oneshot::channel();
+    door.say(Command::Subscribe { after, reply }).await?;
+    let subscription = wait.await.map_err(|_| Problem::ENDING)?;
+    let listener = Listener::new(subscription, seat, Arc::clone(&door.clock));
+    let pieces = stream::unfold(listener, async |mut listener| {
+        let piece = listener.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(piece)), listener))
+    });
+    Ok(typed("text/event-stream", Body::from_stream(pieces)))
+}
+
+struct Listener {
+    subscription: Subscription,
+    seat: Seat,
+    clock: Arc<dyn Clock>,
+    ready: VecDeque<String>,
+}
+
+impl Listener {
+    fn new(mut subscription: Subscription, seat: Seat, clock: Arc<dyn Clock>) -> Self {
+        let mut ready: VecDeque<_> =
+            subscription.missed.drain(..).map(|(seq, line)| run(seq, &line)).collect();
+        let view = subscription.view.borrow_and_update().json(clock.boot());
+        ready.push_front(format!("event: state\ndata: {view}\n\n"));
+        Self { subscription, seat, clock, ready }
+    }
+
+    /// The next piece; `None` at the end of the gate, or when the page lags so far behind that it
+    /// has to ask again.
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Some(piece);
+            }
+            let Subscription { live, view, .. } = &mut self.subscription;
+            let heard = timeout(QUIET, async {
+                tokio::select! {
+                    biased;
+                    item = live.recv() => item.map(Some),
+                    changed = view.changed() => {
+                        changed.map(|()| None).map_err(|_| RecvError::Closed)
+                    }
+                }
+            });
+            match heard.await {
+                Err(_) => return Some(":\n\n".to_owned()),
+                Ok(Err(RecvError::Closed | RecvError::Lagged(_))) => {
+                    // The last word is how things ended.
+                    let last = view.has_changed().ok()?;
+                    if !last {
+                        return None;
+                    }
+                    self.state();
+                }
+                Ok(Ok(None)) => self.state(),
+                Ok(Ok(Some(Item::Run { seq, line }))) => return Some(run(seq, &line)),
+                Ok(Ok(Some(Item::Notice { seat, text }))) => {
+                    if seat.is_none_or(|seat| seat == self.seat) {
+                        return Some(format!("event: notice\ndata: {text}\n\n"));
+                    }
+                }
+            }
+        }
+    }
+
+    fn state(&mut self) {
+        let view = self.subscription.view.borrow_and_update().json(self.clock.boot());
+        self.ready.push_back(format!("event: state\ndata: {view}\n\n"));
+    }
+}
+
+fn run(seq: u64, line: &str) -> String {
+    format!("id: {seq}\nevent: run\ndata: {line}\n\n")
+}

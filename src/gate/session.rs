@@ -1,0 +1,531 @@
+//! The one task that owns everything that changes: lease, seats, browser, agent, the run's files.
+//!
+//! Everybody else sends it a [`Command`]. It never waits for anything but the next one: what takes
+//! time is done by tasks that report back. So a decision of the lease and the write that follows
+//! from it are one turn, and nothing admitted earlier is still on its way when a revoke returns.
+
+mod agent;
+mod browser;
+mod lease;
+mod people;
+
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
+
+use axum::extract::ws::Message as Frame;
+use serde_json::Value;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::sleep,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::browser::Browser;
+use super::{
+    Config, Ended, Why,
+    cdp::ChromeError,
+    chrome::{Call, Prepared},
+    events::{Feed, Subscription},
+    inspect,
+    problem::Problem,
+    rfb::message::Message,
+    screen::injector::Order,
+    seats::{Seats, Secrets},
+    store::Store,
+    view::{Holder, RunView, VideoView, View},
+};
+use crate::{
+    decide::lease::{self as lease_rules, Close, Epoch, Event, Input, Journal, Limits, Seat, Time},
+    pod::contract::{Artifact, FromBrowser, FromGate, VideoReport},
+};
+
+/// Timers stop while the machine sleeps, so that the session looks at the clock at least this often
+/// while it waits for a time: half of the most that input may outlive its deadline.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long a browser that nobody keeps lives on after its last viewer closed the page.
+const UNWATCHED: Duration = Duration::from_secs(60);
+/// How long before the idle limit it is announced.
+const ANNOUNCED: Duration = Duration::from_secs(60);
+
+/// What a proof of identity is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Proof {
+    pub(super) seat: Seat,
+    pub(super) secret: String,
+}
+
+/// Everything that can be said to the session.
+pub(super) enum Command {
+    // The program that the gate runs in.
+    /// A one-use token for this name.
+    Issue {
+        token: String,
+        name: Arc<str>,
+        used: oneshot::Sender<()>,
+    },
+    /// The end of everything.
+    End {
+        why: Why,
+        message: String,
+    },
+
+    // People.
+    Enter {
+        token: String,
+        secrets: Secrets,
+        reply: Reply<Entered>,
+    },
+    ComeBack {
+        proof: Proof,
+        cookie: String,
+        reply: Reply<Entered>,
+    },
+    /// Which seat these cookies, and the proof if there must be one, are of.
+    Who {
+        cookies: Vec<(Seat, String)>,
+        proof: Option<Proof>,
+        needs_proof: bool,
+        reply: Reply<Seat>,
+    },
+    Subscribe {
+        after: u64,
+        reply: oneshot::Sender<Subscription>,
+    },
+    Beat(Seat),
+    Beacon(Seat),
+    Keep(bool),
+    StopRun {
+        by: Seat,
+        reply: Reply<()>,
+    },
+    StopBrowser {
+        reply: Reply<()>,
+    },
+    TakeOver {
+        seat: Seat,
+        take_from_own: bool,
+        reply: Reply<Granted>,
+    },
+    Display {
+        reply: Reply<Display>,
+    },
+    Input {
+        seat: Seat,
+        message: Message,
+    },
+    File {
+        path: String,
+        reply: oneshot::Sender<Option<(Artifact, std::path::PathBuf)>>,
+    },
+    MayControl {
+        seat: Seat,
+        reply: Reply<()>,
+    },
+    ControlOpened {
+        seat: Seat,
+        send: mpsc::UnboundedSender<Frame>,
+        connection: u64,
+    },
+    ControlSaid {
+        seat: Seat,
+        connection: u64,
+        text: String,
+    },
+    ControlClosed {
+        seat: Seat,
+        connection: u64,
+    },
+    Picked {
+        seat: Seat,
+        message: Value,
+    },
+
+    // The agent.
+    AgentConnected {
+        connection: u64,
+        send: mpsc::UnboundedSender<Vec<u8>>,
+    },
+    AgentSaid {
+        connection: u64,
+        frame: Vec<u8>,
+    },
+    AgentClosed {
+        connection: u64,
+    },
+    AgentSession {
+        epoch: Epoch,
+        session: Result<String, ChromeError>,
+    },
+    AgentInputWaits {
+        reply: oneshot::Sender<bool>,
+    },
+    AgentRelease {
+        reply: oneshot::Sender<Vec<(String, &'static str, Value)>>,
+    },
+    Sealed,
+    VideoTaken(VideoReport),
+
+    // The browser.
+    Supervisor {
+        from: Result<FromBrowser, io::Error>,
+    },
+    SupervisorConnected(mpsc::UnboundedSender<Vec<u8>>),
+    SupervisorClosed,
+    ChromeConnected {
+        generation: u64,
+        send: mpsc::UnboundedSender<Vec<u8>>,
+    },
+    ChromeSaid {
+        generation: u64,
+        frame: Vec<u8>,
+    },
+    ChromeClosed {
+        generation: u64,
+    },
+    Prepared {
+        generation: u64,
+        prepared: Result<Prepared, ChromeError>,
+    },
+    Call(Call),
+    Lease(Event),
+    InjectorFailed {
+        epoch: Epoch,
+    },
+}
+
+/// An answer that may be a refusal.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
+
+/// A person came in.
+#[derive(Debug)]
+pub(super) struct Entered {
+    pub(super) seat: Seat,
+    pub(super) name: Arc<str>,
+    pub(super) state: Value,
+}
+
+/// A person holds the input.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Granted {
+    pub(super) epoch: Epoch,
+    pub(super) left: Duration,
+}
+
+/// Where the pixels are.
+#[derive(Debug)]
+pub(super) struct Display {
+    pub(super) size: watch::Receiver<(u16, u16)>,
+    pub(super) gone: CancellationToken,
+}
+
+/// The holder's control connection.
+struct Control {
+    seat: Seat,
+    connection: u64,
+    send: mpsc::UnboundedSender<Frame>,
+}
+
+/// The agent's connection.
+struct Agent {
+    connection: u64,
+    send: mpsc::UnboundedSender<Vec<u8>>,
+    /// Its answer to a request for a browser is still open.
+    waits_for_browser: bool,
+    /// Its answer to the end of the video is still open.
+    waits_for_video: bool,
+}
+
+/// See the module.
+pub(super) struct Session {
+    config: Arc<Config>,
+    commands: mpsc::Sender<Command>,
+    tasks: TaskTracker,
+    lease: lease_rules::State,
+    journal: Journal,
+    seats: Seats,
+    tokens: HashMap<String, oneshot::Sender<()>>,
+    feed: Feed,
+    store: Store,
+    browser: Browser,
+    agent: Option<Agent>,
+    run: RunView,
+    video: VideoView,
+    injector: Option<(Epoch, mpsc::Sender<Order>)>,
+    asks: Vec<(Seat, Reply<Granted>)>,
+    control: Option<Control>,
+    inspecting: Option<mpsc::UnboundedSender<inspect::Order>>,
+    keep: bool,
+    finished: Option<Time>,
+    active: Time,
+    unwatched: Option<Time>,
+    announced: bool,
+    warned: Duration,
+    ended: Option<Ended>,
+    ended_json: Option<Arc<Value>>,
+}
+
+impl Session {
+    /// A session for a run that has not begun.
+    pub(super) fn new(
+        config: Arc<Config>,
+        commands: mpsc::Sender<Command>,
+        tasks: TaskTracker,
+    ) -> Self {
+        let journal = Journal::default();
+        // There is nothing to do at the first start.
+        let (lease, _) = lease_rules::start(&journal, Limits::default());
+        let now = config.clock.boot();
+        let run = RunView {
+            id: config.run.id.clone(),
+            name: config.run.name.clone(),
+            url: config.run.url.clone(),
+            ..RunView::default()
+        };
+        let store = Store::new(config.run_dir.clone());
+        Self {
+            commands,
+            tasks,
+            lease,
+            journal,
+            seats: Seats::default(),
+            tokens: HashMap::new(),
+            feed: Feed::new(View::default()),
+            store,
+            browser: Browser::default(),
+            agent: None,
+            run,
+            video: VideoView::default(),
+            injector: None,
+            asks: Vec::new(),
+            control: None,
+            inspecting: None,
+            keep: true,
+            finished: None,
+            active: now,
+            unwatched: None,
+            announced: false,
+            warned: Duration::MAX,
+            ended: None,
+            ended_json: None,
+            config,
+        }
+    }
+
+    /// Serves until the end, which it gives back.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Ended {
+        self.publish();
+        loop {
+            let now = self.now();
+            let wake = self.wake_at(now).map(|at| at.saturating_sub(now).min(LOOK));
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => self.end(Why::Signal, "Ended."),
+                },
+                () = async { sleep(wake.unwrap_or_default()).await }, if wake.is_some() => {}
+            }
+            self.on_time();
+            self.publish();
+            if let Some(ended) = &self.ended
+                && self.browser.is_down()
+            {
+                return ended.clone();
+            }
+        }
+    }
+
+    fn now(&self) -> Time {
+        self.config.clock.boot()
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Issue { token, name, used } => {
+                self.seats.issue(&token, name);
+                self.tokens.insert(token, used);
+            }
+            Command::End { why, message } => self.end(why, &message),
+            Command::Enter { token, secrets, reply } => self.enter(&token, &secrets, reply),
+            Command::ComeBack { proof, cookie, reply } => self.come_back(&proof, &cookie, reply),
+            Command::Who { cookies, proof, needs_proof, reply } => {
+                reply.send(self.who(&cookies, proof.as_ref(), needs_proof)).ok();
+            }
+            Command::Subscribe { after, reply } => {
+                reply.send(self.feed.subscribe(after)).ok();
+            }
+            Command::Beat(seat) => self.beat(seat),
+            Command::Beacon(seat) => self.beacon(seat),
+            Command::Keep(on) => self.set_keep(on),
+            Command::StopRun { by, reply } => {
+                reply.send(self.stop_run(by)).ok();
+            }
+            Command::StopBrowser { reply } => {
+                reply.send(self.stop_browser()).ok();
+            }
+            Command::TakeOver { seat, take_from_own, reply } => {
+                self.take_over(seat, take_from_own, reply);
+            }
+            Command::Display { reply } => {
+                reply.send(self.display()).ok();
+            }
+            Command::Input { seat, message } => self.input(seat, message),
+            Command::File { path, reply } => {
+                let found = self.store.find(&path);
+                reply.send(found.map(|(artifact, path)| (artifact.clone(), path))).ok();
+            }
+            Command::MayControl { seat, reply } => {
+                let may = self.lease.hold().is_some_and(|hold| hold.seat == seat);
+                reply.send(if may { Ok(()) } else { Err(Problem::NOT_ALLOWED) }).ok();
+            }
+            Command::ControlOpened { seat, send, connection } => {
+                self.control_opened(seat, send, connection);
+            }
+            Command::ControlSaid { seat, connection, text } => {
+                self.control_said(seat, connection, &text);
+            }
+            Command::ControlClosed { seat, connection } => self.control_closed(seat, connection),
+            Command::Picked { seat, message } => self.picked(seat, &message),
+            Command::AgentConnected { connection, send } => self.agent_connected(connection, send),
+            Command::AgentSaid { connection, frame } => self.agent_said(connection, &frame),
+            Command::AgentClosed { connection } => self.agent_closed(connection),
+            Command::AgentSession { epoch, session } => self.agent_session(epoch, session),
+            Command::AgentInputWaits { reply } => {
+                reply.send(self.browser.mux.agent_input_waits()).ok();
+            }
+            Command::AgentRelease { reply } => {
+                reply.send(self.browser.mux.release(self.config.viewport)).ok();
+            }
+            Command::Sealed => self.sealed(),
+            Command::VideoTaken(report) => self.video_taken(report),
+            Command::Supervisor { from } => self.supervisor(from),
+            Command::SupervisorConnected(send) => self.supervisor_connected(send),
+            Command::SupervisorClosed => self.supervisor_closed(),
+            Command::ChromeConnected { generation, send } => {
+                self.chrome_connected(generation, send);
+            }
+            Command::ChromeSaid { generation, frame } => self.chrome_said(generation, &frame),
+            Command::ChromeClosed { generation } => self.chrome_closed(generation),
+            Command::Prepared { generation, prepared } => self.prepared(generation, prepared),
+            Command::Call(call) => self.call(call),
+            Command::Lease(event) => self.step(event),
+            Command::InjectorFailed { epoch } => self.injector_failed(epoch),
+        }
+    }
+
+    /// When something is due although nobody says anything.
+    fn wake_at(&self, now: Time) -> Option<Time> {
+        let hold = self.lease.hold().map(|_| now + LOOK);
+        let idle =
+            self.idle_at().map(|at| if self.announced { at } else { at.saturating_sub(ANNOUNCED) });
+        [self.lease.wake_at(), hold, self.seats.wake_at(now), idle, self.unwatched]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When the browser ends if nobody gives a sign of life.
+    fn idle_at(&self) -> Option<Time> {
+        let finished = self.finished?;
+        let keep_alive = self.config.keep_alive?;
+        (self.ended.is_none()).then(|| finished.max(self.active) + keep_alive)
+    }
+
+    fn on_time(&mut self) {
+        let now = self.now();
+        if self.lease.wake_at().is_some_and(|at| now >= at) {
+            self.step(Event::Tick);
+        }
+        self.warn_holder(now);
+        if self.lease.hold().is_some_and(lease_rules::Hold::connected) {
+            self.active(now);
+        }
+        if self.unwatched.is_some_and(|at| now >= at) {
+            self.end(Why::Closed, "The last page was closed.");
+        }
+        let Some(idle) = self.idle_at() else { return };
+        if now >= idle {
+            self.end(Why::Idle, "Nobody used the browser for a while.");
+        } else if now + ANNOUNCED >= idle && !self.announced {
+            self.announced = true;
+            let message = "Nobody uses this browser: it ends in a minute.";
+            self.feed.notice(None, "idle_expiring", message);
+        }
+    }
+
+    /// Somebody is there.
+    fn active(&mut self, now: Time) {
+        self.active = now;
+        let far = self.idle_at().is_some_and(|idle| now + ANNOUNCED < idle);
+        if far {
+            self.announced = false;
+        }
+    }
+
+    /// The end of the browser and then of the gate.
+    fn end(&mut self, why: Why, message: &str) {
+        if self.ended.is_some() {
+            return;
+        }
+        tracing::info!(run = %self.run.id, why = why.name(), "the browser is being ended");
+        self.ended = Some(Ended { why, message: message.to_owned() });
+        self.browser_ended(why, message);
+        self.feed.notice(None, "stopping", message);
+        self.step(Event::BrowserGone(Close::Stopped));
+        self.stop_supervisor();
+    }
+
+    /// What the page shows of a browser that is gone.
+    fn browser_ended(&mut self, why: Why, message: &str) {
+        let at = self.config.clock.now();
+        let ended = serde_json::json!({
+            "why": why.name(), "message": message, "at": format!("{at:.3}"),
+        });
+        self.ended_json = Some(Arc::new(ended));
+    }
+
+    fn publish(&mut self) {
+        let now = self.now();
+        let holder = self.lease.hold().map(|hold| Holder {
+            name: self.seats.name(hold.person),
+            seat: hold.seat,
+            deadline: hold.deadline,
+            connected: hold.connected(),
+        });
+        let viewers = self.seats.present(now).filter_map(|seat| {
+            let person = self.seats.person_of(seat)?;
+            Some((seat, self.seats.name(person)))
+        });
+        let view = View {
+            run: self.run.clone(),
+            alive: self.lease.browser(),
+            facts: self.browser.facts.clone(),
+            ended: self.ended_json.clone(),
+            owner: match self.lease.input() {
+                Input::Free | Input::Clearing { .. } => "none",
+                Input::Agent { .. } => "agent",
+                Input::Human(_) => "human",
+            },
+            epoch: self.lease.epoch(),
+            holder,
+            viewers: viewers.collect(),
+            keep: self.keep,
+            idle_at: self.idle_at(),
+            expiring: self.announced,
+            video: self.video.clone(),
+            player: self.store.find("player.html").is_some(),
+        };
+        self.feed.publish(view);
+    }
+
+    /// Does something that takes time. What it sends back is another command.
+    fn task(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    fn tell_agent(&self, message: &FromGate) {
+        if let Some(agent) = &self.agent
+            && let Ok(json) = serde_json::to_vec(message)
+        {
+            agent.send.send(crate::pod::contract::AgentFrame::Message(&json).encode()).ok();
+        }
+    }
+}

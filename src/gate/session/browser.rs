@@ -1,0 +1,401 @@
+//! The session and the browser: its supervisor's messages, the debugging pipe, what it is ready for.
+
+use std::io;
+
+use serde_json::value::RawValue;
+use tokio::{
+    io::BufReader,
+    sync::{mpsc, watch},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    super::{
+        Why,
+        cdp::{ChromeError, Mux, Out},
+        chrome::{Call, Chrome, Prepared},
+        wire,
+    },
+    Command, Display, Problem, Session,
+};
+use crate::{
+    decide::lease::{Close, Event, Input},
+    pod::contract::{
+        AgentFrame, BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, FromBrowser, FromGate,
+        RecordingState, ToBrowser, VideoReport,
+    },
+};
+
+/// What the session knows of the browser.
+pub(super) struct Browser {
+    supervisor: Supervisor,
+    pub(super) mux: Mux,
+    pub(super) facts: Option<BrowserFacts>,
+    pub(super) size: watch::Sender<(u16, u16)>,
+    chrome: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    /// Counts the browsers of this run, so that what is said of an earlier one is known as such.
+    generation: u64,
+    /// Cancelled when this browser ends: viewers are told.
+    gone: CancellationToken,
+}
+
+#[derive(Default)]
+enum Supervisor {
+    #[default]
+    Absent,
+    /// Connecting, with what is to be said first.
+    Connecting(Vec<ToBrowser>),
+    Connected(mpsc::UnboundedSender<Vec<u8>>),
+    Down,
+}
+
+impl Default for Browser {
+    fn default() -> Self {
+        Self {
+            supervisor: Supervisor::default(),
+            mux: Mux::default(),
+            facts: None,
+            size: watch::Sender::new((0, 0)),
+            chrome: None,
+            generation: 0,
+            gone: CancellationToken::new(),
+        }
+    }
+}
+
+impl Browser {
+    /// Whether nothing of it is left to wait for.
+    pub(super) fn is_down(&self) -> bool {
+        matches!(self.supervisor, Supervisor::Absent | Supervisor::Down)
+    }
+}
+
+impl Session {
+    /// The present browser.
+    pub(super) fn chrome(&self) -> Chrome {
+        Chrome::new(self.commands.clone(), self.browser.generation)
+    }
+
+    /// Asks the supervisor for a browser.
+    pub(super) fn start_browser(&mut self) {
+        let start = ToBrowser::Start {
+            viewport: self.config.viewport,
+            insecure_tls: self.config.insecure_tls,
+            resolver_rules: self.config.resolver_rules.clone(),
+        };
+        self.tell_supervisor(start);
+    }
+
+    /// Says something to the supervisor, connecting first if need be.
+    pub(super) fn tell_supervisor(&mut self, message: ToBrowser) {
+        match &mut self.browser.supervisor {
+            Supervisor::Absent => {
+                self.browser.supervisor = Supervisor::Connecting(vec![message]);
+                let socket = self.config.browser_sockets.join(CONTROL_SOCKET);
+                let commands = self.commands.clone();
+                self.task(async move { supervise(&socket, commands).await });
+            }
+            Supervisor::Connecting(first) => first.push(message),
+            Supervisor::Connected(send) => {
+                send.send(line(&message)).ok();
+            }
+            Supervisor::Down => {}
+        }
+    }
+
+    pub(super) fn supervisor_connected(&mut self, send: mpsc::UnboundedSender<Vec<u8>>) {
+        if let Supervisor::Connecting(first) = &self.browser.supervisor {
+            for message in first {
+                send.send(line(message)).ok();
+            }
+            self.browser.supervisor = Supervisor::Connected(send);
+        }
+    }
+
+    /// The supervisor is asked to end; the session ends when it has.
+    pub(super) fn stop_supervisor(&mut self) {
+        self.browser.gone.cancel();
+        match &self.browser.supervisor {
+            Supervisor::Absent => self.browser.supervisor = Supervisor::Down,
+            Supervisor::Connecting(_) | Supervisor::Connected(_) => {
+                self.tell_supervisor(ToBrowser::Stop);
+                let commands = self.commands.clone();
+                self.task(async move {
+                    // Ending takes a second; one that hangs is ended by whoever started it.
+                    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+                    commands.send(Command::SupervisorClosed).await.ok();
+                });
+            }
+            Supervisor::Down => {}
+        }
+    }
+
+    pub(super) fn supervisor_closed(&mut self) {
+        self.browser.supervisor = Supervisor::Down;
+        self.lose_browser("The browser's supervisor has ended.");
+        self.answer_for_video();
+    }
+
+    /// Whether anything said to the supervisor would be heard.
+    pub(super) fn has_supervisor(&self) -> bool {
+        matches!(self.browser.supervisor, Supervisor::Connecting(_) | Supervisor::Connected(_))
+    }
+
+    pub(super) fn supervisor(&mut self, from: io::Result<FromBrowser>) {
+        match from {
+            Ok(FromBrowser::Ready(facts)) => self.browser_ready(facts),
+            Ok(FromBrowser::Failed { message }) => self.browser_failed(message),
+            Ok(FromBrowser::Exited { who, reason }) => {
+                info!(run = %self.run.id, %who, "the browser has ended");
+                self.lose_browser(&format!("{who}: {reason}"));
+            }
+            Ok(FromBrowser::Recording(recording)) => {
+                self.video.status = match recording.state {
+                    RecordingState::Started | RecordingState::Paused => "recording",
+                    RecordingState::Unavailable => "unavailable",
+                    RecordingState::Failed => "failed",
+                };
+                self.video.reason.clone_from(&recording.reason);
+                self.tell_agent(&FromGate::Recording(recording));
+            }
+            Ok(FromBrowser::VideoClosed(report)) => self.video_closed(report),
+            Err(error) => {
+                warn!(%error, "the browser's supervisor cannot be understood");
+                self.supervisor_closed();
+            }
+        }
+    }
+
+    fn browser_ready(&mut self, facts: BrowserFacts) {
+        self.browser.generation += 1;
+        self.browser.mux = Mux::default();
+        self.browser.gone = CancellationToken::new();
+        if let Some(size) = facts.display {
+            let side = |pixels| u16::try_from(pixels).unwrap_or(u16::MAX);
+            self.browser.size.send_replace((side(size.width), side(size.height)));
+        }
+        if let Some(reason) = &facts.video_unavailable {
+            self.video.status = "unavailable";
+            self.video.reason = Some(reason.clone());
+        }
+        self.browser.facts = Some(facts);
+        let generation = self.browser.generation;
+        let socket = self.config.browser_sockets.join(CDP_SOCKET);
+        let (chrome, viewport) = (self.chrome(), self.config.viewport);
+        let commands = self.commands.clone();
+        let tasks = self.tasks.clone();
+        self.task(async move {
+            let Ok(stream) = wire::connect(&socket).await else {
+                commands.send(Command::ChromeClosed { generation }).await.ok();
+                return;
+            };
+            let (read, write) = stream.into_split();
+            let (send, frames) = mpsc::unbounded_channel();
+            tasks.spawn(wire::write(write, frames));
+            commands.send(Command::ChromeConnected { generation, send }).await.ok();
+            let preparing = commands.clone();
+            tasks.spawn(async move {
+                let prepared = chrome.prepare(viewport).await;
+                preparing.send(Command::Prepared { generation, prepared }).await.ok();
+            });
+            let mut read = BufReader::with_capacity(64 << 10, read);
+            while let Ok(Some(frame)) = wire::read(&mut read, 0).await {
+                if commands.send(Command::ChromeSaid { generation, frame }).await.is_err() {
+                    return;
+                }
+            }
+            commands.send(Command::ChromeClosed { generation }).await.ok();
+        });
+    }
+
+    pub(super) fn chrome_connected(
+        &mut self,
+        generation: u64,
+        send: mpsc::UnboundedSender<Vec<u8>>,
+    ) {
+        if generation == self.browser.generation && self.ended.is_none() {
+            self.browser.chrome = Some(send);
+        }
+    }
+
+    pub(super) fn prepared(&mut self, generation: u64, prepared: Result<Prepared, ChromeError>) {
+        if generation != self.browser.generation {
+            return;
+        }
+        match prepared {
+            Ok(prepared) => {
+                if let Some(target) = prepared.browser_target {
+                    self.browser.mux.guard_target(target);
+                }
+                self.step(Event::BrowserReady);
+            }
+            Err(error) => {
+                self.browser.chrome = None;
+                self.browser_failed(format!("The browser could not be set up: {error}."));
+            }
+        }
+    }
+
+    fn browser_failed(&mut self, reason: String) {
+        if let Some(agent) = &mut self.agent
+            && std::mem::take(&mut agent.waits_for_browser)
+        {
+            self.tell_agent(&FromGate::BrowserLost { reason, was_ready: false });
+        }
+    }
+
+    /// The browser is gone without having been asked to go.
+    fn lose_browser(&mut self, message: &str) {
+        self.browser.chrome = None;
+        self.browser.gone.cancel();
+        let was_ready = self.lease.browser();
+        self.step(Event::BrowserGone(Close::BrowserLost));
+        self.browser.mux = Mux::default();
+        if !was_ready {
+            return self.browser_failed(message.to_owned());
+        }
+        let reason = message.to_owned();
+        self.tell_agent(&FromGate::BrowserLost { reason, was_ready: true });
+        if self.finished.is_some() && self.ended.is_none() {
+            self.browser_ended(Why::Lost, message);
+        }
+    }
+
+    pub(super) fn chrome_closed(&mut self, generation: u64) {
+        if generation == self.browser.generation && self.browser.chrome.is_some() {
+            // Its supervisor says why, if it still can.
+            self.browser.chrome = None;
+            if self.ended.is_none() {
+                self.lose_browser("Chromium has ended.");
+            }
+        }
+    }
+
+    pub(super) fn to_chrome(&self, mut frame: Vec<u8>) {
+        if let Some(chrome) = &self.browser.chrome {
+            frame.push(0);
+            chrome.send(frame).ok();
+        }
+    }
+
+    pub(super) fn chrome_said(&mut self, generation: u64, frame: &[u8]) {
+        if generation != self.browser.generation {
+            return;
+        }
+        match self.browser.mux.from_browser(frame) {
+            Some(Out::Agent(json)) => {
+                // From the revoke on nothing of the page reaches the agent.
+                let holds = matches!(self.lease.input(), Input::Agent { .. });
+                if let Some(agent) = self.agent.as_ref().filter(|_| holds) {
+                    let frame = AgentFrame::Cdp { epoch: None, json: &json };
+                    agent.send.send(frame.encode()).ok();
+                }
+            }
+            Some(Out::Event { session, method, params }) => {
+                self.chrome_event(session.as_deref(), &method, &params);
+            }
+            Some(Out::Browser(_)) | None => {}
+        }
+    }
+
+    fn chrome_event(&mut self, session: Option<&str>, method: &str, params: &RawValue) {
+        if let (Some(session), "Overlay.inspectNodeRequested") = (session, method) {
+            self.node_picked(session, params);
+        }
+    }
+
+    /// A command of the gate's own.
+    pub(super) fn call(&mut self, call: Call) {
+        let Call { generation, acting, session, method, params, answer } = call;
+        let now = self.now();
+        let acts = acting.is_none_or(|seat| self.lease.human_input(seat, now));
+        if generation != self.browser.generation || self.browser.chrome.is_none() {
+            answer.send(Err(ChromeError::Gone)).ok();
+        } else if acts {
+            let frame = self.browser.mux.call(session.as_deref(), method, &params, answer);
+            self.to_chrome(frame);
+        } else {
+            answer.send(Err(ChromeError::Refused(method))).ok();
+        }
+    }
+
+    /// Where a viewer finds the pixels.
+    pub(super) fn display(&self) -> Result<Display, Problem> {
+        if self.ended_json.is_some() {
+            return Err(Problem::GONE);
+        }
+        let facts = self.browser.facts.as_ref().filter(|_| self.lease.browser());
+        if facts.is_none_or(|facts| facts.display.is_none()) {
+            return Err(Problem::DISPLAY);
+        }
+        Ok(Display { size: self.browser.size.subscribe(), gone: self.browser.gone.clone() })
+    }
+
+    fn video_closed(&mut self, report: VideoReport) {
+        let (store, media) = (self.store.clone(), self.config.media.clone());
+        let commands = self.commands.clone();
+        self.task(async move {
+            let name = report.file.clone();
+            let taken = match name {
+                Some(name) => {
+                    tokio::task::spawn_blocking(move || store.take_video(&media, &name)).await
+                }
+                None => Ok(Ok(())),
+            };
+            let report = match taken {
+                Ok(Ok(())) => report,
+                Ok(Err(error)) => lost(report, &error.to_string()),
+                Err(_) => lost(report, "taking it was interrupted"),
+            };
+            commands.send(Command::VideoTaken(report)).await.ok();
+        });
+    }
+}
+
+fn lost(report: VideoReport, why: &str) -> VideoReport {
+    warn!(%why, "the video could not be put into the run directory");
+    let reason = Some(format!("The video was recorded, but not kept: {why}."));
+    let status = crate::pod::contract::VideoStatus::Failed;
+    VideoReport { status, reason, file: None, ..report }
+}
+
+fn line(message: &ToBrowser) -> Vec<u8> {
+    let mut line = serde_json::to_vec(message).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// Connects to the supervisor and passes on what it says.
+async fn supervise(socket: &std::path::Path, commands: mpsc::Sender<Command>) {
+    let stream = match wire::connect(socket).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            warn!(%error, "no browser supervisor");
+            commands.send(Command::SupervisorClosed).await.ok();
+            return;
+        }
+    };
+    let (read, write) = stream.into_split();
+    let (send, lines) = mpsc::unbounded_channel();
+    commands.send(Command::SupervisorConnected(send)).await.ok();
+    let reading = async {
+        let mut read = BufReader::new(read);
+        while let Ok(Some(line)) = wire::read(&mut read, b'\n').await {
+            let from = serde_json::from_slice(&line).map_err(io::Error::from);
+            if commands.send(Command::Supervisor { from }).await.is_err() {
+                return;
+            }
+        }
+    };
+    let writing = async {
+        wire::write(write, lines).await;
+        // Its last words are read to the end.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = reading => {}
+        () = writing => {}
+    }
+    commands.send(Command::SupervisorClosed).await.ok();
+}
