@@ -7,14 +7,15 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    unreachable_pub,
+    clippy::print_stdout,
     reason = "a benchmark that cannot go on has nobody to tell but its caller"
 )]
 
 use std::{
     collections::BTreeMap,
+    fmt::Write,
     fs,
-    io::{BufRead, BufReader, Write, stdout},
+    io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     sync::Arc,
     time::Duration,
@@ -91,18 +92,16 @@ async fn main() {
     let window = window(&url).await;
     for controls in options.sizes.iter().copied() {
         let bench = Bench::open(&url, controls, window).await;
-        let line = match options.clicks {
-            Some(clicks) => bench.memory(clicks).await,
-            None => {
-                let measured = bench.measure(options.count).await;
-                if options.json {
-                    serde_json::to_string(&measured).unwrap()
-                } else {
-                    in_words(&measured)
-                }
-            }
-        };
-        writeln!(stdout(), "{line}").unwrap();
+        if let Some(clicks) = options.clicks {
+            println!("{}", bench.memory(clicks).await);
+            continue;
+        }
+        let measured = bench.measure(options.count).await;
+        if options.json {
+            println!("{}", serde_json::to_string(&measured).unwrap());
+        } else {
+            println!("{}", in_words(&measured));
+        }
     }
 }
 
@@ -114,7 +113,7 @@ fn in_words(measured: &Measured) -> String {
         text += ", a late change is not shown";
     }
     for (what, samples) in samples {
-        text += &format!("\n  {what:<20} {:8.1} ms", median(samples));
+        write!(text, "\n  {what:<20} {:8.1} ms", median(samples)).unwrap();
     }
     text
 }
@@ -153,34 +152,34 @@ impl Bench {
     async fn measure(&self, count: usize) -> Measured {
         let mut samples = BTreeMap::new();
         // What is compared with Playwright's `goto` must load a document: never the same URL twice.
-        let time = time(count, async |round| {
+        let times = time(count, async |round| {
             self.call(navigate(&format!("{}?round={round}", self.path))).await;
-            self.page.tree().await.unwrap();
+            self.look().await;
         });
-        samples.insert("navigate, tree", time.await);
+        samples.insert("navigate, tree", times.await);
         self.call(navigate(&self.path)).await;
         let (width, height) = VIEWPORT;
-        let tree = self.page.tree().await.unwrap();
+        let tree = self.look().await;
         assert!(tree.contains(&format!("viewport {width}x{height} ")), "{:?}", tree.lines().next());
 
-        let time = time(count, async |_| drop(self.page.tree().await.unwrap()));
-        samples.insert("tree", time.await);
-        let time = time(count, async |_| drop(self.page.place().await));
-        samples.insert("round trip", time.await);
-        let time = time(count, async |_| self.call(click("Increment counter")).await);
-        samples.insert("click", time.await);
+        let times = time(count, async |_| drop(self.look().await));
+        samples.insert("tree", times.await);
+        let times = time(count, async |_| drop(self.page.place().await));
+        samples.insert("round trip", times.await);
+        let times = time(count, async |_| self.call(click("Increment counter")).await);
+        samples.insert("click", times.await);
         let by_ref = Subject::Ref(reference(&tree, "Increment counter"));
-        let time = time(count, async |_| {
+        let times = time(count, async |_| {
             self.call(press(by_ref.clone())).await;
-            self.page.tree().await.unwrap();
+            self.look().await;
         });
-        samples.insert("click by ref, tree", time.await);
-        let time = time(count, async |_| self.call(click("Fetch counter")).await);
-        samples.insert("click with a fetch", time.await);
+        samples.insert("click by ref, tree", times.await);
+        let times = time(count, async |_| self.call(click("Fetch counter")).await);
+        samples.insert("click with a fetch", times.await);
 
-        let before = self.page.tree().await.unwrap();
+        let before = self.look().await;
         self.call(click("Late counter")).await;
-        let late_shown = self.page.tree().await.unwrap() != before;
+        let late_shown = self.look().await != before;
         let characters = tree.chars().count();
         Measured { controls: self.controls, characters, late_shown, samples, pss_kib: pss_kib() }
     }
@@ -192,7 +191,7 @@ impl Bench {
         for half in [clicks / 2, clicks - clicks / 2] {
             for _ in 0..half {
                 self.call(click("Increment counter")).await;
-                self.page.tree().await.unwrap();
+                self.look().await;
             }
             seen.push(pss_kib());
         }
@@ -200,9 +199,12 @@ impl Bench {
         serde_json::json!({ "controls": controls, "clicks": clicks, "pss_kib": seen }).to_string()
     }
 
+    async fn look(&self) -> String {
+        self.page.tree().await.unwrap()
+    }
+
     async fn call(&self, call: Call) {
-        let limits =
-            Limits { action: Duration::from_secs(30), cancel: CancellationToken::new() };
+        let limits = Limits { action: Duration::from_secs(30), cancel: CancellationToken::new() };
         let done = self.page.call(&call, limits).await.unwrap_or_else(|failed| {
             panic!("{}: {failed}", self.path);
         });
@@ -250,7 +252,7 @@ async fn window(url: &str) -> (i64, i64) {
     let (width, height) = VIEWPORT;
     let bench = Bench::open(url, 50, (width, height)).await;
     bench.call(navigate(&bench.path)).await;
-    let tree = bench.page.tree().await.unwrap();
+    let tree = bench.look().await;
     let shown = tree.split_once("viewport ").and_then(|(_, rest)| rest.split_once(' '));
     let (w, h) = shown.and_then(|(size, _)| size.split_once('x')).expect("a page that scrolls");
     let (w, h): (i64, i64) = (w.parse().unwrap(), h.parse().unwrap());
