@@ -158,9 +158,7 @@ impl Bench {
         });
         samples.insert("navigate, tree", times.await);
         self.call(navigate(&self.path)).await;
-        let (width, height) = VIEWPORT;
         let tree = self.look().await;
-        assert!(tree.contains(&format!("viewport {width}x{height} ")), "{:?}", tree.lines().next());
 
         let times = time(count, async |_| drop(self.look().await));
         samples.insert("tree", times.await);
@@ -250,7 +248,8 @@ fn reference(tree: &str, button: &str) -> String {
 /// The window whose page has the wanted size: the window's own parts differ between versions.
 async fn window(url: &str) -> (i64, i64) {
     let (width, height) = VIEWPORT;
-    let bench = Bench::open(url, 50, (width, height)).await;
+    // A tree tells the viewport where the page is larger.
+    let bench = Bench::open(url, 500, (width, height)).await;
     bench.call(navigate(&bench.path)).await;
     let tree = bench.look().await;
     let shown = tree.split_once("viewport ").and_then(|(_, rest)| rest.split_once(' '));
