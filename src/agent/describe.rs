@@ -10,9 +10,16 @@ use crate::page::{
     tool::{Button, Call, ScrollBy, Subject},
 };
 
-/// A sentence for people, for example `click button "Pay now" in dialog`.
+/// A sentence for people, for example `Click button "Pay now" in the dialog`.
 pub fn call(call: &Call) -> String {
+    let text = in_words(call);
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
+fn in_words(call: &Call) -> String {
     match call {
+        Call::Navigate { url } if url.shown().is_empty() => "go to the start page".to_owned(),
         Call::Navigate { url } => format!("go to {}", url.shown()),
         Call::Reload => "reload the page".to_owned(),
         Call::GoBack => "go back".to_owned(),
@@ -360,12 +367,12 @@ mod tests {
     #[test]
     fn typed_text_is_recorded_by_its_length_alone() {
         let typing = Call::TypeText { into: Some(field("Name")), text: "Ada".into() };
-        assert_eq!(call(&typing), r#"type into "Name""#);
+        assert_eq!(call(&typing), r#"Type into "Name""#);
         assert_eq!(args(&typing), json!({"element": "\"Name\"", "text": "[3 characters]"}));
         let key = Call::PressKey { key: "x".to_owned(), repeat: 1, on: None };
         assert_eq!(
             (call(&key), args(&key)),
-            ("press a character".into(), json!({"key": "a character"}))
+            ("Press a character".into(), json!({"key": "a character"}))
         );
     }
 

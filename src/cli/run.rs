@@ -7,8 +7,8 @@
 pub mod args;
 mod house;
 pub(crate) mod options;
-mod progress;
 mod prepare;
+mod progress;
 mod summary;
 
 use std::{
@@ -50,7 +50,10 @@ pub fn main(args: args::Args) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => {
             let message = format!("The runtime could not be started: {error}.");
-            return refuse(&Refusal { exit: Exit::Errored, code: "internal".to_owned(), message }, json);
+            return refuse(
+                &Refusal { exit: Exit::Errored, code: "internal".to_owned(), message },
+                json,
+            );
         }
     };
     let exit = runtime.block_on(async {
@@ -124,14 +127,13 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
 
     let preflight = prepare::preflight(&mut journal, &options, &shutdown.cancel).await;
     let house = match preflight {
-        Ok(()) => House::open(&options, &id, journal.dir().path(), &mut journal, shutdown).await,
+        Ok(()) => House::open(&options, &id, &mut journal, shutdown).await,
         Err(halt) => Err(halt),
     };
     let (exit, house) = match house {
         Ok(house) => {
             let job = job(&options, &id, &house, clock);
-            let driven =
-                drive::drive(&job, &mut journal, &shutdown.tasks, &shutdown.cancel).await;
+            let driven = drive::drive(&job, &mut journal, &shutdown.tasks, &shutdown.cancel).await;
             (finish(&mut journal, driven, &options.name).await, Some(house))
         }
         Err(halt) => {
@@ -182,7 +184,8 @@ fn job(options: &Options, id: &str, house: &House, clock: Arc<dyn Clock>) -> Job
 fn copy_junit(options: &Options, directory: &Path) {
     let Some(path) = &options.junit else { return };
     if let Err(error) = std::fs::copy(directory.join("junit.xml"), path) {
-        let message = format!("warning: --junit {} could not be written: {error}\n", path.display());
+        let message =
+            format!("warning: --junit {} could not be written: {error}\n", path.display());
         say(&mut stderr(), &message);
     }
 }
@@ -206,9 +209,8 @@ fn report(options: &Options, results: &Results, directory: &Path, house: Option<
         print_json(&mut stdout(), results);
         say(&mut stderr(), &summary::addresses(&places));
     } else {
-        let paint = Paint {
-            colour: colour_wanted() && std::io::IsTerminal::is_terminal(&stdout()),
-        };
+        let paint =
+            Paint { colour: colour_wanted() && std::io::IsTerminal::is_terminal(&stdout()) };
         say(&mut stdout(), &summary::render(results, &places, paint));
     }
 }

@@ -73,11 +73,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             // What `handback take` asks for on a finished run.
-            handoff: Duration::from_secs(3600),
+            handoff: Duration::from_hours(1),
             // The page sends a heartbeat every 5 s: two may be lost on a bad network.
             silence: Duration::from_secs(15),
             // A laptop changing networks.
-            grace: Duration::from_secs(60),
+            grace: Duration::from_mins(1),
             // A reload; a closed tab does not come back.
             beacon_grace: Duration::from_secs(10),
             // The longest tool call that is worth waiting for.

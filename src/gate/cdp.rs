@@ -3,7 +3,7 @@
 //! # Expected flow
 //! The gate's own commands go out with [`Mux::call`] on the pipe's root session. For the agent the
 //! gate attaches to the browser target and names that session with [`Mux::seat_agent`]; from then on
-//! [`Mux::from_agent`] turns the agent's frames into Chromium's and [`Mux::from_browser`] sorts what
+//! [`Mux::pass_on`] turns the agent's frames into Chromium's and [`Mux::sort`] sorts what
 //! comes back.
 //!
 //! # Guarantees
@@ -14,7 +14,7 @@
 //! - What the agent holds down is known at any time ([`held`]).
 //!
 //! # Assumptions
-//! The caller asks the lease before [`Mux::from_agent`], and writes what it gets in the same turn.
+//! The caller asks the lease before [`Mux::pass_on`], and writes what it gets in the same turn.
 
 mod allow;
 mod head;
@@ -157,11 +157,6 @@ impl Mux {
         self.browser_target = Some(target);
     }
 
-    /// A session that the gate attached for itself.
-    pub(super) fn own_session(&mut self, session: String) {
-        self.sessions.insert(session, Owner::Gate);
-    }
-
     /// The agent's session, if it has one.
     pub(super) fn agent_session(&self) -> Option<&str> {
         self.agent.as_deref()
@@ -190,7 +185,7 @@ impl Mux {
     }
 
     /// One frame of the agent's, which holds the lease: for Chromium, or a refusal for the agent.
-    pub(super) fn from_agent(&mut self, json: &[u8]) -> Result<Out, Malformed> {
+    pub(super) fn pass_on(&mut self, json: &[u8]) -> Result<Out, Malformed> {
         let request: Request<'_> = serde_json::from_slice(json).map_err(|_| Malformed)?;
         let id = request.id;
         let refuse = |code: i32, kind: &str, message: &str| {
@@ -266,7 +261,7 @@ impl Mux {
     }
 
     /// One frame of Chromium's; `None` if it is for nobody.
-    pub(super) fn from_browser(&mut self, json: &[u8]) -> Option<Out> {
+    pub(super) fn sort(&mut self, json: &[u8]) -> Option<Out> {
         let head = head::read(json)?;
         match head.id {
             Some(id) => self.answer(id, &head, json),

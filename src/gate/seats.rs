@@ -29,7 +29,7 @@ fn digest(secret: &str) -> Digest {
 #[derive(Default)]
 pub(super) struct Seats {
     tokens: HashMap<Digest, Arc<str>>,
-    seats: BTreeMap<Seat, Entry>,
+    entries: BTreeMap<Seat, Entry>,
     people: Vec<Arc<str>>,
     last: u32,
 }
@@ -93,11 +93,11 @@ impl Seats {
             seen: Some(now),
             ignored: false,
         };
-        self.seats.insert(seat, entry);
-        if self.seats.len() > REMEMBERED {
-            let absent = self.seats.iter().find(|(_, entry)| !entry.is_present(now));
+        self.entries.insert(seat, entry);
+        if self.entries.len() > REMEMBERED {
+            let absent = self.entries.iter().find(|(_, entry)| !entry.is_present(now));
             if let Some(oldest) = absent.map(|(seat, _)| *seat) {
-                self.seats.remove(&oldest);
+                self.entries.remove(&oldest);
             }
         }
         Ok(seat)
@@ -125,63 +125,65 @@ impl Seats {
 
     /// Whether this is the seat's secret.
     pub(super) fn check_secret(&self, seat: Seat, secret: &str) -> Result<(), Refused> {
-        let entry = self.seats.get(&seat).ok_or(Refused::Seat)?;
+        let entry = self.entries.get(&seat).ok_or(Refused::Seat)?;
         if entry.secret == digest(secret) { Ok(()) } else { Err(Refused::Seat) }
     }
 
     /// Whether this is the seat's cookie.
     pub(super) fn check_cookie(&self, seat: Seat, cookie: &str) -> Result<(), Refused> {
-        let entry = self.seats.get(&seat).ok_or(Refused::Seat)?;
+        let entry = self.entries.get(&seat).ok_or(Refused::Seat)?;
         if entry.cookie == digest(cookie) { Ok(()) } else { Err(Refused::Seat) }
     }
 
     /// A new cookie for a seat that came back: its old one may be lost.
     pub(super) fn set_cookie(&mut self, seat: Seat, cookie: &str) {
-        if let Some(entry) = self.seats.get_mut(&seat) {
+        if let Some(entry) = self.entries.get_mut(&seat) {
             entry.cookie = digest(cookie);
         }
     }
 
     /// A sign of life.
     pub(super) fn beat(&mut self, seat: Seat, now: Time) {
-        if let Some(entry) = self.seats.get_mut(&seat) {
+        if let Some(entry) = self.entries.get_mut(&seat) {
             entry.seen = Some(now);
         }
     }
 
     /// The page goes.
     pub(super) fn leave(&mut self, seat: Seat) {
-        if let Some(entry) = self.seats.get_mut(&seat) {
+        if let Some(entry) = self.entries.get_mut(&seat) {
             entry.seen = None;
         }
     }
 
     /// True the first time that this seat's input is ignored since it last held the lease.
     pub(super) fn ignores_input_of(&mut self, seat: Seat) -> bool {
-        self.seats.get_mut(&seat).is_some_and(|entry| !std::mem::replace(&mut entry.ignored, true))
+        self.entries
+            .get_mut(&seat)
+            .is_some_and(|entry| !std::mem::replace(&mut entry.ignored, true))
     }
 
     /// The seat may be told again that its input is ignored.
     pub(super) fn hears_input_of(&mut self, seat: Seat) {
-        if let Some(entry) = self.seats.get_mut(&seat) {
+        if let Some(entry) = self.entries.get_mut(&seat) {
             entry.ignored = false;
         }
     }
 
     /// The seats whose pages are open.
     pub(super) fn present(&self, now: Time) -> impl Iterator<Item = Seat> {
-        self.seats.iter().filter(move |(_, entry)| entry.is_present(now)).map(|(seat, _)| *seat)
+        self.entries.iter().filter(move |(_, entry)| entry.is_present(now)).map(|(seat, _)| *seat)
     }
 
     /// When the next viewer is gone if it stays silent.
     pub(super) fn wake_at(&self, now: Time) -> Option<Time> {
-        let present = self.seats.values().filter(|entry| entry.is_present(now));
+        let present = self.entries.values().filter(|entry| entry.is_present(now));
         present.filter_map(|entry| entry.seen).min().map(|seen| seen + PRESENCE)
     }
 
     /// Whose seat it is.
     pub(super) fn person_of(&self, seat: Seat) -> Option<Person> {
-        self.seats.get(&seat).map(|entry| entry.person)
+        self.entries.get(&seat).map(|entry| entry.person)
     }
 
     /// What people call this person.

@@ -42,9 +42,9 @@ use crate::{
 /// while it waits for a time: half of the most that input may outlive its deadline.
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a browser that nobody keeps lives on after its last viewer closed the page.
-const UNWATCHED: Duration = Duration::from_secs(60);
+const UNWATCHED: Duration = Duration::from_mins(1);
 /// How long before the idle limit it is announced.
-const ANNOUNCED: Duration = Duration::from_secs(60);
+const ANNOUNCED: Duration = Duration::from_mins(1);
 
 /// What a proof of identity is made of.
 #[derive(Clone, Debug)]

@@ -70,11 +70,6 @@ impl Store {
         Some((artifact, self.directory.join(&artifact.path)))
     }
 
-    /// The directory.
-    pub(super) fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     /// Writes the manifest of all registered files. Blocks.
     pub(super) fn seal(&self, run: &str) -> Result<(), StoreError> {
         let mut lines = Vec::new();
@@ -136,7 +131,12 @@ pub(super) fn sum(file: &mut fs::File) -> io::Result<(u64, String)> {
         hash.update(piece.get(..read).unwrap_or_default());
         length += read as u64;
     }
-    let hex = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::with_capacity(64);
+    for byte in hash.finalize() {
+        for digit in [byte >> 4, byte & 15] {
+            hex.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
     Ok((length, hex))
 }
 
@@ -152,10 +152,10 @@ fn replace(path: &Path, fill: impl FnOnce(&mut fs::File) -> io::Result<()>) -> i
     temporary.push(".tmp");
     let temporary = PathBuf::from(temporary);
     let written = (|| {
-        let mut file =
+        let mut new =
             fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        fill(&mut file)?;
-        file.sync_all()?;
+        fill(&mut new)?;
+        new.sync_all()?;
         fs::rename(&temporary, path)
     })();
     if written.is_err() {

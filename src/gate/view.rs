@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// A snapshot of the gate's state. Times are points on the boot clock; the page gets durations.
+#[expect(clippy::struct_excessive_bools, reason = "it mirrors what the page is told")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct View {
     pub(super) run: RunView,

@@ -146,7 +146,7 @@ pub(crate) async fn wait_for_document(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stable {
     /// Nothing changed for as long as was asked.
-    pub(crate) stable: bool,
+    pub(crate) reached: bool,
     /// Changes of child lists and texts while it waited.
     pub(crate) mutations: u64,
     /// The element with the most of them.
@@ -214,7 +214,7 @@ pub(crate) async fn stable(
                 .with(|state| state.tab().map_or(0, |tab| state.requests.fetching(&tab.target)))
                 .await?;
             let mutations = mutations.saturating_sub(base);
-            return Ok(Stable { stable: is_stable, mutations, busiest, fetching });
+            return Ok(Stable { reached: is_stable, mutations, busiest, fetching });
         }
         if all && !still {
             // A navigation that has just ended, or has not: its own window has to pass.

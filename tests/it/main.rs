@@ -2,9 +2,11 @@
 #![cfg(test)]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod agent;
 mod apps;
+mod browser;
 mod examples;
-mod run;
+mod gate;
 mod page;
 mod run;
 mod snapshot;
@@ -19,4 +21,3 @@ mod pages;
 mod support;
 #[path = "../support/walked.rs"]
 mod walked;
-mod browser;

@@ -8,6 +8,9 @@ use crate::agent::{
     verdict::{Reason, Verdict},
 };
 
+/// What JUnit calls an error.
+const BROKEN: &[Verdict] = &[Verdict::Errored, Verdict::Aborted, Verdict::Cancelled];
+
 /// Renders the report.
 pub fn render(results: &Results) -> String {
     let count = |wanted: &[Verdict]| {
@@ -17,11 +20,12 @@ pub fn render(results: &Results) -> String {
             .filter(|one| one.verdict.is_some_and(|v| wanted.contains(&v)))
             .count()
     };
+    let lone = count(BROKEN) == 0 && results.error.is_some();
     let totals = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\"",
-        results.scenarios.len(),
+        results.scenarios.len() + usize::from(lone),
         count(&[Verdict::Failed]),
-        count(&[Verdict::Errored, Verdict::Aborted, Verdict::Cancelled]),
+        count(BROKEN) + usize::from(lone),
         count(&[Verdict::Skipped]),
         seconds(results.duration_ms),
     );
@@ -40,8 +44,8 @@ pub fn render(results: &Results) -> String {
     for scenario in &results.scenarios {
         case(&mut xml, scenario, results);
     }
-    if let (true, Some(error)) = (results.scenarios.is_empty(), &results.error) {
-        // Without a case most readers show an empty, green suite.
+    if let (true, Some(error)) = (lone, &results.error) {
+        // Without a case of its own most readers show a green suite.
         let _ = writeln!(
             xml,
             "    <testcase classname=\"handback\" name=\"run\" time=\"0.000\">\n      <error type=\"{}\" message=\"{}\"/>\n    </testcase>",
@@ -154,12 +158,13 @@ mod tests {
     #[test]
     fn a_run_that_never_began_is_an_error_not_an_empty_suite() {
         let mut results = fixtures::results();
-        results.scenarios.clear();
+        results.scenarios.truncate(1);
         results.error = Some(crate::agent::results::Problem {
             code: "preflight_failed".to_owned(),
             message: "connection refused".to_owned(),
         });
         let xml = render(&results);
+        assert!(xml.contains("tests=\"2\"") && xml.contains("errors=\"1\""), "{xml}");
         assert!(xml.contains("<error type=\"preflight_failed\" message=\"connection refused\"/>"));
     }
 

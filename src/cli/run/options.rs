@@ -189,6 +189,8 @@ impl Options {
             ));
         };
         let out = out.unwrap_or_else(|| state.join("runs"));
+        let out = std::path::absolute(&out)
+            .map_err(|error| Refusal::usage(format!("--out {}: {error}.", out.display())))?;
         let keep = match keep_alive {
             Some(seconds) => Some(seconds),
             None if no_keep_alive || here.ci || !here.terminal => None,

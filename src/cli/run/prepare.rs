@@ -120,10 +120,9 @@ pub(super) async fn preflight(
             }
             Ok(())
         }
-        Err(Unreached::Cancelled) => Err(Halt {
-            reason: Reason::Cancelled,
-            message: "The run was cancelled.".to_owned(),
-        }),
+        Err(Unreached::Cancelled) => {
+            Err(Halt { reason: Reason::Cancelled, message: "The run was cancelled.".to_owned() })
+        }
         Err(Unreached::Blocked(blocked)) => {
             let message = format!("The run URL may not be opened: {blocked}.");
             failed(journal, &message, None, 0);

@@ -6,7 +6,10 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     agent::{
@@ -22,6 +25,8 @@ use crate::{
 
 /// Redraws a second, at most: more is flicker, and costs as much as the run.
 const REDRAWS: u8 = 10;
+/// A step that takes longer is announced while it runs.
+const LONG: Duration = Duration::from_secs(2);
 /// How often the elapsed time moves.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -40,18 +45,39 @@ pub(crate) async fn show(mut lines: mpsc::UnboundedReceiver<Line>) {
     let paint = paint();
     let mut plain = Plain { paint };
     if !stderr().is_terminal() {
-        while let Some(line) = lines.recv().await {
-            if let Some(text) = plain.line(&line.event) {
-                say(&mut stderr(), &format!("{text}\n"));
-            }
-        }
-        return;
+        return write_lines(lines, plain).await;
     }
     let mut bar = Bar::new(plain);
     while let Some(line) = lines.recv().await {
         bar.take(&line.event);
     }
     bar.bar.finish_and_clear();
+}
+
+/// Writes lines. A step has one when it has ended; one that takes long is announced before, or a
+/// log would not show what hangs.
+async fn write_lines(mut lines: mpsc::UnboundedReceiver<Line>, mut plain: Plain) {
+    let mut running: Option<(String, Instant)> = None;
+    loop {
+        let due = running.as_ref().map_or_else(Instant::now, |(_, since)| *since + LONG);
+        tokio::select! {
+            line = lines.recv() => {
+                let Some(line) = line else { return };
+                if let Event::Step(step) = &line.event {
+                    running = (step.status == StepStatus::Running)
+                        .then(|| (step.description.clone(), Instant::now()));
+                }
+                if let Some(text) = plain.line(&line.event) {
+                    say(&mut stderr(), &format!("{text}\n"));
+                }
+            }
+            () = sleep_until(due), if running.is_some() => {
+                if let Some((text, _)) = running.take() {
+                    say(&mut stderr(), &format!("  ● {}\n", fit(&text, COLUMNS - 4)));
+                }
+            }
+        }
+    }
 }
 
 /// One line for each scenario, step and assertion.

@@ -6,12 +6,17 @@
 //! delay, repetition and change of order. Times are counted from now and epochs from the present
 //! one, so that the worlds are finitely many; that epochs rise is checked on every step.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    io::Write as _,
+};
 
 use super::*;
 
 const TICK: Duration = Duration::from_secs(1);
 const NOW: Time = Duration::from_secs(1000);
+/// Times longer ago than any limit are all the same.
+const OLDEST: Time = Duration::from_secs(997);
 const EPOCH: Epoch = Epoch(100);
 const LIMITS: Limits = Limits {
     handoff: Duration::from_secs(6),
@@ -348,8 +353,8 @@ impl World {
 
     /// The same world, with now and the present epoch where they always are.
     fn normal(mut self, now: Time) -> Self {
-        let shift = now - NOW;
-        let earlier = |time: &mut Time| *time = time.saturating_sub(shift).max(NOW - 3 * TICK);
+        let shift = now.saturating_sub(NOW);
+        let earlier = |time: &mut Time| *time = time.saturating_sub(shift).max(OLDEST);
         match &mut self.lease.input {
             Input::Human(hold) => {
                 earlier(&mut hold.deadline);
@@ -368,7 +373,7 @@ impl World {
         }
         self.heard.iter_mut().for_each(earlier);
         // Longer silence than the limit is all the same.
-        self.heard = self.heard.map(|heard| heard.max(NOW - LIMITS.silence));
+        self.heard = self.heard.map(|heard| heard.max(NOW.saturating_sub(LIMITS.silence)));
         self.deadline.iter_mut().for_each(earlier);
         self.journal = self.journal.shifted(earlier, self.lease.epoch, EPOCH);
         let rebase = |epoch: &mut Epoch, present: Epoch| {
@@ -468,7 +473,7 @@ const LANDMARKS: [Landmark; 8] = [
 #[test]
 fn every_interleaving_keeps_every_promise() {
     let worlds = search(Mutation::None).unwrap();
-    eprintln!("{} states of the lease", worlds.len());
+    writeln!(std::io::stderr(), "{} states of the lease", worlds.len()).unwrap();
     assert!(worlds.len() >= STATES, "only {} states: something is no longer reached", worlds.len());
     for (name, reached) in LANDMARKS {
         assert!(worlds.iter().any(reached), "never reached: {name}");
@@ -482,7 +487,7 @@ const STATES: usize = 7866;
 fn every_promise_is_broken_by_its_mutation() {
     let check = |mutation, promise: &str| match search(mutation) {
         Err(found) => {
-            assert!(found.starts_with(promise), "{mutation:?} broke something else: {found}")
+            assert!(found.starts_with(promise), "{mutation:?} broke something else: {found}");
         }
         Ok(_) => panic!("{mutation:?} broke nothing"),
     };

@@ -20,7 +20,8 @@ pub(super) struct Held {
 struct Key {
     #[serde(rename = "type")]
     kind: String,
-    key: String,
+    #[serde(rename = "key")]
+    name: String,
     code: String,
     windows_virtual_key_code: i64,
     location: i64,
@@ -42,7 +43,7 @@ impl Held {
         match method {
             "Input.dispatchKeyEvent" => {
                 let Ok(key) = serde_json::from_str::<Key>(params) else { return };
-                self.keys.retain(|(_, held)| (&held.code, &held.key) != (&key.code, &key.key));
+                self.keys.retain(|(_, held)| (&held.code, &held.name) != (&key.code, &key.name));
                 if matches!(key.kind.as_str(), "keyDown" | "rawKeyDown") && self.keys.len() < KEYS {
                     self.keys.push((session.to_owned(), key));
                 }
@@ -69,7 +70,7 @@ impl Held {
             .rev()
             .map(|(session, key)| {
                 let params = json!({
-                    "type": "keyUp", "key": key.key, "code": key.code,
+                    "type": "keyUp", "key": key.name, "code": key.code,
                     "windowsVirtualKeyCode": key.windows_virtual_key_code, "location": key.location,
                 });
                 (session, "Input.dispatchKeyEvent", params)

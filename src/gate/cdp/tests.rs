@@ -11,16 +11,18 @@ fn text(out: Out) -> String {
 fn seated() -> Mux {
     let mut mux = Mux::default();
     mux.seat_agent("ROOT".to_owned());
-    mux.own_session("OURS".to_owned());
+    // The root tells of a session that the gate attached.
+    let attached = r#"{"method":"Target.attachedToTarget","params":{"sessionId":"OURS"}}"#;
+    assert!(matches!(mux.sort(attached.as_bytes()), Some(Out::Event { session: None, .. })));
     mux
 }
 
 fn agent(mux: &mut Mux, frame: &str) -> String {
-    text(mux.from_agent(frame.as_bytes()).unwrap())
+    text(mux.pass_on(frame.as_bytes()).unwrap())
 }
 
 fn browser(mux: &mut Mux, frame: &str) -> Option<String> {
-    mux.from_browser(frame.as_bytes()).map(text)
+    mux.sort(frame.as_bytes()).map(text)
 }
 
 #[test]
@@ -92,11 +94,8 @@ fn methods_off_the_list_are_refused_and_flat_sessions_are_enforced() {
     let attach =
         r#"{"id":7,"method":"Target.attachToTarget","params":{"targetId":"T","flatten":false}}"#;
     assert!(agent(&mut mux, attach).contains(r#""flatten":true"#));
-    assert_eq!(mux.from_agent(b"{}").unwrap_err(), Malformed);
-    assert_eq!(
-        mux.from_agent(br#"{"id":1,"id":2,"method":"Page.enable"}"#).unwrap_err(),
-        Malformed
-    );
+    assert_eq!(mux.pass_on(b"{}").unwrap_err(), Malformed);
+    assert_eq!(mux.pass_on(br#"{"id":1,"id":2,"method":"Page.enable"}"#).unwrap_err(), Malformed);
 }
 
 #[test]

@@ -69,19 +69,18 @@ impl Door {
             let mut file = store::open(&directory, &path)?;
             let version = store::version(&file)?;
             let known = sums.borrow().get(&version).map(Arc::clone);
-            let sum = match known {
-                Some(sum) => sum,
-                None => {
-                    let sum: Arc<str> = store::sum(&mut file)?.1.into();
-                    sums.send_modify(|sums| {
-                        // Files that grow leave a sum behind at each look.
-                        if sums.len() > 4096 {
-                            sums.clear();
-                        }
-                        sums.insert(version, Arc::clone(&sum));
-                    });
-                    sum
-                }
+            let sum = if let Some(sum) = known {
+                sum
+            } else {
+                let sum: Arc<str> = store::sum(&mut file)?.1.into();
+                sums.send_modify(|sums| {
+                    // Files that grow leave a sum behind at each look.
+                    if sums.len() > 4096 {
+                        sums.clear();
+                    }
+                    sums.insert(version, Arc::clone(&sum));
+                });
+                sum
             };
             Ok((file, version.1, sum))
         });

@@ -21,14 +21,12 @@ const MISSING: &str = "<!doctype html><meta charset=utf-8><title>Handback</title
     <p>This build has no takeover page. Run <code>make web</code> and build again.";
 
 pub(super) async fn index() -> Response {
-    match Page::get("index.html") {
-        Some(file) => typed("text/html; charset=utf-8", file.data.into_owned()),
-        None => {
-            let mut response = typed("text/html; charset=utf-8", MISSING);
-            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-            response
-        }
+    if let Some(file) = Page::get("index.html") {
+        return typed("text/html; charset=utf-8", file.data.into_owned());
     }
+    let mut response = typed("text/html; charset=utf-8", MISSING);
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
 }
 
 pub(super) async fn asset(Path(path): Path<String>) -> Response {

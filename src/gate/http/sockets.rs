@@ -1,4 +1,4 @@
-//! The two WebSockets: pixels, and the control connection of who drives. Both need the cookie and,
+//! The two `WebSocket`s: pixels, and the control connection of who drives. Both need the cookie and,
 //! as a subprotocol, the seat's secret.
 
 use std::sync::Arc;

@@ -46,9 +46,9 @@ impl Pressed {
         if let Some(place) = self.keys.iter().position(same) {
             if !down {
                 // The order stays that of pressing.
-                self.keys[place..].rotate_left(1);
-                if let Some(last) = self.keys.last_mut() {
-                    *last = None;
+                if let Some(later) = self.keys.get_mut(place..) {
+                    later.rotate_left(1);
+                    later.last_mut().map(Option::take);
                 }
             }
         } else if down && let Some(free) = self.keys.iter_mut().find(|held| held.is_none()) {

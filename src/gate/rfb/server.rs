@@ -61,13 +61,13 @@ impl Discard {
             }),
             // SetColourMapEntries
             Some(1) => self.u16(4).map(|colours| 6 + usize::from(colours) * 6),
-            Some(2) => Some(1),
+            // Bell, EndOfContinuousUpdates
+            Some(2 | 150) => Some(1),
             // ServerCutText
             Some(3) => match self.field(4).map(u32::from_be_bytes) {
                 Some(length) if length > MAX => return Err(Malformed),
                 length => length.map(|length| 8 + length as usize),
             },
-            Some(150) => Some(1),
             Some(248) => self.fence(),
             Some(_) => return Err(Malformed),
         })

@@ -8,7 +8,7 @@ use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{UnixStream, unix::OwnedReadHalf},
-    sync::{mpsc, watch},
+    sync::watch,
 };
 use tokio_util::sync::CancellationToken;
 

@@ -283,7 +283,7 @@ impl Session {
         if generation != self.browser.generation {
             return;
         }
-        match self.browser.mux.from_browser(frame) {
+        match self.browser.mux.sort(frame) {
             Some(Out::Agent(json)) => {
                 // From the revoke on nothing of the page reaches the agent.
                 let holds = matches!(self.lease.input(), Input::Agent { .. });
@@ -353,11 +353,12 @@ impl Session {
     }
 }
 
-fn lost(report: VideoReport, why: &str) -> VideoReport {
+fn lost(mut report: VideoReport, why: &str) -> VideoReport {
     warn!(%why, "the video could not be put into the run directory");
-    let reason = Some(format!("The video was recorded, but not kept: {why}."));
-    let status = crate::pod::contract::VideoStatus::Failed;
-    VideoReport { status, reason, file: None, ..report }
+    report.reason = Some(format!("The video was recorded, but not kept: {why}."));
+    report.status = crate::pod::contract::VideoStatus::Failed;
+    report.file = None;
+    report
 }
 
 fn line(message: &ToBrowser) -> Vec<u8> {

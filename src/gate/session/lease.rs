@@ -199,7 +199,7 @@ impl Session {
     pub(super) fn agent_frame(&mut self, epoch: u64, json: &[u8]) -> bool {
         use super::super::cdp::{Mux, Out};
         let out = match self.lease.agent_frame(Epoch(epoch)) {
-            Ok(()) => self.browser.mux.from_agent(json),
+            Ok(()) => self.browser.mux.pass_on(json),
             Err(why) => Mux::lease_refusal(json, why, self.lease.epoch().0).map(Out::Agent),
         };
         match out {

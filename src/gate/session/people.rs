@@ -18,7 +18,7 @@ use super::{
 use crate::decide::lease::{Close, Epoch, Event, Seat, Time};
 
 /// The hold's end is announced this long before, twice.
-const WARNINGS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(10)];
+const WARNINGS: [Duration; 2] = [Duration::from_mins(1), Duration::from_secs(10)];
 /// A note is part of a handoff's record; this much of it.
 const MAX_NOTE: usize = 4096;
 

@@ -374,7 +374,7 @@ impl State {
         match event.method.as_str() {
             "Target.attachedToTarget" => read(event, |it| self.attached(it)),
             "Target.detachedFromTarget" => {
-                read(event, |it: Detached| self.detached(&it.session_id))
+                read(event, |it: Detached| self.detached(&it.session_id));
             }
             "Inspector.targetCrashed" => self.crashed(session),
             "Page.frameAttached" => read(event, |it| self.frame_attached(session, it)),
@@ -441,7 +441,7 @@ impl State {
     fn attached(&mut self, event: Attached) {
         let Attached { session_id, target_info } = event;
         let session = self.browser.with_id(&Arc::from(session_id.as_str()));
-        let TargetInfo { target_id, kind, opener_id, url } = target_info;
+        let TargetInfo { id: target_id, kind, opener_id, url } = target_info;
         let tab = match kind.as_str() {
             "page" => {
                 let tab = Tab {

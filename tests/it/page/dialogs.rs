@@ -54,7 +54,7 @@ async fn a_tab_that_a_click_opened_is_current_until_it_closes() {
             "<title>first</title><a href='/next' target=_blank>Blank</a>
              <button onclick=\"window.open('{B}/next')\">Foreign</button>",
         ),
-        ("/next", "<title>next</title><button onclick='close()'>Done</button>"),
+        ("/next", "<title>next</title><button onclick='window.close()'>Done</button>"),
     ])
     .await;
     for name in ["Foreign", "Blank"] {
@@ -76,7 +76,7 @@ async fn a_tab_that_a_click_opened_is_current_until_it_closes() {
 #[tokio::test]
 async fn a_download_is_told_and_is_not_waited_for_as_a_page() {
     let bench = Bench::open(&[("/", "<title>t</title><a href='/file'>Get</a>")]).await;
-    let started = std::time::Duration::from_secs(15);
+    let started = Duration::from_secs(15);
     let before = tokio::time::Instant::now();
     let done = bench.click("Get").await.unwrap();
     assert!(before.elapsed() < started);
@@ -116,7 +116,7 @@ async fn a_crashed_tab_and_a_killed_browser_are_lost() {
 async fn a_cancelled_call_ends_at_once() {
     let bench = Bench::open(&[("/", "<title>t</title>")]).await;
     let cancel = CancellationToken::new();
-    let limits = Limits { action: Duration::from_secs(60), cancel: cancel.clone() };
+    let limits = Limits { action: Duration::from_mins(1), cancel: cancel.clone() };
     let missing = click("Nowhere");
     let call = bench.page.call(&missing, limits);
     tokio::pin!(call);

@@ -1,0 +1,240 @@
+//! The agent on a real Chromium: its end of the gate's socket, what it drives, and what it leaves.
+//! The gate's end is played by the test, so that a lost browser or a silent gate can be arranged.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use handback::{
+    agent::{
+        drive::{Job, VideoWish, drive},
+        finish::finish,
+        journal::Journal,
+        plan::{Plan, direct, variables::Variables},
+        results::{Check, CheckStatus, Results, Scenario, Viewport},
+        run_dir::RunDir,
+    },
+    clock::SystemClock,
+    page::{DialogPolicy, cdp::Wire},
+    pod::contract::{
+        AgentFrame, BrowserFacts, FromGate, Recording, RecordingState, Sandbox, ToGate,
+        VideoReport, VideoStatus,
+    },
+    policy::Policy,
+    redact::Redactor,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+    task::JoinSet,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{chromium::Chromium, support::shop::Shop};
+
+/// Answers the agent as the gate would.
+async fn play_gate(listener: UnixListener, mut browsers: Vec<(Chromium, Wire)>) {
+    let (stream, _) = listener.accept().await.unwrap();
+    let (read, mut write) = UnixStream::into_split(stream);
+    let mut read = BufReader::new(read);
+    let mut epoch = 0;
+    let mut browser: Option<(Chromium, Wire)> = None;
+    let mut frame = Vec::new();
+    loop {
+        let from_browser = async {
+            match &mut browser {
+                Some((_, wire)) => wire.receive.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let answer = tokio::select! {
+            count = read.read_until(0, &mut frame) => {
+                if count.unwrap() == 0 {
+                    return;
+                }
+                frame.pop();
+                let bytes = std::mem::take(&mut frame);
+                match AgentFrame::from_agent(&bytes).expect("a frame of the contract") {
+                    AgentFrame::Cdp { epoch: under, json } => {
+                        assert_eq!(under, Some(epoch), "a stale epoch");
+                        if let Some((_, wire)) = &browser {
+                            drop(wire.send.send(Bytes::copy_from_slice(json)).await);
+                        }
+                        continue;
+                    }
+                    AgentFrame::Message(json) => {
+                        match serde_json::from_slice(json).expect("a message of the contract") {
+                            ToGate::Hello { .. } | ToGate::ReplaceBrowser => {
+                                browser = browsers.pop();
+                                epoch += 1;
+                                FromGate::Granted { epoch, browser: facts() }
+                            }
+                            ToGate::ToolBegin { id, .. } => FromGate::ToolAdmitted { id },
+                            ToGate::Record => FromGate::Recording(Recording {
+                                state: RecordingState::Unavailable,
+                                at_ms: 0,
+                                media_ms: 0,
+                                reason: Some("no display".to_owned()),
+                            }),
+                            ToGate::CloseVideo => FromGate::VideoClosed(VideoReport {
+                                status: VideoStatus::Unavailable,
+                                reason: None,
+                                file: None,
+                                duration_ms: 0,
+                            }),
+                            ToGate::Finished { .. } => FromGate::Sealed,
+                            ToGate::ToolEnd { .. }
+                            | ToGate::Event { .. }
+                            | ToGate::Mark(_)
+                            | ToGate::Artifact(_) => continue,
+                        }
+                    }
+                }
+            }
+            frame = from_browser => match frame {
+                Some(json) => {
+                    write.write_all(&AgentFrame::Cdp { epoch: None, json: &json }.encode()).await.unwrap();
+                    continue;
+                }
+                None => {
+                    browser = None;
+                    FromGate::BrowserLost { reason: "it was killed".to_owned(), was_ready: true }
+                }
+            },
+        };
+        let json = serde_json::to_vec(&answer).unwrap();
+        if write.write_all(&AgentFrame::Message(&json).encode()).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn facts() -> BrowserFacts {
+    BrowserFacts {
+        version: "Chromium".to_owned(),
+        pid: 1,
+        sandbox: Sandbox::Own,
+        display: None,
+        page_x: 0,
+        page_y: 0,
+        video_unavailable: None,
+    }
+}
+
+/// A run that has ended.
+struct Outcome {
+    results: Results,
+    exit: u8,
+    out: TempDir,
+}
+
+/// Runs `plan` against `url` on as many browsers as it may lose.
+async fn run(
+    url: &str,
+    text: &str,
+    browsers: Vec<(Chromium, Wire)>,
+    cancel: CancellationToken,
+) -> Outcome {
+    let out = tempfile::tempdir().unwrap();
+    let socket = out.path().join("agent.sock");
+    let mut gate = JoinSet::new();
+    gate.spawn(play_gate(UnixListener::bind(&socket).unwrap(), browsers));
+    let variables =
+        Variables::new(vec![("SHOP_PASSWORD".to_owned(), "analytical-engine".to_owned())], vec![])
+            .unwrap();
+    let plan = Plan::parse(text, &[], &variables).unwrap();
+    let mut journal = journal(out.path(), &plan);
+    let job = Job {
+        run_id: "01a".to_owned(),
+        name: "test".to_owned(),
+        url: url.parse().unwrap(),
+        scenarios: plan.scenarios.iter().map(|one| direct::compile(one).unwrap()).collect(),
+        variables,
+        policy: Arc::new(Policy::new(&[], &[]).unwrap()),
+        dialogs: DialogPolicy::Auto,
+        max_steps: None,
+        timeout: Duration::from_secs(600),
+        stop_on_first_failure: false,
+        video: VideoWish::IfPossible,
+        socket,
+        clock: Arc::new(SystemClock),
+    };
+    let tasks = TaskTracker::new();
+    let driven = drive(&job, &mut journal, &tasks, &cancel).await;
+    let exit = finish(&mut journal, driven, "test").await as u8;
+    Outcome { results: journal.results.clone(), exit, out }
+}
+
+fn journal(out: &Path, plan: &Plan) -> Journal {
+    let viewport = Viewport { width: 1280, height: 720 };
+    let mut results =
+        Results::new("01a".to_owned(), "http://x/".to_owned(), "now".to_owned(), viewport);
+    for (index, scenario) in plan.scenarios.iter().enumerate() {
+        let checks = scenario.checks.iter().map(|check| Check {
+            id: check.id.clone(),
+            kind: "verify".to_owned(),
+            line: check.line,
+            text: check.text.clone(),
+            status: CheckStatus::Uncovered,
+            assertions: Vec::new(),
+        });
+        results.scenarios.push(Scenario::new(
+            index,
+            scenario.name.clone(),
+            scenario.line,
+            "direct",
+            checks.collect(),
+        ));
+    }
+    let (progress, _) = mpsc::unbounded_channel();
+    let redactor = Arc::new(Redactor::new(Vec::new()));
+    Journal::open(
+        RunDir::create(out, "01a").unwrap(),
+        results,
+        redactor,
+        Arc::new(SystemClock),
+        progress,
+    )
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_plan_passes_on_the_shop() {
+    let shop = Shop::start().await;
+    let outcome = run(
+        &shop.url,
+        include_str!("../../examples/shop.md"),
+        vec![Chromium::start()],
+        CancellationToken::new(),
+    )
+    .await;
+    let told = serde_json::to_string_pretty(&outcome.results).unwrap();
+    assert_eq!(outcome.exit, 0, "{told}");
+    let steps: Vec<_> =
+        outcome.results.scenarios.iter().flat_map(|one| &one.steps).map(|step| step.id).collect();
+    assert_eq!(steps, (1..=steps.len() as u64).collect::<Vec<_>>(), "ids count up over the run");
+    assert!(outcome.out.path().join("01a/player.html").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_browser_is_replaced_before_the_next_scenario() {
+    let shop = Shop::start().await;
+    let first = Chromium::start();
+    let pid = first.0.pid();
+    let plan = "#Case 1: Lost\nWait for \"never there\" for up to 30 s\nVerify \"x\" is visible\n\
+                #Case 2: Goes on\nOpen /\nVerify the url contains \"/\"";
+    let cancel = CancellationToken::new();
+    let killed = async {
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    };
+    let (outcome, ()) =
+        tokio::join!(run(&shop.url, plan, vec![Chromium::start(), first], cancel), killed);
+    let told = serde_json::to_string_pretty(&outcome.results).unwrap();
+    let verdicts: Vec<_> =
+        outcome.results.scenarios.iter().map(|one| one.verdict.unwrap().as_str()).collect();
+    assert_eq!(verdicts, ["errored", "passed"], "{told}");
+    assert_eq!((outcome.exit, outcome.results.reason.as_deref()), (3, Some("browser_lost")));
+}
