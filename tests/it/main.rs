@@ -9,7 +9,6 @@ mod examples;
 mod gate;
 mod page;
 mod run;
-mod run;
 mod snapshot;
 mod source;
 mod tidy;
