@@ -9,6 +9,7 @@ mod examples;
 mod gate;
 mod page;
 mod run;
+mod run;
 mod snapshot;
 mod source;
 mod tidy;
