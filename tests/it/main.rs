@@ -5,10 +5,10 @@
 mod agent;
 mod apps;
 mod browser;
+mod cli;
 mod examples;
 mod gate;
 mod page;
-mod run;
 mod run;
 mod snapshot;
 mod source;
