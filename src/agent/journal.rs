@@ -236,7 +236,7 @@ impl Journal {
 
     fn record(&mut self, scenario: Option<usize>, event: Event) {
         self.seq += 1;
-        let line = Line {
+        let event = Line {
             v: 1,
             run: self.results.run_id.clone(),
             scenario,
@@ -244,7 +244,7 @@ impl Journal {
             ts: self.now(),
             event,
         };
-        let text = match serde_json::to_string(&line) {
+        let text = match serde_json::to_string(&event) {
             Ok(text) => text,
             Err(error) => {
                 warn!(%error, "an event could not be rendered");
@@ -260,7 +260,7 @@ impl Journal {
             None => self.lines.push(text),
         }
         // Nobody may be watching.
-        self.progress.send(line).ok();
+        self.progress.send(event).ok();
     }
 
     fn picture(&mut self, step: &str, action: &str, jpeg: &[u8]) -> Option<String> {
