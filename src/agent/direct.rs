@@ -90,6 +90,11 @@ impl Drive<'_> {
             }
         };
         self.lost |= failed == Some(Code::BrowserLost);
+        if let Some(page) = self.page.clone() {
+            for dialog in page.dialogs().await {
+                self.journal.dialog(scenario, dialog.kind, dialog.text, dialog.answer);
+            }
+        }
         failed.map(Code::as_str)
     }
 
