@@ -210,8 +210,8 @@ async fn chromium(
             }
             "Target.getTargets" => json!({"targetInfos": [{"targetId": "PAGE1", "type": "page"}]}),
             "Browser.setContentsSize" => {
-                let side = |name: &str| asked["params"][name].clone();
-                size = json!({"clientWidth": side("width"), "clientHeight": side("height")});
+                let of = |name: &str| asked["params"][name].clone();
+                size = json!({"clientWidth": of("width"), "clientHeight": of("height")});
                 json!({})
             }
             "Page.getLayoutMetrics" => json!({"cssLayoutViewport": size}),
