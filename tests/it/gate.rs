@@ -597,6 +597,16 @@ async fn the_agent_hears_of_a_lost_browser_and_may_have_another() {
         panic!("not told")
     };
     assert_eq!((reason.as_str(), was_ready), ("chromium: killed by signal 9", true));
+    let frame = json!({"id": 5, "method": "Target.getTargets"});
+    agent.send(1, &frame).await;
+    assert_eq!(agent.cdp().await["error"]["data"]["reason"], "none");
+    agent.say(&ToGate::ReplaceBrowser).await;
+    let FromGate::Granted { epoch, .. } = agent.hear().await else { panic!("not granted") };
+    assert_eq!(epoch, 3);
+    agent.send(1, &frame).await;
+    assert_eq!(agent.cdp().await["error"]["data"]["reason"], "stale_epoch");
+    agent.epoch = epoch;
+    assert!(agent.call(frame).await["result"].is_object());
 }
 
 #[tokio::test(flavor = "multi_thread")]

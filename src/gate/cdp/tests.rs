@@ -1,3 +1,5 @@
+//! The multiplexer between a scripted agent and a scripted Chromium.
+
 use super::*;
 
 fn text(out: Out) -> String {
