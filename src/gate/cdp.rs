@@ -213,7 +213,7 @@ impl Mux {
             }
             params = Some(value.to_string());
         }
-        let input = method.starts_with("Input.dispatch");
+        let input = method.starts_with("Input.");
         if input && let Some(params) = &params {
             self.held.note(method, &session, params);
         }

@@ -130,12 +130,12 @@ impl Chrome {
         loop {
             let metrics = self.on(session, "Page.getLayoutMetrics", json!({})).await;
             let Ok(metrics) = metrics else { return false };
-            let side = |name: &str| {
+            let pixels = |name: &str| {
                 let pointer = format!("/cssLayoutViewport/{name}");
                 metrics.pointer(&pointer).and_then(Value::as_u64)
             };
             let wanted = (Some(u64::from(size.width)), Some(u64::from(size.height)));
-            if (side("clientWidth"), side("clientHeight")) == wanted {
+            if (pixels("clientWidth"), pixels("clientHeight")) == wanted {
                 return true;
             }
             if Instant::now() >= until {

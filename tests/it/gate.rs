@@ -239,7 +239,7 @@ async fn input_that_the_agent_left_unanswered_holds_up_the_person() {
     let mut asking = JoinSet::new();
     asking.spawn(async move { waiting.post("/api/takeover", Value::Null).await });
     // The gate is alive, and nobody holds the browser.
-    person.post("/api/presence", Value::Null).await;
+    person.seen().await;
     assert!(!detached());
     house.peers.deaf.send_replace(false);
     let (code, body) = asking.join_next().await.unwrap().unwrap();
@@ -284,7 +284,7 @@ async fn who_watches_cannot_act_and_who_drives_can() {
     ];
     screen.send(&raw.concat()).await;
     screen.settle().await;
-    person.post("/api/presence", Value::Null).await;
+    person.seen().await;
     assert_eq!(house.peers.input(), Vec::<Value>::new());
     let notice = events.find("notice", |_| true).await;
     assert_eq!(notice["code"], "input_ignored");
@@ -321,7 +321,7 @@ async fn who_watches_cannot_act_and_who_drives_can() {
     let before = house.peers.input().len();
     screen.send(&raw.concat()).await;
     screen.settle().await;
-    person.post("/api/presence", Value::Null).await;
+    person.seen().await;
     assert_eq!(house.peers.input().len(), before);
 }
 
@@ -370,7 +370,7 @@ async fn a_silent_page_is_cut_off_and_its_place_is_kept_for_a_minute() {
     let count = house.peers.input().len();
     screen.send(&[5, 1, 0, 10, 0, 20]).await;
     screen.settle().await;
-    person.post("/api/presence", Value::Null).await;
+    person.seen().await;
     assert_eq!(house.peers.input().len(), count);
     let mut again = person.control().await;
     assert_eq!(again.hear().await["state"], "granted");
@@ -381,6 +381,7 @@ async fn a_silent_page_is_cut_off_and_its_place_is_kept_for_a_minute() {
     let cookie = [("Cookie", person.cookie.as_str())];
     let (code, _, _) = person.raw(Method::POST, "/api/beacon", &cookie, &body).await;
     assert_eq!(code, StatusCode::NO_CONTENT);
+    person.seen().await;
     house.clock.pass(10 * SECOND);
     assert_eq!(again.revoked().await, "dead_man");
 }
@@ -596,6 +597,16 @@ async fn the_agent_hears_of_a_lost_browser_and_may_have_another() {
         panic!("not told")
     };
     assert_eq!((reason.as_str(), was_ready), ("chromium: killed by signal 9", true));
+    let frame = json!({"id": 5, "method": "Target.getTargets"});
+    agent.send(1, &frame).await;
+    assert_eq!(agent.cdp().await["error"]["data"]["reason"], "none");
+    agent.say(&ToGate::ReplaceBrowser).await;
+    let FromGate::Granted { epoch, .. } = agent.hear().await else { panic!("not granted") };
+    assert_eq!(epoch, 3);
+    agent.send(1, &frame).await;
+    assert_eq!(agent.cdp().await["error"]["data"]["reason"], "stale_epoch");
+    agent.epoch = epoch;
+    assert!(agent.call(frame).await["result"].is_object());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -641,8 +652,9 @@ async fn a_browser_that_nobody_uses_ends_after_a_warning() {
     events.find("notice", |notice| notice["code"] == "idle_expiring").await;
     // A sign of life, and it starts anew.
     person.post("/api/presence", Value::Null).await;
+    person.seen().await;
     house.clock.pass(839 * SECOND);
-    person.get(&format!("/runs/{RUN}/results.json"), &[]).await;
+    person.seen().await;
     assert!(!house.is_over());
     house.clock.pass(61 * SECOND);
     let ended = house.ended().await;
@@ -674,6 +686,7 @@ async fn closing_the_last_page_of_a_browser_that_nobody_keeps_ends_it_a_minute_l
         let cookie = [("Cookie", person.cookie.as_str())];
         let (code, _, _) = person.raw(Method::POST, "/api/beacon", &cookie, "").await;
         assert_eq!(code, StatusCode::NO_CONTENT);
+        person.seen().await;
     };
     // Kept: nothing happens.
     leave(&person).await;
@@ -686,7 +699,7 @@ async fn closing_the_last_page_of_a_browser_that_nobody_keeps_ends_it_a_minute_l
     // It was a reload.
     person.session(&[("X-Handback-Seat", &proof)]).await;
     house.clock.pass(10 * SECOND);
-    person.post("/api/presence", Value::Null).await;
+    person.seen().await;
     assert!(!house.is_over());
     leave(&person).await;
     house.clock.pass(61 * SECOND);

@@ -1,4 +1,4 @@
-//! The multiplexer without sockets.
+//! The multiplexer between a scripted agent and a scripted Chromium.
 
 use super::*;
 

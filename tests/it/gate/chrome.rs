@@ -175,7 +175,7 @@ async fn a_real_chromium_is_driven_through_the_gate_and_its_elements_can_be_poin
     // A mail address and a token stay where they are.
     let found = candidates(&picked[3]);
     assert!(
-        found.iter().all(|(_, value, _)| !value.contains('@') || value.starts_with("/")),
+        found.iter().all(|(_, value, _)| !value.contains('@') || value.starts_with('/')),
         "{found:?}"
     );
     assert!(

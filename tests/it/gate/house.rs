@@ -333,6 +333,12 @@ impl Person {
         (status, serde_json::from_str(&body).unwrap_or_default())
     }
 
+    /// Waits until the gate has seen to all that this page sent before. No sign of life.
+    pub(crate) async fn seen(&self) {
+        let (code, _, _) = self.get("/runs/none/none", &[]).await;
+        assert_eq!(code, StatusCode::NOT_FOUND);
+    }
+
     pub(crate) async fn events(&self, after: Option<u64>) -> Events {
         let mut request = self
             .client

@@ -166,7 +166,18 @@ async fn chromium(
     mut events: mpsc::UnboundedReceiver<String>,
     mut deaf: watch::Receiver<bool>,
 ) {
-    let (stream, _) = listener.accept().await.unwrap();
+    // One connection after the other: each is a new browser.
+    while let Ok((stream, _)) = listener.accept().await {
+        browser(stream, &log, &mut events, &mut deaf).await;
+    }
+}
+
+async fn browser(
+    stream: UnixStream,
+    log: &Log,
+    events: &mut mpsc::UnboundedReceiver<String>,
+    deaf: &mut watch::Receiver<bool>,
+) {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     let mut sessions = vec![String::new()];
@@ -210,8 +221,8 @@ async fn chromium(
             }
             "Target.getTargets" => json!({"targetInfos": [{"targetId": "PAGE1", "type": "page"}]}),
             "Browser.setContentsSize" => {
-                let side = |name: &str| asked["params"][name].clone();
-                size = json!({"clientWidth": side("width"), "clientHeight": side("height")});
+                let of = |name: &str| asked["params"][name].clone();
+                size = json!({"clientWidth": of("width"), "clientHeight": of("height")});
                 json!({})
             }
             "Page.getLayoutMetrics" => json!({"cssLayoutViewport": size}),
