@@ -13,13 +13,13 @@ fn every_example_runs_without_a_model_and_without_a_warning() {
     let variables = Variables::new(plain, Vec::new()).expect("good names");
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut problems = Vec::new();
-    let mut plans = 0;
+    let mut count = 0;
     for entry in fs::read_dir(examples).expect("examples/") {
         let path = entry.expect("readable").path();
         if path.extension().is_none_or(|extension| extension != "md") {
             continue;
         }
-        plans += 1;
+        count += 1;
         let text = fs::read_to_string(&path).expect("UTF-8");
         let found = match Plan::parse(&text, &[], &variables) {
             Ok(plan) => {
@@ -36,6 +36,6 @@ fn every_example_runs_without_a_model_and_without_a_warning() {
             problems.push(format!("{}{line}: {}", path.display(), problem.message));
         }
     }
-    assert!(plans >= 4, "only {plans} plans found");
+    assert!(count >= 4, "only {count} plans found");
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
 }
