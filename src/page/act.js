@@ -343,10 +343,19 @@
     const kind = byValue ? 'value' : isText(element) ? 'text' : editingHost(element) === element ? 'editing' : name;
     return { kind, type: typeOf(element), masked: masked(element), multiline: name === 'textarea' || kind === 'editing' };
   };
+  const before = new WeakMap();
+  // What an insertion came to: `is` as wanted, `same` as before the focus, or `other`.
+  hb.filled = ({ n, wanted }) => {
+    const element = hb.element(n);
+    if (!element || !connected(element)) return 'other';
+    const value = valueOf(element);
+    return value === wanted ? 'is' : value === before.get(element) ? 'same' : 'other';
+  };
   // Focus, and everything selected (or the caret at the end).
   hb.focus = ({ n, select }) => {
     const element = hb.element(n);
     if (!element || !connected(element)) return { ok: false };
+    before.set(element, valueOf(element));
     element.focus({ preventScroll: true });
     if (select && isText(element)) {
       element.select();
