@@ -46,16 +46,16 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::{
-    chromium::SandboxMode,
-    process::{ShimArgs, shim},
-};
 use self::{
     chromium::{Chromium, ChromiumError, Profile, Setup, Wishes},
     display::{Display, DisplayError},
     recorder::{Command, Recorder, Source},
     runtime_dir::{RuntimeDir, RuntimeDirError},
     user::User,
+};
+pub use self::{
+    chromium::{SandboxMode, profile_is_busy},
+    process::{ShimArgs, shim},
 };
 use crate::{
     clock::SystemClock,

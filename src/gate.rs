@@ -53,7 +53,7 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    pod::contract::{RFB_SOCKET, Size},
+    pod::contract::{Artifact, RFB_SOCKET, Size},
     redact::Redactor,
 };
 
@@ -121,6 +121,9 @@ pub enum GateError {
     /// The machine gave no random numbers.
     #[error("making a token: no random numbers")]
     Random,
+    /// The run directory is not complete.
+    #[error("writing the manifest")]
+    Manifest(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The gate is gone.
     #[error("the gate has ended")]
     Gone,
@@ -133,6 +136,7 @@ impl GateError {
             Self::AgentSocket { .. } => "agent_socket",
             Self::Listener(_) => "listener",
             Self::Random => "random",
+            Self::Manifest(_) => "manifest",
             Self::Gone => "gone",
         }
     }
@@ -259,6 +263,22 @@ impl Handle {
         // A gate that is gone has ended.
         self.commands.send(Command::End { why, message: message.to_owned() }).await.ok();
     }
+}
+
+/// Writes the manifest of a run that ended before there was a browser to open a door to. Blocks.
+///
+/// # Errors
+/// When a file cannot be summed or the manifest cannot be written.
+pub fn seal(
+    run_dir: &std::path::Path,
+    run: &str,
+    files: impl IntoIterator<Item = Artifact>,
+) -> Result<(), GateError> {
+    let mut store = store::Store::new(run_dir.to_owned());
+    for file in files {
+        store.register(file);
+    }
+    store.seal(run).map_err(|error| GateError::Manifest(Box::new(error)))
 }
 
 /// Serves until the browser has ended, or until `shutdown` is cancelled and the browser has ended

@@ -23,6 +23,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use self::pipe::{FirstWords, Measured};
+pub use self::profile::is_busy as profile_is_busy;
 pub(crate) use self::{
     flags::{Wishes, contents},
     profile::{Profile, ProfileError},

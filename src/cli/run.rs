@@ -6,6 +6,7 @@
 
 pub mod args;
 mod house;
+mod open;
 pub(crate) mod options;
 mod prepare;
 mod progress;
@@ -32,6 +33,7 @@ use crate::{
     },
     cli::{paint::Paint, say},
     clock::{Clock, SystemClock},
+    gate::Address,
     pod::contract::Exit,
     shutdown::Shutdown,
 };
@@ -127,7 +129,7 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
 
     let preflight = prepare::preflight(&mut journal, &options, &shutdown.cancel).await;
     let house = match preflight {
-        Ok(()) => House::open(&options, &id, &mut journal, shutdown).await,
+        Ok(()) => House::open(&options, &id, &mut journal).await,
         Err(halt) => Err(halt),
     };
     let (exit, house) = match house {
@@ -140,7 +142,10 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
             drive::skip_rest(&mut journal, &halt);
             let driven = Driven { halt: Some(halt), recordings: Vec::new() };
             let exit = finish(&mut journal, driven, &options.name).await;
-            house::seal_alone(journal.dir().path(), journal.results.artifacts.as_slice()).await;
+            if journal.broken().is_none() {
+                let files = journal.results.artifacts.as_slice();
+                house::seal_alone(journal.dir().path(), &id, files).await;
+            }
             (exit, None)
         }
     };
@@ -150,9 +155,22 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
     // Ends the progress and the agent's connection to the gate.
     drop(journal);
     shown.join_all().await;
-    report(&options, &results, &directory, house.as_ref());
-    if let Some(house) = house {
-        house.keep(&options, shutdown).await;
+    // A run that a signal has ended is not kept: whoever sent it wants the end.
+    match (house, options.keep.filter(|_| !shutdown.cancel.is_cancelled())) {
+        (Some(house), Some(idle)) => {
+            let (player, takeover) = (house.player().await, house.takeover().await);
+            report(&options, &results, &directory, player.as_ref(), takeover.as_ref());
+            if let (true, Some(player)) = (options.auto_open, &player) {
+                house.show(player);
+            }
+            house.keep(idle, player, takeover, shutdown).await;
+        }
+        (house, _) => {
+            if let Some(house) = house {
+                house.close().await;
+            }
+            report(&options, &results, &directory, None, None);
+        }
     }
     exit
 }
@@ -191,19 +209,25 @@ fn copy_junit(options: &Options, directory: &Path) {
 }
 
 /// The answer on standard output; with `--json` the addresses go to standard error.
-fn report(options: &Options, results: &Results, directory: &Path, house: Option<&House>) {
-    let player = directory.join("player.html");
-    let kept = house.filter(|_| options.keep.is_some());
+fn report(
+    options: &Options,
+    results: &Results,
+    directory: &Path,
+    player: Option<&Address>,
+    takeover: Option<&Address>,
+) {
+    let on_disk = || format!("file://{}", directory.join("player.html").display());
+    let closed = if options.keep.is_some() {
+        "there is no browser"
+    } else {
+        "the browser is closed; --keep-alive keeps it for a person"
+    };
     let places = Places {
         directory: directory.display().to_string(),
-        player: kept
-            .and_then(|house| house.player_address())
-            .unwrap_or_else(|| format!("file://{}", player.display())),
-        takeover: match kept {
-            Some(house) => house.takeover_address(),
-            None if options.keep.is_some() => Err("there is no browser".to_owned()),
-            None => Err("the browser is closed; --keep-alive keeps it for a person".to_owned()),
-        },
+        player: player.map_or_else(on_disk, |address| address.url.expose().to_owned()),
+        takeover: takeover
+            .map(|address| address.url.expose().to_owned())
+            .ok_or_else(|| closed.to_owned()),
     };
     if options.json {
         print_json(&mut stdout(), results);

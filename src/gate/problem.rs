@@ -63,11 +63,7 @@ impl Problem {
 
     /// The body of the answer.
     pub(super) fn json(&self) -> Value {
-        let mut error = json!({"code": self.code, "message": self.message});
-        if let (Some(holder), Some(error)) = (&self.holder, error.as_object_mut()) {
-            error.insert("holder".to_owned(), (&**holder).into());
-        }
-        let mut body = json!({"error": error});
+        let mut body = json!({"error": {"code": self.code, "message": self.message}});
         if let (Some(holder), Some(body)) = (&self.holder, body.as_object_mut()) {
             body.insert("holder".to_owned(), (&**holder).into());
         }

@@ -1,5 +1,6 @@
 //! The gate in the process: real sockets, real HTTP and `WebSocket`s, scripted neighbours.
 
+mod chrome;
 mod house;
 mod peers;
 mod xvnc;
@@ -12,6 +13,7 @@ use handback::{
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Error;
 
 use house::{House, Person, RUN, token};
@@ -148,6 +150,13 @@ async fn the_agent_drives_under_its_epoch_and_its_sessions_only() {
         let answer = agent.call(enable(10, &foreign.into())).await;
         assert_eq!(answer["error"]["data"]["code"], "foreign_session", "{foreign}");
     }
+    // Nor does the agent hear what happens on them.
+    let event = |session: &str| {
+        json!({"method": "Page.loadEventFired", "params": {}, "sessionId": session}).to_string()
+    };
+    house.peers.events.send(event("SESSION1")).unwrap();
+    house.peers.events.send(event(session.as_str().unwrap())).unwrap();
+    assert_eq!(agent.cdp().await["sessionId"], session);
     let answer = agent.call(json!({"id": 11, "method": "Browser.close"})).await;
     assert_eq!(answer["error"]["data"]["code"], "method_refused");
     let stale = json!({"id": 12, "method": "Page.enable", "sessionId": session});
@@ -225,14 +234,15 @@ async fn input_that_the_agent_left_unanswered_holds_up_the_person() {
     agent.send(agent.epoch, &key).await;
     agent.finish(&house.path("run")).await;
     let waiting = person.clone();
-    let asking = tokio::spawn(async move { waiting.post("/api/takeover", Value::Null).await });
+    let mut asking = JoinSet::new();
+    asking.spawn(async move { waiting.post("/api/takeover", Value::Null).await });
     // The gate is alive, and nobody holds the browser.
     person.post("/api/presence", Value::Null).await;
     assert!(
         !house.peers.chrome.all().iter().any(|frame| frame["method"] == "Target.detachFromTarget")
     );
     house.peers.deaf.send_replace(false);
-    let (code, body) = asking.await.unwrap();
+    let (code, body) = asking.join_next().await.unwrap().unwrap();
     assert_eq!(code, StatusCode::OK, "{body}");
     assert!(
         house.peers.chrome.all().iter().any(|frame| frame["method"] == "Target.detachFromTarget")

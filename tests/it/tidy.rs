@@ -26,7 +26,7 @@ const WITHOUT_GROUND: [&str; 2] = ["decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 17] = [
+const PURE: [&str; 21] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -40,6 +40,10 @@ const PURE: [&str; 17] = [
     "src/page/locate",
     "src/page/input",
     "src/gate/rfb",
+    "src/gate/range",
+    "src/gate/seats",
+    "src/gate/view",
+    "src/gate/problem",
     "src/agent/plan",
     "src/agent/verdict",
     "src/agent/describe",

@@ -47,6 +47,12 @@ pub(crate) enum ProfileError {
     },
 }
 
+/// Whether another run uses the kept profile at `path`. It may end, or begin to, a moment later.
+pub fn is_busy(path: &Path) -> bool {
+    File::open(path.join(LOCK))
+        .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err())
+}
+
 impl Profile {
     /// A profile that goes with the run.
     pub(crate) fn temporary(path: PathBuf) -> Self {
@@ -126,7 +132,9 @@ mod tests {
         let path = directory.path().join("mine");
         let first = Profile::kept(path.clone()).unwrap();
         assert!(matches!(Profile::kept(path.clone()), Err(ProfileError::Busy(_))));
+        assert!(is_busy(&path));
         drop(first);
+        assert!(!is_busy(&path) && !is_busy(&directory.path().join("none")));
         assert!(Profile::kept(path).is_ok());
     }
 

@@ -54,6 +54,10 @@ pub(crate) struct Options {
     pub(crate) out: PathBuf,
     /// Where state of ours goes.
     pub(crate) state: PathBuf,
+    /// `XDG_RUNTIME_DIR`.
+    pub(crate) runtime: Option<PathBuf>,
+    /// Who runs it, as other viewers see them.
+    pub(crate) user: String,
     /// How long an idle browser is kept; none if it is not.
     pub(crate) keep: Option<Duration>,
     pub(crate) auto_open: bool,
@@ -93,6 +97,8 @@ pub(crate) struct Surroundings {
     pub(crate) ci: bool,
     pub(crate) desktop: bool,
     pub(crate) state: Option<PathBuf>,
+    pub(crate) runtime: Option<PathBuf>,
+    pub(crate) user: String,
 }
 
 impl Surroundings {
@@ -104,6 +110,10 @@ impl Surroundings {
             terminal: std::io::stdout().is_terminal() && stdin().is_terminal(),
             ci: given("CI").is_some(),
             desktop: given("DISPLAY").is_some() || given("WAYLAND_DISPLAY").is_some(),
+            runtime: given("XDG_RUNTIME_DIR").map(PathBuf::from),
+            user: given("USER")
+                .or_else(|| given("LOGNAME"))
+                .map_or_else(|| "you".to_owned(), |name| name.to_string_lossy().into_owned()),
             state: state
                 .or_else(|| given("HOME").map(|home| PathBuf::from(home).join(".local/state"))),
         }
@@ -253,6 +263,8 @@ impl Options {
             junit,
             out,
             state,
+            runtime: here.runtime.clone(),
+            user: here.user.clone(),
             keep: keep.map(Duration::from_secs),
             auto_open: !no_auto_open && (auto_open || (here.terminal && here.desktop && !here.ci)),
             in_effect,

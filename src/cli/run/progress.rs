@@ -43,7 +43,7 @@ pub(crate) fn colour_wanted() -> bool {
 /// Shows progress until the run's journal is closed.
 pub(crate) async fn show(mut lines: mpsc::UnboundedReceiver<Line>) {
     let paint = paint();
-    let mut plain = Plain { paint };
+    let plain = Plain { paint };
     if !stderr().is_terminal() {
         return write_lines(lines, plain).await;
     }
@@ -137,14 +137,9 @@ impl Plain {
                 fit(&one.evidence, COLUMNS - 6)
             ),
             Event::ScenarioComplete { verdict, reasons, duration_ms, .. } => {
-                let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
-                format!(
-                    "{} {} {}  {}",
-                    paint.sign(*verdict),
-                    verdict.as_str(),
-                    reasons.join(", "),
-                    paint.soft(&seconds(*duration_ms))
-                )
+                let mut words = vec![paint.sign(*verdict), verdict.as_str().to_owned()];
+                words.extend(reasons.iter().map(|reason| reason.as_str().to_owned()));
+                format!("{}  {}", words.join(" "), paint.soft(&seconds(*duration_ms)))
             }
             Event::Status { phase, message } if phase == "warning" => {
                 format!("warning: {}", fit(message, 3 * COLUMNS))

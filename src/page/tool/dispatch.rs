@@ -318,6 +318,7 @@ impl Page {
     ) -> Result<Ready, Failed> {
         let mut last = None;
         while let Some(attempt) = schedule.next().await {
+            self.alive().await?;
             match self.attempt(subject, intent, attempt).await {
                 Ok(ready) => return Ok(ready),
                 Err(Unresolved::Final(failed)) => return Err(failed),

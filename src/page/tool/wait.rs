@@ -60,6 +60,9 @@ impl Page {
             let finding = match finding {
                 Ok(finding) => finding,
                 Err(error) if error.page_moved() => {
+                    if let Err(lost) = self.alive().await {
+                        return unanswered(&lost.message);
+                    }
                     unanswered("the page kept changing while it was looked at")
                 }
                 Err(error) => return unanswered(&error.to_string()),
@@ -168,6 +171,7 @@ impl Page {
         let start = Instant::now();
         let limit = limit.min(STABLE_CAP);
         let found = settle::stable(&self.browser, quiet.min(QUIET_CAP), start + limit).await?;
+        self.alive().await?;
         let waited = start.elapsed().as_millis();
         let data = json!({
             "waited": waited, "mutations": found.mutations, "busiest": found.busiest,

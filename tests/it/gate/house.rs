@@ -94,7 +94,7 @@ impl House {
             viewport: Size { width: 1280, height: 720 },
             insecure_tls: false,
             resolver_rules: vec![],
-            keep_alive: Some(Duration::from_secs(900)),
+            keep_alive: Some(Duration::from_mins(15)),
             user: "ada".to_owned(),
             redactor: Arc::new(Redactor::new(vec![])),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,

@@ -43,7 +43,7 @@ impl Log {
     }
 }
 
-/// All three, behind the sockets of the contract.
+/// All three, behind the sockets of the contract, but those that are taken by real ones.
 #[derive(Debug)]
 pub(crate) struct Peers {
     pub(crate) supervisor: Log,
@@ -78,8 +78,10 @@ impl Peers {
         let listener = listen(CONTROL_SOCKET);
         let log = peers.supervisor.clone();
         peers.tasks.spawn(supervise(listener, log, to_say, media, display));
-        let (listener, log) = (listen(CDP_SOCKET), peers.chrome.clone());
-        peers.tasks.spawn(chromium(listener, log, to_send, deaf.subscribe()));
+        if !sockets.join(CDP_SOCKET).exists() {
+            let (listener, log) = (listen(CDP_SOCKET), peers.chrome.clone());
+            peers.tasks.spawn(chromium(listener, log, to_send, deaf.subscribe()));
+        }
         if display && !sockets.join(RFB_SOCKET).exists() {
             let (listener, log) = (listen(RFB_SOCKET), peers.display.clone());
             peers.tasks.spawn(displays(listener, log));
