@@ -56,6 +56,17 @@ pub enum DialogPolicy {
     Dismiss,
 }
 
+/// A JavaScript dialog that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialog {
+    /// `alert`, `confirm`, `prompt` or `beforeunload`.
+    pub kind: String,
+    /// What it said; page text, which the caller redacts.
+    pub text: String,
+    /// `accepted` or `dismissed`.
+    pub answer: &'static str,
+}
+
 /// Something to draw on recorded frames, in CSS pixels of the tab's viewport.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mark {

@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// Joining segments and decoding the file once takes about a tenth of its length.
-const VIDEO_CLOSE: Duration = Duration::from_secs(180);
+const VIDEO_CLOSE: Duration = Duration::from_mins(3);
 /// Summing and writing a manifest.
-const SEALING: Duration = Duration::from_secs(60);
+const SEALING: Duration = Duration::from_mins(1);
 
 /// Writes everything that is left to write. The exit code is the run's.
 pub async fn finish(journal: &mut Journal, driven: Driven, name: &str) -> Exit {
@@ -102,13 +102,11 @@ async fn close_video(journal: &mut Journal) {
     if journal.results.video.status != "pending" {
         return;
     }
-    let closed = match journal.link() {
-        Some(link) => timeout(VIDEO_CLOSE, link.close_video()).await,
-        None => {
-            "off".clone_into(&mut journal.results.video.status);
-            return;
-        }
+    let Some(link) = journal.link().cloned() else {
+        "off".clone_into(&mut journal.results.video.status);
+        return;
     };
+    let closed = timeout(VIDEO_CLOSE, link.close_video()).await;
     let (status, reason) = match closed {
         Ok(Ok(report)) => (report.status, report.reason),
         Ok(Err(_)) => {

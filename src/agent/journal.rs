@@ -7,6 +7,7 @@
 use std::{fs::File, io::Write, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -160,6 +161,17 @@ impl Journal {
         }
     }
 
+    /// A JavaScript dialog was answered, by the policy since nobody could be asked.
+    pub fn dialog(&mut self, scenario: usize, kind: String, text: String, answer: &str) {
+        let by = "policy".to_owned();
+        let event = self.clean(Event::Dialog { kind, text, answer: answer.to_owned(), by });
+        if let Event::Dialog { kind, text, answer, by } = &event {
+            let seen = json!({"scenario": scenario, "kind": kind, "text": text, "answer": answer, "by": by});
+            self.results.dialogs.push(seen);
+        }
+        self.record(Some(scenario), event);
+    }
+
     /// An assertion was made.
     pub fn assertion(&mut self, scenario: usize, assertion: Assertion) {
         let assertion = self.clean(assertion);
@@ -236,7 +248,7 @@ impl Journal {
 
     fn record(&mut self, scenario: Option<usize>, event: Event) {
         self.seq += 1;
-        let line = Line {
+        let event = Line {
             v: 1,
             run: self.results.run_id.clone(),
             scenario,
@@ -244,7 +256,7 @@ impl Journal {
             ts: self.now(),
             event,
         };
-        let text = match serde_json::to_string(&line) {
+        let text = match serde_json::to_string(&event) {
             Ok(text) => text,
             Err(error) => {
                 warn!(%error, "an event could not be rendered");
@@ -260,7 +272,7 @@ impl Journal {
             None => self.lines.push(text),
         }
         // Nobody may be watching.
-        self.progress.send(line).ok();
+        self.progress.send(event).ok();
     }
 
     fn picture(&mut self, step: &str, action: &str, jpeg: &[u8]) -> Option<String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 
 use super::{cdp::ChromeError, session::Command};
@@ -13,6 +13,8 @@ use crate::{decide::lease::Seat, pod::contract::Size};
 
 /// Ten times what a busy machine was seen to take.
 const ANSWER: Duration = Duration::from_secs(5);
+/// A window takes its new size within a few frames; ten times that.
+const RESIZE: Duration = Duration::from_secs(2);
 /// Chromium's windows are at least this wide; a narrower page is emulated.
 const NARROWEST_WINDOW: u32 = 500;
 
@@ -98,19 +100,13 @@ impl Chrome {
         let browser_target = text(&info, "/targetInfo/targetId");
         let target = self.pages().await?.into_iter().next();
         let target = target.ok_or(ChromeError::Refused("Target.getTargets"))?;
-        let window = self.root("Browser.getWindowForTarget", json!({"targetId": target})).await;
-        let (width, height) = (viewport.width, viewport.height);
-        let sized = match window {
-            Ok(window) => {
-                let id = window.get("windowId").cloned().unwrap_or_default();
-                let size = json!({"windowId": id, "width": width, "height": height});
-                self.root("Browser.setContentsSize", size).await
-            }
-            Err(error) => Err(error),
-        };
-        // Without windows (the browser's own headless mode) the page's size is emulated as well.
-        if width < NARROWEST_WINDOW || sized.is_err() {
-            let session = self.attach(&target).await?;
+        let session = self.attach(&target).await?;
+        let resized = viewport.width >= NARROWEST_WINDOW && self.resize(&target, viewport).await;
+        // Without windows (the browser's own headless mode) a size may not be taken.
+        if resized && self.becomes(&session, viewport).await {
+            self.detach(&session).await;
+        } else {
+            let (width, height) = (viewport.width, viewport.height);
             let metrics =
                 json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
             // The override ends with the session that made it: this one stays.
@@ -118,6 +114,35 @@ impl Chrome {
         }
         self.root("Browser.setDownloadBehavior", json!({"behavior": "deny"})).await?;
         Ok(Prepared { browser_target })
+    }
+
+    async fn resize(&self, target: &str, to: Size) -> bool {
+        let window = self.root("Browser.getWindowForTarget", json!({"targetId": target})).await;
+        let Ok(window) = window else { return false };
+        let id = window.get("windowId").cloned().unwrap_or_default();
+        let size = json!({"windowId": id, "width": to.width, "height": to.height});
+        self.root("Browser.setContentsSize", size).await.is_ok()
+    }
+
+    /// Waits until the page has this size: windows are resized after the answer.
+    async fn becomes(&self, session: &str, size: Size) -> bool {
+        let until = Instant::now() + RESIZE;
+        loop {
+            let metrics = self.on(session, "Page.getLayoutMetrics", json!({})).await;
+            let Ok(metrics) = metrics else { return false };
+            let side = |name: &str| {
+                let pointer = format!("/cssLayoutViewport/{name}");
+                metrics.pointer(&pointer).and_then(Value::as_u64)
+            };
+            let wanted = (Some(u64::from(size.width)), Some(u64::from(size.height)));
+            if (side("clientWidth"), side("clientHeight")) == wanted {
+                return true;
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// The agent's browser session; everything it attaches nests below.

@@ -132,7 +132,7 @@ async fn sixteen_watch_and_the_seventeenth_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_drives_under_its_epoch_and_its_sessions_only() {
-    // So narrow that the gate keeps a session of its own, the first, for the page's size.
+    // So narrow that the gate keeps its own session, the first, for the page's size.
     let narrow = Size { width: 400, height: 720 };
     let house = House::with(true, |config| config.viewport = narrow).await;
     let mut agent = house.agent().await;
@@ -169,13 +169,11 @@ async fn the_agent_drives_under_its_epoch_and_its_sessions_only() {
     let sent = house.peers.chrome.all();
     assert!(sent.iter().all(|frame| frame["method"] != "Browser.close"));
     // The page was given its size before the agent came.
-    let sized = sent.iter().position(|frame| frame["method"] == "Browser.setContentsSize").unwrap();
-    assert_eq!(sent[sized]["params"], json!({"windowId": 1, "width": 400, "height": 720}));
-    let came =
-        sent.iter().position(|frame| frame["method"] == "Target.attachToBrowserTarget").unwrap();
-    let emulated =
-        sent.iter().position(|frame| frame["method"] == "Emulation.setDeviceMetricsOverride");
-    assert!(sized < emulated.unwrap() && emulated.unwrap() < came);
+    let place = |method: &str| sent.iter().position(|frame| frame["method"] == method).unwrap();
+    let metrics = place("Emulation.setDeviceMetricsOverride");
+    assert!(metrics < place("Target.attachToBrowserTarget"));
+    assert_eq!(sent[metrics]["params"]["width"], 400);
+    assert_eq!(sent[metrics]["sessionId"], "SESSION1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,7 +202,7 @@ async fn after_its_end_the_agent_is_refused_and_what_it_held_is_let_go() {
         .chrome
         .wait(|frame| {
             frame["method"] == "Target.detachFromTarget"
-                && frame["params"]["sessionId"] == "SESSION1"
+                && frame["params"]["sessionId"] == "SESSION2"
         })
         .await;
     let said: Vec<Value> = house.peers.chrome.all();
@@ -227,6 +225,10 @@ async fn input_that_the_agent_left_unanswered_holds_up_the_person() {
     let attach =
         json!({"id": 1, "method": "Target.attachToTarget", "params": {"targetId": "PAGE1"}});
     let session = agent.call(attach).await["result"]["sessionId"].clone();
+    let detached = || {
+        let gone = |frame: &Value| frame["params"]["sessionId"] == "SESSION2";
+        house.peers.chrome.all().iter().any(gone)
+    };
     house.peers.deaf.send_replace(true);
     let press = json!({"id": 2, "method": "Input.insertText", "params": {"text": "a"}, "sessionId": session});
     let key = json!({"id": 3, "method": "Input.dispatchKeyEvent", "params": {"type": "keyDown", "code": "KeyA"}, "sessionId": session});
@@ -238,15 +240,11 @@ async fn input_that_the_agent_left_unanswered_holds_up_the_person() {
     asking.spawn(async move { waiting.post("/api/takeover", Value::Null).await });
     // The gate is alive, and nobody holds the browser.
     person.post("/api/presence", Value::Null).await;
-    assert!(
-        !house.peers.chrome.all().iter().any(|frame| frame["method"] == "Target.detachFromTarget")
-    );
+    assert!(!detached());
     house.peers.deaf.send_replace(false);
     let (code, body) = asking.join_next().await.unwrap().unwrap();
     assert_eq!(code, StatusCode::OK, "{body}");
-    assert!(
-        house.peers.chrome.all().iter().any(|frame| frame["method"] == "Target.detachFromTarget")
-    );
+    assert!(detached());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -664,6 +662,7 @@ async fn stop_browser_ends_it_and_the_last_word_reaches_the_page() {
     let state = events.find("state", |state| !state["browser"]["ended"].is_null()).await;
     assert_eq!(state["browser"]["ended"]["why"], "stopped");
     assert_eq!(house.ended().await.why, Why::Stopped);
+    house.peers.supervisor.wait(|said| said["type"] == "stop").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,11 +10,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::support::{
-    leftovers,
-    run::{Run, set_mode},
-    shop::Shop,
-};
+use crate::support::{leftovers, run::Run, shop::Shop};
 
 const DEMO: &str = include_str!("../../examples/shop.md");
 const FAILING: &str = include_str!("../../examples/shop-failing.md");
@@ -86,7 +82,7 @@ async fn an_interrupt_in_mid_run_cancels_with_a_partial_report() {
     let mut run =
         Run::new(&shop.url, "Wait for \"never there\" for up to 30 s\nVerify \"x\" is visible")
             .start();
-    leftovers::process_named(run.place(), "chromium").await;
+    leftovers::process_named(&run.runtime().await, "chromium").await;
     run.says("Wait for").await;
     run.signal(Signal::INT);
     let ended = run.finish().await;
@@ -110,7 +106,7 @@ async fn a_browser_killed_in_mid_run_is_replaced_and_the_failed_step_says_browse
                 #Case 2: Goes on\nOpen /\nVerify the url contains \"/\"";
     let mut run = Run::new(&shop.url, plan).start();
     run.says("Wait for").await;
-    kill(leftovers::process_named(run.place(), "chromium").await);
+    kill(leftovers::process_named(&run.runtime().await, "chromium").await);
     let ended = run.finish().await;
     let results = ended.results();
     assert_eq!(results["scenarios"][0]["steps"][0]["code"], "browser_lost", "{results:#}");
@@ -126,7 +122,7 @@ async fn a_killed_display_is_a_lost_browser() {
                 #Case 2: Goes on\nOpen /\nVerify the url contains \"/\"";
     let mut run = Run::new(&shop.url, plan).start();
     run.says("Wait for").await;
-    kill(leftovers::process_named(run.place(), "Xtigervnc").await);
+    kill(leftovers::process_named(&run.runtime().await, "Xtigervnc").await);
     let ended = run.finish().await;
     let results = ended.results();
     assert_eq!(results["scenarios"][0]["steps"][0]["code"], "browser_lost", "{results:#}");
@@ -141,7 +137,7 @@ async fn a_killed_run_leaves_no_process_and_the_next_one_clears_its_files() {
         Run::new(&shop.url, "Wait for \"never there\" for up to 30 s\nVerify \"x\" is visible")
             .start();
     run.says("Wait for").await;
-    let chromium = leftovers::process_named(run.place(), "chromium").await;
+    let chromium = leftovers::process_named(&run.runtime().await, "chromium").await;
     run.signal(Signal::KILL);
     let ended = run.finish().await;
     assert_eq!(ended.exit, None);
@@ -390,13 +386,7 @@ fn the_search_for_leaks_finds_a_deliberate_one_in_every_encoding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_display_server_the_run_is_headless_and_says_what_is_missing() {
     let shop = Shop::start().await;
-    let run = demo(&shop);
-    // A PATH with everything but the display server.
-    let programs = run.place().join("programs");
-    fs::create_dir(&programs).expect("a directory");
-    set_mode(&programs, 0o755);
-    let path = programs.to_str().expect("UTF-8").to_owned();
-    let ended = run.env("PATH", &path).finish().await;
+    let ended = demo(&shop).without(&["/usr/bin/Xtigervnc"]).finish().await;
     ended.assert_verdict("passed", None, 0);
     let results = ended.results();
     assert_eq!(results["video"]["status"], "unavailable", "{}", results["video"]);
@@ -409,7 +399,7 @@ async fn a_listener_of_the_gate_is_on_loopback_only() {
     let shop = Shop::start().await;
     let mut run =
         Run::new(&shop.url, "Verify the url contains \"127\"").with(&["--keep-alive=60"]).start();
-    let line = run.says("#t=").await;
+    let line = run.prints("#t=").await;
     let address = line.split_whitespace().find(|word| word.contains("#t=")).expect("an address");
     let url = url::Url::parse(address).expect("a URL");
     let port = url.port().expect("a port");

@@ -1,6 +1,10 @@
 //! What a run left behind: processes and files below the directory that was all it could use.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep};
 
@@ -41,6 +45,23 @@ pub fn processes_below(place: &Path) -> Vec<(u32, String)> {
         }
     }
     found
+}
+
+/// The runtime directory of a run, once its supervisor has started; `None` until then.
+pub fn runtime_of(run: u32) -> Option<PathBuf> {
+    for entry in fs::read_dir("/proc").expect("Linux").flatten() {
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+        if parent.and_then(|parent| parent.parse().ok()) != Some(run) {
+            continue;
+        }
+        let line = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
+        let mut words = line.split('\0').skip_while(|word| *word != "--runtime");
+        if let Some(path) = words.nth(1) {
+            return Some(PathBuf::from(path));
+        }
+    }
+    None
 }
 
 /// The first process below `place` whose command line contains `name`, within a deadline.

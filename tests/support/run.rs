@@ -11,11 +11,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::JoinSet,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::support::leftovers;
@@ -64,6 +64,21 @@ impl Run {
         self
     }
 
+    /// On a machine without these programs.
+    pub fn without(mut self, programs: &[&str]) -> Self {
+        let hide = "for program in $HIDDEN; do mount --bind /dev/null \"$program\" || exit 9; done; \
+                    exec \"$0\" \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", hide]);
+        let run = self.command.as_std();
+        command.arg(run.get_program()).args(run.get_args()).env_clear();
+        command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("HIDDEN", programs.join(" "));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command = command;
+        self
+    }
+
     /// The directory below which everything lies.
     pub fn place(&self) -> &Path {
         self.place.path()
@@ -72,26 +87,25 @@ impl Run {
     /// Starts it.
     pub fn start(mut self) -> Running {
         let mut child = self.command.spawn().expect("the binary is built");
-        let (send, lines) = mpsc::unbounded_channel();
         let mut readers = JoinSet::new();
-        let mut stderr = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let stderr = child.stderr.take().expect("piped");
+        let lines = follow(&mut readers, "", stderr);
+        // The mark tells which of the two readers it is.
+        let printed = follow(&mut readers, "\u{1}", child.stdout.take().expect("piped"));
+        let (found, runtime) = watch::channel(None);
+        let pid = child.id().expect("running");
         readers.spawn(async move {
-            let mut all = String::new();
-            while let Ok(Some(line)) = stderr.next_line().await {
-                all.push_str(&line);
-                all.push('\n');
-                drop(send.send(line));
+            // Until the run has no more readers of what it found: it is over then.
+            while !found.is_closed() && Path::new(&format!("/proc/{pid}/exe")).exists() {
+                if let Some(path) = leftovers::runtime_of(pid) {
+                    found.send_replace(Some(path));
+                    break;
+                }
+                sleep(Duration::from_millis(10)).await;
             }
-            all
+            "\u{2}".to_owned()
         });
-        let mut stdout = child.stdout.take().expect("piped");
-        readers.spawn(async move {
-            let mut all = String::new();
-            stdout.read_to_string(&mut all).await.expect("UTF-8");
-            // Marks which of the two readers this is.
-            format!("\u{1}{all}")
-        });
-        Running { place: self.place, child, lines, readers }
+        Running { place: self.place, child, lines, printed, readers, runtime }
     }
 
     /// Starts it and waits for its end.
@@ -106,13 +120,16 @@ pub struct Running {
     place: TempDir,
     child: Child,
     lines: mpsc::UnboundedReceiver<String>,
+    printed: mpsc::UnboundedReceiver<String>,
     readers: JoinSet<String>,
+    runtime: watch::Receiver<Option<PathBuf>>,
 }
 
 impl Running {
-    /// The directory below which everything lies.
-    pub fn place(&self) -> &Path {
-        self.place.path()
+    /// Where its sockets and its browser's files lie, once the browser's supervisor runs.
+    pub async fn runtime(&mut self) -> PathBuf {
+        let found = timeout(PATIENCE, self.runtime.wait_for(Option::is_some)).await;
+        found.expect("in time").expect("the run starts a browser").clone().expect("some")
     }
 
     /// Process id of `handback run` itself.
@@ -128,20 +145,12 @@ impl Running {
 
     /// Waits for a line of standard error that contains `text`.
     pub async fn says(&mut self, text: &str) -> String {
-        let mut seen = Vec::new();
-        let found = timeout(PATIENCE, async {
-            while let Some(line) = self.lines.recv().await {
-                if line.contains(text) {
-                    return Some(line);
-                }
-                seen.push(line);
-            }
-            None
-        });
-        match found.await {
-            Ok(Some(line)) => line,
-            _ => panic!("never said {text:?}, but:\n{}", seen.join("\n")),
-        }
+        containing(&mut self.lines, text).await
+    }
+
+    /// Waits for a line of standard output that contains `text`.
+    pub async fn prints(&mut self, text: &str) -> String {
+        containing(&mut self.printed, text).await
     }
 
     /// Waits for its end, and for everything it started to be gone.
@@ -151,13 +160,18 @@ impl Running {
         let (mut stdout, mut stderr) = (String::new(), String::new());
         while let Some(text) = self.readers.join_next().await {
             let text = text.expect("the reader ends");
+            if text == "\u{2}" {
+                continue;
+            }
             match text.strip_prefix('\u{1}') {
                 Some(text) => text.clone_into(&mut stdout),
                 None => stderr = text,
             }
         }
-        let runtime = self.place.path().join("runtime");
-        leftovers::none_below(&runtime).await;
+        let runtime = self.runtime.borrow().clone();
+        if let Some(runtime) = runtime {
+            leftovers::none_below(&runtime).await;
+        }
         leftovers::none_below(self.place.path()).await;
         Ended { place: self.place, exit: status.code(), stdout, stderr }
     }
@@ -176,11 +190,6 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The directory below which everything lies.
-    pub fn place(&self) -> &Path {
-        self.place.path()
-    }
-
     /// The one run directory.
     pub fn dir(&self) -> PathBuf {
         let runs = self.place.path().join("state/handback/runs");
@@ -258,6 +267,43 @@ impl Ended {
                 }
             }
         }
+    }
+}
+
+/// Reads a stream to its end, sending its lines as they come; the task gives `mark` and all of it.
+fn follow(
+    readers: &mut JoinSet<String>,
+    mark: &'static str,
+    stream: impl AsyncRead + Send + Unpin + 'static,
+) -> mpsc::UnboundedReceiver<String> {
+    let (send, lines) = mpsc::unbounded_channel();
+    readers.spawn(async move {
+        let mut stream = BufReader::new(stream).lines();
+        let mut all = mark.to_owned();
+        while let Some(line) = stream.next_line().await.expect("UTF-8") {
+            all.push_str(&line);
+            all.push('\n');
+            send.send(line).ok();
+        }
+        all
+    });
+    lines
+}
+
+async fn containing(lines: &mut mpsc::UnboundedReceiver<String>, text: &str) -> String {
+    let mut seen = Vec::new();
+    let found = timeout(PATIENCE, async {
+        while let Some(line) = lines.recv().await {
+            if line.contains(text) {
+                return Some(line);
+            }
+            seen.push(line);
+        }
+        None
+    });
+    match found.await {
+        Ok(Some(line)) => line,
+        _ => panic!("never said {text:?}, but:\n{}", seen.join("\n")),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::{
 pub struct Shop {
     /// `http://127.0.0.1:PORT`
     pub url: String,
-    process: Child,
+    _process: Child,
     _input: Option<ChildStdin>,
 }
 
@@ -32,16 +32,11 @@ impl Shop {
         let url = lines.next_line().await.expect("readable").expect("the shop prints its address");
         assert!(url.starts_with("http://127.0.0.1:"), "the shop printed {url:?}");
         let _input = process.stdin.take();
-        Self { url, process, _input }
+        Self { url, _process: process, _input }
     }
 
     /// `url` and a path.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
-    }
-
-    /// Ends it: from now on its port refuses connections.
-    pub async fn stop(mut self) {
-        self.process.kill().await.expect("it was running");
     }
 }

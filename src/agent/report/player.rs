@@ -125,7 +125,7 @@ mod tests {
             name: "checkout",
             results,
             chapters: &[],
-            screenshots: serde_json::Map::new(),
+            screenshots: Map::new(),
             video: Some("video.webm"),
         }
     }
@@ -150,7 +150,7 @@ mod tests {
         let start = page.find("<script type=\"application/json\" id=\"run\">").unwrap();
         let data = &page[start..];
         let data = &data[data.find('>').unwrap() + 1..data.find("</script>").unwrap()];
-        let read: serde_json::Value = serde_json::from_str(data).unwrap();
+        let read: Value = serde_json::from_str(data).unwrap();
         assert_eq!(read["results"]["scenarios"][0]["name"], hostile);
     }
 

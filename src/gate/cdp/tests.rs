@@ -1,3 +1,5 @@
+//! The multiplexer without sockets.
+
 use super::*;
 
 fn text(out: Out) -> String {

@@ -10,6 +10,7 @@ use axum::{
     response::Response,
 };
 use futures_util::stream;
+use serde_json::Value;
 use tokio::{
     sync::{broadcast::error::RecvError, oneshot},
     time::timeout,
@@ -20,6 +21,7 @@ use super::{
         events::{Item, Subscription},
         problem::Problem,
         session::Command,
+        view::View,
     },
     Door, typed,
 };
@@ -51,15 +53,17 @@ struct Listener {
     seat: Seat,
     clock: Arc<dyn Clock>,
     ready: VecDeque<String>,
+    /// What the page knows of how things stand.
+    told: Arc<View>,
 }
 
 impl Listener {
     fn new(mut subscription: Subscription, seat: Seat, clock: Arc<dyn Clock>) -> Self {
         let mut ready: VecDeque<_> =
             subscription.missed.drain(..).map(|(seq, line)| run(seq, &line)).collect();
-        let view = subscription.view.borrow_and_update().json(clock.boot());
-        ready.push_front(format!("event: state\ndata: {view}\n\n"));
-        Self { subscription, seat, clock, ready }
+        let told = Arc::clone(&subscription.view.borrow_and_update());
+        ready.push_front(state(&told.json(clock.boot())));
+        Self { subscription, seat, clock, ready, told }
     }
 
     /// The next piece; `None` at the end of the gate, or when the page lags so far behind that it
@@ -83,8 +87,7 @@ impl Listener {
                 Err(_) => return Some(":\n\n".to_owned()),
                 Ok(Err(RecvError::Closed | RecvError::Lagged(_))) => {
                     // The last word is how things ended.
-                    let last = view.has_changed().ok()?;
-                    if !last {
+                    if Arc::ptr_eq(&self.told, &view.borrow()) {
                         return None;
                     }
                     self.state();
@@ -101,9 +104,13 @@ impl Listener {
     }
 
     fn state(&mut self) {
-        let view = self.subscription.view.borrow_and_update().json(self.clock.boot());
-        self.ready.push_back(format!("event: state\ndata: {view}\n\n"));
+        self.told = Arc::clone(&self.subscription.view.borrow_and_update());
+        self.ready.push_back(state(&self.told.json(self.clock.boot())));
     }
+}
+
+fn state(view: &Value) -> String {
+    format!("event: state\ndata: {view}\n\n")
 }
 
 fn run(seq: u64, line: &str) -> String {

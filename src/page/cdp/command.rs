@@ -190,6 +190,12 @@ impl Session {
         self.command(&target::ActivateTargetParams::new(target_id.to_owned()))
     }
 
+    /// Brings this session's tab to the front and gives it the focus, which a window without a window
+    /// manager does not have by itself.
+    pub(crate) fn bring_to_front(&self) -> Reply {
+        self.command(&page::BringToFrontParams {})
+    }
+
     /// Everything that a new session of a tab or frame needs, sent in one go: a paused target
     /// answers nothing before it runs. The answer is that of the frame tree.
     pub(crate) fn set_up(&self, script: &str) -> Reply {

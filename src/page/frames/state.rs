@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     page::{
-        DialogPolicy,
+        Dialog, DialogPolicy,
         cdp::{
             Frame as Event, Session,
             command::{TargetInfo, WORLD},
@@ -156,6 +156,7 @@ pub(crate) struct State {
     /// Latest download.
     pub(crate) download: Option<(Instant, String)>,
     notes: Vec<String>,
+    answered: Vec<Dialog>,
     console_errors: (usize, String),
     failed_requests: (usize, String),
     floors: HashMap<Option<u32>, u32>,
@@ -187,6 +188,7 @@ impl State {
             document_error: None,
             download: None,
             notes: Vec::new(),
+            answered: Vec::new(),
             console_errors: (0, String::new()),
             failed_requests: (0, String::new()),
             floors: HashMap::new(),
@@ -299,6 +301,11 @@ impl State {
     pub(crate) fn used(&mut self, number: Option<u32>, reference: u32) {
         let floor = self.floors.entry(number).or_insert(1);
         *floor = (*floor).max(reference + 1);
+    }
+
+    /// The dialogs that were answered since this was asked last.
+    pub(crate) fn take_dialogs(&mut self) -> Vec<Dialog> {
+        std::mem::take(&mut self.answered)
     }
 
     /// What a person should hear since the last result.
@@ -674,6 +681,7 @@ impl State {
         } else {
             self.notes.push(format!("{kind} dialog {answer}: {}", quote(&message)));
         }
+        self.answered.push(Dialog { kind, text: message, answer });
     }
 
     fn download_began(&mut self, event: DownloadWillBegin) {

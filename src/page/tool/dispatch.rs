@@ -12,13 +12,13 @@ use url::Url;
 
 use crate::{
     page::{
-        Limits, Mark, PageError, PageOptions,
+        Dialog, Limits, Mark, PageError, PageOptions,
         actionability::{self, Intent, Landing, Miss, Ready, Reason, Schedule},
         cdp::{
             CdpError, Wire,
             command::{Mouse, MouseKind},
         },
-        frames::{Browser, within},
+        frames::{Browser, State, within},
         locate::{self, Candidate, Located},
         settle,
         target::{Among, Target},
@@ -197,6 +197,11 @@ impl Page {
     pub async fn screenshot(&self) -> Result<Vec<u8>, Failed> {
         let session = self.alive().await?;
         Ok(within(ACKNOWLEDGED, "the screenshot", session.screenshot()).await?)
+    }
+
+    /// The JavaScript dialogs that were answered since this was asked last.
+    pub async fn dialogs(&self) -> Vec<Dialog> {
+        self.browser.with(State::take_dialogs).await.unwrap_or_default()
     }
 
     /// Resolves when the wire is closed.

@@ -170,6 +170,8 @@ async fn chromium(
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     let mut sessions = vec![String::new()];
+    let mut size = Value::Null;
+    let mut count = 0;
     let mut held: Vec<Vec<u8>> = Vec::new();
     loop {
         let mut bytes = Vec::new();
@@ -207,9 +209,16 @@ async fn chromium(
                 json!({"targetInfo": {"targetId": "BROWSER", "type": "browser"}})
             }
             "Target.getTargets" => json!({"targetInfos": [{"targetId": "PAGE1", "type": "page"}]}),
+            "Browser.setContentsSize" => {
+                let side = |name: &str| asked["params"][name].clone();
+                size = json!({"clientWidth": side("width"), "clientHeight": side("height")});
+                json!({})
+            }
+            "Page.getLayoutMetrics" => json!({"cssLayoutViewport": size}),
             "Browser.getWindowForTarget" => json!({"windowId": 1, "bounds": {}}),
             "Target.attachToBrowserTarget" | "Target.attachToTarget" => {
-                let child = format!("SESSION{}", sessions.len());
+                count += 1;
+                let child = format!("SESSION{count}");
                 sessions.push(child.clone());
                 let event = json!({"method": "Target.attachedToTarget", "params": {
                     "sessionId": child, "targetInfo": {"targetId": asked["params"]["targetId"]},
