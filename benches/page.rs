@@ -75,8 +75,6 @@ struct Measured {
     controls: u32,
     /// Length of the printed tree.
     characters: usize,
-    /// A click whose effect comes 150 ms later: whether the tree right after it shows the effect.
-    late_shown: bool,
     /// Milliseconds.
     samples: BTreeMap<&'static str, Vec<f64>>,
     /// Proportional set size of this process, in KiB.
@@ -107,11 +105,8 @@ async fn main() {
 
 /// The samples' medians for people.
 fn in_words(measured: &Measured) -> String {
-    let Measured { controls, characters, late_shown, samples, pss_kib } = measured;
+    let Measured { controls, characters, samples, pss_kib } = measured;
     let mut text = format!("{controls} controls, {characters} characters, {pss_kib} KiB");
-    if !late_shown {
-        text += ", a late change is not shown";
-    }
     for (what, samples) in samples {
         write!(text, "\n  {what:<20} {:8.1} ms", median(samples)).unwrap();
     }
@@ -175,11 +170,8 @@ impl Bench {
         let times = time(count, async |_| self.call(click("Fetch counter")).await);
         samples.insert("click with a fetch", times.await);
 
-        let before = self.look().await;
-        self.call(click("Late counter")).await;
-        let late_shown = self.look().await != before;
         let characters = tree.chars().count();
-        Measured { controls: self.controls, characters, late_shown, samples, pss_kib: pss_kib() }
+        Measured { controls: self.controls, characters, samples, pss_kib: pss_kib() }
     }
 
     /// Memory over many clicks, each followed by a look, as in a long run.

@@ -35,14 +35,13 @@ export async function pages(url, count) {
     }
     const [ours, theirs] = [blocks.ours[0], blocks.theirs[0]];
     sizes.push([String(controls), ours.characters.toLocaleString('en'), theirs.characters.toLocaleString('en'),
-      (ours.characters / theirs.characters).toFixed(2), mib(median(blocks.ours.map((block) => block.pss_kib))),
-      blocks.ours.every((block) => block.late_shown) ? 'yes' : 'no']);
+      (ours.characters / theirs.characters).toFixed(2), mib(median(blocks.ours.map((block) => block.pss_kib)))]);
   }
   return [
     '### Pages\n',
     table(['controls: what', 'handback, ms (p95)', 'playwright-core, ms (p95)', 'ratio'], rows),
     '',
-    table(['controls', 'handback, characters', 'playwright-core, characters', 'ratio', 'our process, MiB', 'late change shown'], sizes),
+    table(['controls', 'handback, characters', 'playwright-core, characters', 'ratio', 'our process, MiB'], sizes),
     '',
   ].join('\n');
 }

@@ -192,12 +192,12 @@
   };
 
   // -- One walk's memory --------------------------------------------------------------------------
-  let styles, roles, names, owners, ownedLists, pseudos, standIns, modal, entries, brk, count, late;
+  let styles, roles, names, owners, ownedLists, pseudos, standIns, labelled, modal, entries, brk, count, late;
   let texts, stop, boxes, from, page, active, sheets = new WeakMap();
 
   const begin = () => {
     styles = new Map(); roles = new Map(); names = new Map(); owners = new Map();
-    ownedLists = new Map(); pseudos = new Map(); standIns = new Map();
+    ownedLists = new Map(); pseudos = new Map(); standIns = new Map(); labelled = new Map();
     entries = []; brk = 2; count = 0; texts = 0; stop = false;
     adopt(document);
     modal = topModal();
@@ -244,6 +244,23 @@
         ownedLists.get(owner).push(e);
       }
     }
+  }
+  // A control's labels. Its own list is live: making one searches the whole tree, for every control
+  // and again after every change. So each root's labels are asked once what they are for.
+  const NONE = [];
+  function labelsFor(e) {
+    const root = rootOf(e);
+    let known = labelled.get(root);
+    if (!known) {
+      labelled.set(root, (known = new Map()));
+      const found = root.nodeType === 9 ? docAll(root, 'label') : root.querySelectorAll('label');
+      for (const l of found) {
+        const control = l.control;
+        if (!control) continue;
+        if (known.has(control)) known.get(control).push(l); else known.set(control, [l]);
+      }
+    }
+    return known.get(e) || NONE;
   }
   // Children in the flat tree: shadow root, else what is slotted, then what is owned.
   function children(e) {
@@ -510,7 +527,7 @@
     switch (tag) {
       case 'input': case 'select': case 'textarea': case 'button': case 'meter': case 'output':
       case 'progress': {
-        if (e.labels && e.labels.length && !o.in) {
+        if (!o.in && labelsFor(e).length) {
           const s = norm(labelTexts(e, o).join(' '));
           if (s) return s;
         }
@@ -538,7 +555,7 @@
     }
     return '';
   }
-  const labelTexts = (e, o) => [...e.labels].map((l) =>
+  const labelTexts = (e, o) => labelsFor(e).map((l) =>
     alt(l, { ...o, in: true, skip: e, hid: hiddenTarget(l), seen: new Set() }));
   const first = (e, tag, o) => {
     for (let n = firstOf(e); n; n = nextOf(n)) {
@@ -763,7 +780,7 @@
     let l = standIns.get(e);
     if (l === undefined) {
       l = null;
-      if (!seen(e)) for (const x of e.labels || []) if (seen(x) || shownBox(x)) { l = x; break; }
+      if (!seen(e)) for (const x of labelsFor(e)) if (seen(x) || shownBox(x)) { l = x; break; }
       standIns.set(e, l);
     }
     return l;
@@ -944,7 +961,7 @@
     const entry = { e: self, d: depth, r: role, f: flags, n: name, v: shown, m: list, b: box, hint: '', o: null,
       ref: interactive || CONTAINER.has(role) || (flags & 512) !== 0 || scrolls.length > 0, place: e,
       port: k.port, cover: null, coverAt, l: null, own: false, mute: false };
-    if ((flags & 8) || role === 'combobox' || role === 'listbox' || role === 'slider' || stylableRole(role)) entry.l = labelsOf(self, selfTag);
+    if ((flags & 8) || role === 'combobox' || role === 'listbox' || role === 'slider' || stylableRole(role)) entry.l = labelsOf(self);
     if (selfTag === 'select') entry.o = self;
     if (flags & 512) entry.b = contentBox(e, measure());
     else if (boxes && !entry.b) entry.b = measure();
@@ -984,11 +1001,9 @@
   const stylableRole = (r) => r === 'checkbox' || r === 'radio' || r === 'switch' || r === 'spinbutton';
   const hasAria = (e) => has(e, 'aria-current') || has(e, 'aria-describedby') || has(e, 'aria-description') ||
     has(e, 'aria-expanded') || has(e, 'aria-haspopup') || has(e, 'aria-invalid') || has(e, 'aria-sort');
-  const labelsOf = (e, tag) => {
+  const labelsOf = (e) => {
     const out = [];
-    if (e.labels && e.labels.length && tag !== 'form') {
-      for (const t of labelTexts(e, { top: e, in: false, ref: false })) if (norm(t)) out.push(norm(t));
-    }
+    for (const t of labelTexts(e, { top: e, in: false, ref: false })) if (norm(t)) out.push(norm(t));
     const hold = norm(attr(e, 'placeholder') || attr(e, 'aria-placeholder'));
     if (hold) out.push(hold);
     return out;
@@ -1046,7 +1061,7 @@
   }
   function coverOf(e, place, hit) {
     if (!hit || within(hit, place) || within(hit, e)) return null;
-    if (e.labels && tagOf(e) !== 'form') for (const l of e.labels) if (within(hit, l)) return null;
+    for (const l of labelsFor(e)) if (within(hit, l)) return null;
     let top = null;
     for (let p = hit; p && !within(place, p); p = parentElement(p)) top = p;
     return top;
@@ -1123,7 +1138,7 @@
     out[0] = out[0].replace('\x1f0\x1f', '\x1f' + next + '\x1f');
     last = seenNow;
     const text = out.join('\x1e') + '\x1e';
-    styles = roles = names = owners = ownedLists = pseudos = standIns = entries = null;
+    styles = roles = names = owners = ownedLists = pseudos = standIns = labelled = entries = null;
     return text;
   }
 
@@ -1132,7 +1147,7 @@
     page = { x: scrollX, y: scrollY, vw: innerWidth, vh: innerHeight, rtl: false };
     begin();
     try { return use(); } finally {
-      styles = roles = names = owners = ownedLists = pseudos = standIns = entries = null;
+      styles = roles = names = owners = ownedLists = pseudos = standIns = labelled = entries = null;
     }
   };
   const quote = (s) => '"' + s.replace(/[\\"]/g, '\\$&') + '"';
