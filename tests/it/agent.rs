@@ -92,16 +92,14 @@ async fn play_gate(listener: UnixListener, mut browsers: Vec<(Chromium, Wire)>) 
                     }
                 }
             }
-            frame = from_browser => match frame {
-                Some(json) => {
+            frame = from_browser => {
+                if let Some(json) = frame {
                     write.write_all(&AgentFrame::Cdp { epoch: None, json: &json }.encode()).await.unwrap();
                     continue;
                 }
-                None => {
-                    browser = None;
-                    FromGate::BrowserLost { reason: "it was killed".to_owned(), was_ready: true }
-                }
-            },
+                browser = None;
+                FromGate::BrowserLost { reason: "it was killed".to_owned(), was_ready: true }
+            }
         };
         let json = serde_json::to_vec(&answer).unwrap();
         if write.write_all(&AgentFrame::Message(&json).encode()).await.is_err() {
@@ -154,7 +152,7 @@ async fn run(
         policy: Arc::new(Policy::new(&[], &[]).unwrap()),
         dialogs: DialogPolicy::Auto,
         max_steps: None,
-        timeout: Duration::from_secs(600),
+        timeout: Duration::from_mins(10),
         stop_on_first_failure: false,
         video: VideoWish::IfPossible,
         socket,

@@ -249,9 +249,8 @@ async fn a_page_that_never_rests_can_still_be_tested() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_scenarios_report_completely() {
     let shop = Shop::start().await;
-    let plan: String = (1..=200)
-        .map(|n| format!("#Case {n}: Number {n}\nVerify the url contains \"127.0.0.1\"\n"))
-        .collect();
+    let case = |n| format!("#Case {n}: Number {n}\nVerify the url contains \"127.0.0.1\"\n");
+    let plan = (1..=200).map(case).collect::<Vec<String>>().concat();
     let ended = Run::new(&shop.url, &plan).with(&["--no-video", "--timeout", "150"]).finish().await;
     ended.assert_verdict("passed", None, 0);
     ended.assert_complete();

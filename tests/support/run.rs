@@ -21,7 +21,7 @@ use tokio::{
 use crate::support::leftovers;
 
 /// How long any run of these tests may take on a busy machine before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A run that is not started yet.
 #[derive(Debug)]
@@ -240,14 +240,15 @@ impl Ended {
     pub fn assert_complete(&self) {
         let dir = self.dir();
         let manifest: Value = serde_json::from_slice(&self.read("manifest.json")).expect("JSON");
-        let files = manifest["files"].as_array().or(manifest["artifacts"].as_array());
+        let files = manifest["files"].as_array();
         let files = files.unwrap_or_else(|| panic!("no list in {manifest}"));
         let mut listed: Vec<String> = Vec::new();
         for file in files {
             let path = file["path"].as_str().expect("a path");
             let bytes = self.read(path);
-            let sum: String =
-                Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let sum = Sha256::digest(&bytes)
+                .iter()
+                .fold(String::new(), |sum, byte| sum + &format!("{byte:02x}"));
             assert_eq!(file["sha256"].as_str(), Some(sum.as_str()), "{path}");
             assert_eq!(file["bytes"].as_u64(), Some(bytes.len() as u64), "{path}");
             listed.push(path.to_owned());

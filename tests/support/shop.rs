@@ -13,7 +13,7 @@ pub struct Shop {
     /// `http://127.0.0.1:PORT`
     pub url: String,
     _process: Child,
-    _input: Option<ChildStdin>,
+    _alive: Option<ChildStdin>,
 }
 
 impl Shop {
@@ -31,8 +31,8 @@ impl Shop {
         let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
         let url = lines.next_line().await.expect("readable").expect("the shop prints its address");
         assert!(url.starts_with("http://127.0.0.1:"), "the shop printed {url:?}");
-        let _input = process.stdin.take();
-        Self { url, _process: process, _input }
+        let alive = process.stdin.take();
+        Self { url, _process: process, _alive: alive }
     }
 
     /// `url` and a path.
