@@ -56,6 +56,17 @@ pub enum DialogPolicy {
     Dismiss,
 }
 
+/// A JavaScript dialog that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialog {
+    /// `alert`, `confirm`, `prompt`, `beforeunload`.
+    pub kind: String,
+    /// What it said; page text.
+    pub text: String,
+    /// By accepting, else by dismissing.
+    pub accepted: bool,
+}
+
 /// Something to draw on recorded frames, in CSS pixels of the tab's viewport.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mark {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     page::{
-        DialogPolicy,
+        Dialog, DialogPolicy,
         cdp::{
             Frame as Event, Session,
             command::{TargetInfo, WORLD},
@@ -156,6 +156,8 @@ pub(crate) struct State {
     /// Latest download.
     pub(crate) download: Option<(Instant, String)>,
     notes: Vec<String>,
+    /// Answered since they were last asked for.
+    pub(crate) answered: Vec<Dialog>,
     console_errors: (usize, String),
     failed_requests: (usize, String),
     floors: HashMap<Option<u32>, u32>,
@@ -187,6 +189,7 @@ impl State {
             document_error: None,
             download: None,
             notes: Vec::new(),
+            answered: Vec::new(),
             console_errors: (0, String::new()),
             failed_requests: (0, String::new()),
             floors: HashMap::new(),
@@ -674,6 +677,7 @@ impl State {
         } else {
             self.notes.push(format!("{kind} dialog {answer}: {}", quote(&message)));
         }
+        self.answered.push(Dialog { kind, text: message, accepted: accept });
     }
 
     fn download_began(&mut self, event: DownloadWillBegin) {

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{
     page::{
-        Limits, Mark, PageError, PageOptions,
+        Dialog, Limits, Mark, PageError, PageOptions,
         actionability::{self, Intent, Landing, Miss, Ready, Reason, Schedule},
         cdp::{
             CdpError, Wire,
@@ -197,6 +197,11 @@ impl Page {
     pub async fn screenshot(&self) -> Result<Vec<u8>, Failed> {
         let session = self.alive().await?;
         Ok(within(ACKNOWLEDGED, "the screenshot", session.screenshot()).await?)
+    }
+
+    /// The dialogs that were answered since this was last asked.
+    pub async fn dialogs(&self) -> Vec<Dialog> {
+        self.browser.with(|state| std::mem::take(&mut state.answered)).await.unwrap_or_default()
     }
 
     /// Resolves when the wire is closed.
