@@ -65,6 +65,12 @@ pub struct Dialog {
     pub text: String,
     /// `accepted` or `dismissed`.
     pub answer: &'static str,
+    /// `alert`, `confirm`, `prompt`, `beforeunload`.
+    pub kind: String,
+    /// What it said; page text.
+    pub text: String,
+    /// By accepting, else by dismissing.
+    pub accepted: bool,
 }
 
 /// Something to draw on recorded frames, in CSS pixels of the tab's viewport.

@@ -19,7 +19,7 @@ use crate::{
         verdict::{Ending, Reason},
     },
     page::{
-        Limits, Page,
+        Dialog, Limits, Page,
         predicate::{Finding, Predicate},
         tool::{Call, Code, Done, Failed, Where},
     },
@@ -89,6 +89,7 @@ impl Drive<'_> {
                 self.close(scenario, record, Err(failed), began, None)
             }
         };
+        self.tell_dialogs(scenario).await;
         self.lost |= failed == Some(Code::BrowserLost);
         if let Some(page) = self.page.clone() {
             for dialog in page.dialogs().await {
@@ -96,6 +97,15 @@ impl Drive<'_> {
             }
         }
         failed.map(Code::as_str)
+    }
+
+    /// Records what the page asked meanwhile, and how it was answered.
+    async fn tell_dialogs(&mut self, scenario: usize) {
+        let Some(page) = self.page.clone() else { return };
+        for Dialog { kind, text, accepted } in page.dialogs().await {
+            let answer = if accepted { "accepted" } else { "dismissed" };
+            self.journal.dialog(scenario, &kind, &text, answer);
+        }
     }
 
     async fn act(

@@ -181,6 +181,21 @@ impl Journal {
         }
     }
 
+    /// A JavaScript dialog was answered, by the run's policy.
+    pub fn dialog(&mut self, scenario: usize, kind: &str, text: &str, answer: &str) {
+        let text = self.redactor.base(text);
+        let (kind, answer, by) = (kind.to_owned(), answer.to_owned(), "policy".to_owned());
+        let event = Event::Dialog { kind, text, answer, by };
+        if let Ok(mut dialog) = serde_json::to_value(&event) {
+            let mut data = dialog.get_mut("data").map(serde_json::Value::take).unwrap_or_default();
+            if let Some(fields) = data.as_object_mut() {
+                fields.insert("scenario".to_owned(), scenario.into());
+            }
+            self.results.dialogs.push(data);
+        }
+        self.record(Some(scenario), event);
+    }
+
     /// The page as it was when a scenario began.
     pub fn initial_picture(&mut self, scenario: usize, jpeg: &[u8]) {
         if let Some(path) = self.picture("s0", "initial", jpeg) {

@@ -43,7 +43,7 @@ impl Run {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", place.path())
             .env("XDG_STATE_HOME", place.path().join("state"))
-            .env("XDG_RUNTIME_DIR", place.path().join("runtime"))
+            .env("HANDBACK_RUNTIME_DIR", place.path().join("runtime"))
             .env("TMPDIR", place.path())
             .env("CI", "true")
             .stdin(Stdio::null())

@@ -128,6 +128,11 @@ pub struct Args {
     #[arg(long, env = "HANDBACK_NO_AUTO_OPEN", value_parser = FalseyValueParser::new(), overrides_with = "auto_open", help_heading = "What remains")]
     pub no_auto_open: bool,
 
+    /// Where sockets and temporary profiles lie while the run lasts; short, and as root open for
+    /// others to pass through
+    #[arg(long, env = "HANDBACK_RUNTIME_DIR", value_name = "DIR", hide = true)]
+    pub runtime_dir: Option<PathBuf>,
+
     /// What is known by name only.
     #[command(flatten)]
     pub later: Later,

@@ -64,8 +64,7 @@ impl House {
             message: format!("{what}: {error}."),
         };
         let profile = profile(options, journal)?;
-        let root = RuntimeDir::root(options.runtime.as_deref(), &options.state);
-        let runtime = RuntimeDir::create(&root)
+        let runtime = RuntimeDir::create(&options.runtime)
             .map_err(|error| failed("There is no place for sockets", &chain(&error)))?;
         let media = runtime.path().join("media");
         std::fs::create_dir(&media)

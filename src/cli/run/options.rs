@@ -19,6 +19,7 @@ use crate::{
         plan::{Plan, Problem, Step, direct, variables::Variables},
         verdict::Reason,
     },
+    browser::runtime_dir::RuntimeDir,
     page::DialogPolicy,
     pod::contract::{Exit, Size},
     policy::Policy,
@@ -55,8 +56,8 @@ pub(crate) struct Options {
     pub(crate) out: PathBuf,
     /// Where state of ours goes.
     pub(crate) state: PathBuf,
-    /// `XDG_RUNTIME_DIR`.
-    pub(crate) runtime: Option<PathBuf>,
+    /// Where runtime directories go.
+    pub(crate) runtime: PathBuf,
     /// Who runs it, as other viewers see them.
     pub(crate) user: String,
     /// How long an idle browser is kept; none if it is not.
@@ -155,6 +156,7 @@ impl Options {
             no_keep_alive,
             auto_open,
             no_auto_open,
+            runtime_dir,
             later,
         } = args;
         let later = later.given();
@@ -263,8 +265,9 @@ impl Options {
             json,
             junit,
             out,
+            runtime: runtime_dir
+                .unwrap_or_else(|| RuntimeDir::root(here.runtime.as_deref(), &state)),
             state,
-            runtime: here.runtime.clone(),
             user: here.user.clone(),
             keep: keep.map(Duration::from_secs),
             auto_open: !no_auto_open && (auto_open || (here.terminal && here.desktop && !here.ci)),

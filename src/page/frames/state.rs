@@ -156,7 +156,8 @@ pub(crate) struct State {
     /// Latest download.
     pub(crate) download: Option<(Instant, String)>,
     notes: Vec<String>,
-    answered: Vec<Dialog>,
+    /// Answered since they were last asked for.
+    pub(crate) answered: Vec<Dialog>,
     console_errors: (usize, String),
     failed_requests: (usize, String),
     floors: HashMap<Option<u32>, u32>,
@@ -681,7 +682,7 @@ impl State {
         } else {
             self.notes.push(format!("{kind} dialog {answer}: {}", quote(&message)));
         }
-        self.answered.push(Dialog { kind, text: message, answer });
+        self.answered.push(Dialog { kind, text: message, accepted: accept });
     }
 
     fn download_began(&mut self, event: DownloadWillBegin) {

@@ -199,9 +199,9 @@ impl Page {
         Ok(within(ACKNOWLEDGED, "the screenshot", session.screenshot()).await?)
     }
 
-    /// The JavaScript dialogs that were answered since this was asked last.
+    /// The dialogs that were answered since this was last asked.
     pub async fn dialogs(&self) -> Vec<Dialog> {
-        self.browser.with(State::take_dialogs).await.unwrap_or_default()
+        self.browser.with(|state| std::mem::take(&mut state.answered)).await.unwrap_or_default()
     }
 
     /// Resolves when the wire is closed.
