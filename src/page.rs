@@ -59,12 +59,6 @@ pub enum DialogPolicy {
 /// A JavaScript dialog that was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialog {
-    /// `alert`, `confirm`, `prompt` or `beforeunload`.
-    pub kind: String,
-    /// What it said; page text, which the caller redacts.
-    pub text: String,
-    /// `accepted` or `dismissed`.
-    pub answer: &'static str,
     /// `alert`, `confirm`, `prompt`, `beforeunload`.
     pub kind: String,
     /// What it said; page text.

@@ -91,11 +91,6 @@ impl Drive<'_> {
         };
         self.tell_dialogs(scenario).await;
         self.lost |= failed == Some(Code::BrowserLost);
-        if let Some(page) = self.page.clone() {
-            for dialog in page.dialogs().await {
-                self.journal.dialog(scenario, dialog.kind, dialog.text, dialog.answer);
-            }
-        }
         failed.map(Code::as_str)
     }
 

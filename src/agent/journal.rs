@@ -7,7 +7,6 @@
 use std::{fs::File, io::Write, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::json;
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -159,17 +158,6 @@ impl Journal {
         if let Some(scenario) = self.results.scenarios.get_mut(scenario) {
             scenario.steps.push(step);
         }
-    }
-
-    /// A JavaScript dialog was answered, by the policy since nobody could be asked.
-    pub fn dialog(&mut self, scenario: usize, kind: String, text: String, answer: &str) {
-        let by = "policy".to_owned();
-        let event = self.clean(Event::Dialog { kind, text, answer: answer.to_owned(), by });
-        if let Event::Dialog { kind, text, answer, by } = &event {
-            let seen = json!({"scenario": scenario, "kind": kind, "text": text, "answer": answer, "by": by});
-            self.results.dialogs.push(seen);
-        }
-        self.record(Some(scenario), event);
     }
 
     /// An assertion was made.

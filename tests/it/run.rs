@@ -399,7 +399,7 @@ async fn a_listener_of_the_gate_is_on_loopback_only() {
     let mut run = Run::new(&shop.url, "Verify the url contains \"127\"")
         .with(&["--keep-alive=60", "--json"])
         .start();
-    let line = run.says("#t=").await;
+    let line = run.prints("#t=").await;
     let address = line.split_whitespace().find(|word| word.contains("#t=")).expect("an address");
     let url = url::Url::parse(address).expect("a URL");
     let port = url.port().expect("a port");

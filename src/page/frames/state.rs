@@ -304,11 +304,6 @@ impl State {
         *floor = (*floor).max(reference + 1);
     }
 
-    /// The dialogs that were answered since this was asked last.
-    pub(crate) fn take_dialogs(&mut self) -> Vec<Dialog> {
-        std::mem::take(&mut self.answered)
-    }
-
     /// What a person should hear since the last result.
     pub(crate) fn take_notes(&mut self) -> Vec<String> {
         let mut notes = std::mem::take(&mut self.notes);

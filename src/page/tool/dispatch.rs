@@ -18,7 +18,7 @@ use crate::{
             CdpError, Wire,
             command::{Mouse, MouseKind},
         },
-        frames::{Browser, State, within},
+        frames::{Browser, within},
         locate::{self, Candidate, Located},
         settle,
         target::{Among, Target},
