@@ -9,6 +9,8 @@ MAKEFLAGS += --no-builtin-rules
 
 # Arguments for `handback run` in the demo, for example DEMO_ARGS=--no-keep-alive.
 DEMO_ARGS ?=
+# Arguments of benches/compare.mjs, for example BENCH_ARGS='--only pages'.
+BENCH_ARGS ?=
 # The plan of the demo.
 PLAN ?= examples/shop.md
 
@@ -73,10 +75,12 @@ benches/playwright/node_modules/.installed: benches/playwright/package-lock.json
 	@npm --prefix benches/playwright ci --no-audit --no-fund
 	@touch $@
 
-.PHONY: bench-playwright
-bench-playwright: setup benches/playwright/node_modules/.installed ## The demo's steps and the benchmark pages with playwright-core, for comparison
-	@node benches/playwright/shop.mjs
-	@node benches/playwright/page.mjs
+.PHONY: bench
+bench: setup web benches/playwright/node_modules/.installed ## Times and memory, with playwright-core beside us; best on an idle machine
+	$(call say,an optimised build)
+	@cargo build --locked --release
+	$(call say,measuring takes a quarter of an hour)
+	@node benches/compare.mjs $(BENCH_ARGS)
 
 .PHONY: clean
 clean: ## Remove what was built

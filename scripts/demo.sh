@@ -25,5 +25,9 @@ if ! IFS= read -r url <&8; then
 fi
 echo "demo: the shop is at $url" >&2
 
+# The browser is kept unless the arguments say how long or not at all.
+keep=(--keep-alive)
+[[ " $* " == *keep-alive* ]] && keep=()
+
 exec target/debug/handback run --url "$url" --plan-file "$plan" --driver direct \
-  --secret SHOP_PASSWORD=env:SHOP_PASSWORD --isolated --video --keep-alive "$@"
+  --secret SHOP_PASSWORD=env:SHOP_PASSWORD --isolated --video "${keep[@]}" "$@"

@@ -11,7 +11,7 @@ mod values;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
     browser::{Config, ShimArgs, shim},
@@ -47,7 +47,7 @@ enum Command {
 /// Reads the command line and runs what it asks for.
 pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let parsed = Cli::command().try_get_matches_from(&typed).and_then(|matches| {
+    let parsed = command().try_get_matches_from(&typed).and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches)?;
         Ok((cli, matches))
     });
@@ -72,28 +72,45 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
+/// The command line. Variables are named by one rule, which the help tells once, and the help is
+/// the short one: a line for each option.
+fn command() -> clap::Command {
+    let help =
+        || Arg::new("help").short('h').long("help").action(ArgAction::HelpShort).help("Print help");
+    Cli::command().disable_help_flag(true).arg(help()).mut_subcommands(|command| {
+        let command = command.disable_help_flag(true).mut_args(|arg| arg.hide_env(true));
+        command.arg(help())
+    })
+}
+
 /// A command line that clap does not take, or that asks for help.
 fn refuse(error: &clap::Error, typed: &[OsString]) -> Exit {
     // A closed pipe is the reader's choice.
     drop(error.print());
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Passed,
-        _ => {
-            if wants_json(typed) {
-                let text = error.to_string();
-                run::print_refusal(&mut std::io::stdout(), Exit::Usage, "usage", text.trim());
-            }
-            Exit::Usage
-        }
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Exit::Passed;
     }
+    if wants_json(typed) {
+        let text = error.to_string();
+        run::print_refusal(&mut std::io::stdout(), Exit::Usage, "usage", text.trim());
+    }
+    Exit::Usage
 }
 
-/// Whether a command line that could not be read asks for one JSON document all the same.
+/// Whether a command line that could not be read asks for one JSON document all the same: in the
+/// environment, or by a word that the reading did not get to.
 fn wants_json(typed: &[OsString]) -> bool {
-    let Ok(matches) = Cli::command().ignore_errors(true).try_get_matches_from(typed) else {
-        return false;
-    };
-    matches.subcommand_matches("run").is_some_and(|run| run.get_flag("json"))
+    let mut words = typed.iter().skip(1);
+    if words.any(|word| word == "run")
+        && words.take_while(|word| *word != "--").any(|word| word == "--json")
+    {
+        return true;
+    }
+    let matches = command().ignore_errors(true).try_get_matches_from(typed);
+    matches.is_ok_and(|matches| {
+        let run = matches.subcommand_matches("run");
+        run.and_then(|run| run.try_get_one("json").ok().flatten()).copied().unwrap_or(false)
+    })
 }
 
 /// Writes to a person; a closed pipe is success.

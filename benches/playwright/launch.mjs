@@ -40,10 +40,3 @@ export async function shop(environment = {}) {
     },
   };
 }
-
-/** The middle value. */
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-}

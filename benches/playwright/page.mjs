@@ -1,49 +1,74 @@
-// Times of playwright-core on the benchmark pages: the accessibility snapshot and a click.
+// Times of playwright-core on the benchmark pages: what benches/page.rs measures of us, by the same
+// names and with the same rounds.
 //
-//   node page.mjs [--url URL] [--count 20]
+//   node page.mjs [--url URL] [--count 20] [--sizes 50,500,3000]
 //
-// One JSON line for each page size, with medians in milliseconds and the snapshot's length.
+// One JSON line for each page size, with all samples in milliseconds and the snapshot's length.
 
 import { parseArgs } from 'node:util';
 
-import { median, open, shop } from './launch.mjs';
+import { open, shop } from './launch.mjs';
 
-const SIZES = [
-  { controls: 50, elements: 205 },
-  { controls: 500, elements: 2095 },
-  { controls: 3000, elements: 12_595 },
-];
+const ELEMENTS = { 50: 205, 500: 2095, 3000: 12_595 };
 const WARM_UPS = 3;
 
-const { values: options } = parseArgs({ options: { url: { type: 'string' }, count: { type: 'string', default: '20' } } });
+const { values: options } = parseArgs({
+  options: {
+    url: { type: 'string' },
+    count: { type: 'string', default: '20' },
+    sizes: { type: 'string', default: '50,500,3000' },
+  },
+});
 const count = Number(options.count);
 const site = options.url ? { url: options.url, stop: async () => {} } : await shop();
-const { browser, page } = await open({ width: 1280, height: 720 });
 
-/** Medians after a few warm-up rounds. */
+/** Samples after a few warm-up rounds. */
 async function time(action) {
   const times = [];
   for (let round = 0; round < WARM_UPS + count; round += 1) {
     const began = performance.now();
-    await action();
+    await action(round);
     if (round >= WARM_UPS) times.push(performance.now() - began);
   }
-  return Number(median(times).toFixed(1));
+  return times;
+}
+
+async function measure(page, controls) {
+  const address = new URL(`/bench/${controls}`, site.url).href;
+  const look = () => page.ariaSnapshot({ mode: 'ai' });
+  const button = (name) => page.getByRole('button', { name, exact: true });
+  const samples = {};
+  samples['navigate, tree'] = await time(async (round) => {
+    await page.goto(`${address}?round=${round}`);
+    await look();
+  });
+  await page.goto(address);
+  const found = await page.evaluate(() => document.querySelectorAll('*').length);
+  if (found !== ELEMENTS[controls]) throw new Error(`page ${controls} has ${found} elements: bench-page.mjs has changed`);
+  const text = await look();
+  const ref = /button "Increment counter".*?\[ref=(\w+)\]/.exec(text)[1];
+
+  samples.tree = await time(look);
+  samples['round trip'] = await time(() => page.evaluate('1'));
+  samples.click = await time(() => button('Increment counter').click());
+  samples['click by ref, tree'] = await time(async () => {
+    await page.locator(`aria-ref=${ref}`).click();
+    await look();
+  });
+  samples['click with a fetch'] = await time(() =>
+    Promise.all([page.waitForResponse('**/bench/number'), button('Fetch counter').click()]));
+  return { controls, characters: text.length, samples };
 }
 
 try {
-  for (const { controls, elements } of SIZES) {
-    await page.goto(new URL(`/bench/${controls}`, site.url).href);
-    const found = await page.evaluate(() => document.querySelectorAll('*').length);
-    if (found !== elements) throw new Error(`page ${controls} has ${found} elements, not ${elements}: bench-page.mjs has changed`);
-    let text = '';
-    const snapshot = await time(async () => {
-      text = await page.ariaSnapshot({ mode: 'ai' });
-    });
-    const click = await time(() => page.getByRole('button', { name: 'Increment counter' }).click());
-    console.log(JSON.stringify({ controls, snapshot_ms: snapshot, click_ms: click, snapshot_characters: text.length, count }));
+  for (const controls of options.sizes.split(',').map(Number)) {
+    const { browser, page } = await open({ width: 1280, height: 720 });
+    try {
+      console.log(JSON.stringify(await measure(page, controls)));
+    } finally {
+      await browser.close();
+    }
   }
 } finally {
-  await browser.close();
   await site.stop();
 }

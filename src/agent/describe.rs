@@ -38,7 +38,10 @@ fn in_words(call: &Call) -> String {
         Call::Expand { on, expanded: false } => format!("collapse {}", subject(on)),
         Call::TypeText { into, text } => {
             let verb = if text.shown().is_empty() { "clear" } else { "type into" };
-            format!("{verb} {}", into.as_ref().map_or("the focused element".to_owned(), subject))
+            format!(
+                "{verb} {}",
+                into.as_ref().map_or_else(|| "the focused element".to_owned(), subject)
+            )
         }
         Call::SelectOption { from, values } => {
             format!("select {} from {}", list(values), subject(from))

@@ -86,7 +86,7 @@ impl Drive<'_> {
             }
             Err(problem) => {
                 let failed = failure(Code::BlockedByPolicy, problem.message);
-                self.close(scenario, record, Err(failed), began, None).await
+                self.close(scenario, record, Err(failed), began, None)
             }
         };
         self.lost |= failed == Some(Code::BrowserLost);
@@ -110,7 +110,6 @@ impl Drive<'_> {
         self.link.end(record.id);
         let kind = if *call == Call::Screenshot { "explicit" } else { "after" };
         self.close(scenario, record.clone(), ended.result, began, picture.map(|jpeg| (jpeg, kind)))
-            .await
     }
 
     /// A tool call under the lease, the ceiling and the run's end.
@@ -129,12 +128,13 @@ impl Drive<'_> {
             // The picture itself is taken when the step is closed.
             Ok(Done { sentence: "took a screenshot".to_owned(), ..Done::default() })
         } else {
-            timeout(CEILING, page.call(call, limits)).await.unwrap_or_else(|_| {
-                Err(failure(
+            match timeout(CEILING, page.call(call, limits)).await {
+                Ok(done) => done,
+                Err(_) => Err(failure(
                     Code::Timeout,
                     format!("The call took more than {} s.", CEILING.as_secs()),
-                ))
-            })
+                )),
+            }
         };
         let result = match done {
             Ok(done) => Ok(result(&done, &self.journal.redactor().url(&done.page.url))),
@@ -173,15 +173,15 @@ impl Drive<'_> {
         predicates: &[Predicate],
         began: Duration,
     ) -> Option<Code> {
-        let begun = self.begin(record.id, "assert").await;
-        let page = match (&self.page, begun) {
+        let admitted = self.begin(record.id, "assert").await;
+        let page = match (&self.page, admitted) {
             (Some(page), Ok(())) => page.clone(),
             (None, _) => {
                 let failed = failure(Code::BrowserLost, "There is no browser.".to_owned());
-                return self.close(scenario, record.clone(), Err(failed), began, None).await;
+                return self.close(scenario, record.clone(), Err(failed), began, None);
             }
             (_, Err(failed)) => {
-                return self.close(scenario, record.clone(), Err(failed), began, None).await;
+                return self.close(scenario, record.clone(), Err(failed), began, None);
             }
         };
         let findings = self.ask(&page, predicates).await;
@@ -197,7 +197,7 @@ impl Drive<'_> {
                 failure(Code::Cancelled, "The run ended before the check was decided.".to_owned())
             };
             "assert_fail".clone_into(&mut record.action);
-            return self.close(scenario, record.clone(), Err(failed), began, None).await;
+            return self.close(scenario, record.clone(), Err(failed), began, None);
         }
         let passed = findings.iter().all(|finding| finding.outcome);
         let picture = self.picture().await;
@@ -210,8 +210,7 @@ impl Drive<'_> {
         (if passed { "assert_pass" } else { "assert_fail" }).clone_into(&mut record.action);
         let ok = json!({"ok": true, "sentence": evidence, "data": {"passed": passed}});
         let id = record.id;
-        self.close(scenario, record.clone(), Ok(ok), began, picture.map(|jpeg| (jpeg, "after")))
-            .await;
+        self.close(scenario, record.clone(), Ok(ok), began, picture.map(|jpeg| (jpeg, "after")));
         let screenshot = self
             .journal
             .results
@@ -265,7 +264,7 @@ impl Drive<'_> {
     }
 
     /// Gives a step its final state and writes it down.
-    async fn close(
+    fn close(
         &mut self,
         scenario: usize,
         mut record: Step,

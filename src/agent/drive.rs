@@ -164,9 +164,10 @@ pub fn skip_rest(journal: &mut Journal, halt: &Halt) {
     }
     journal.results.aborted = true;
     let reason = halt.reason.as_str();
-    journal.results.abort_reason = Some(match halt.reason {
-        Reason::StopOnFirstFailure => format!("{reason}: {}, {skipped} skipped", halt.message),
-        _ => reason.to_owned(),
+    journal.results.abort_reason = Some(if halt.reason == Reason::StopOnFirstFailure {
+        format!("{reason}: {}, {skipped} skipped", halt.message)
+    } else {
+        reason.to_owned()
     });
 }
 
@@ -507,15 +508,12 @@ impl Drive<'_> {
     /// Why the run is to end.
     pub(super) fn stopped(&self) -> Halt {
         let reason = self.stop.reason().unwrap_or(Reason::Internal);
-        let message = match reason {
-            Reason::Timeout => {
-                format!(
-                    "The run's {} s are over; --timeout allows more.",
-                    self.job.timeout.as_secs()
-                )
-            }
-            Reason::Cancelled => "The run was cancelled.".to_owned(),
-            _ => return gate_lost(),
+        let message = if reason == Reason::Timeout {
+            format!("The run's {} s are over; --timeout allows more.", self.job.timeout.as_secs())
+        } else if reason == Reason::Cancelled {
+            "The run was cancelled.".to_owned()
+        } else {
+            return gate_lost();
         };
         Halt { reason, message }
     }

@@ -14,13 +14,13 @@ use crate::{
         results::{Counts, Problem},
         verdict::{self, Reason, Verdict},
     },
-    pod::contract::{Exit, ToGate, VideoStatus},
+    pod::contract::{Exit, Recording, ToGate, VideoStatus},
 };
 
 /// Joining segments and decoding the file once takes about a tenth of its length.
-const VIDEO_CLOSE: Duration = Duration::from_secs(180);
+const VIDEO_CLOSE: Duration = Duration::from_mins(3);
 /// Summing and writing a manifest.
-const SEALING: Duration = Duration::from_secs(60);
+const SEALING: Duration = Duration::from_mins(1);
 
 /// Writes everything that is left to write. The exit code is the run's.
 pub async fn finish(journal: &mut Journal, driven: Driven, name: &str) -> Exit {
@@ -102,13 +102,11 @@ async fn close_video(journal: &mut Journal) {
     if journal.results.video.status != "pending" {
         return;
     }
-    let closed = match journal.link() {
-        Some(link) => timeout(VIDEO_CLOSE, link.close_video()).await,
-        None => {
-            "off".clone_into(&mut journal.results.video.status);
-            return;
-        }
+    let Some(link) = journal.link().cloned() else {
+        "off".clone_into(&mut journal.results.video.status);
+        return;
     };
+    let closed = timeout(VIDEO_CLOSE, link.close_video()).await;
     let (status, reason) = match closed {
         Ok(Ok(report)) => (report.status, report.reason),
         Ok(Err(_)) => {
@@ -131,32 +129,17 @@ async fn close_video(journal: &mut Journal) {
     journal.emit(None, Event::Video { state: state.to_owned(), reason });
 }
 
-/// Makes the player. Pictures are scaled off the runtime's threads.
-async fn write_player(
-    journal: &mut Journal,
-    recordings: &[crate::pod::contract::Recording],
-    name: &str,
-) {
-    let root = journal.dir().path().to_owned();
-    let pictures: Vec<String> = journal
-        .dir()
-        .artifacts()
-        .iter()
-        .filter(|one| one.kind == "screenshot")
-        .map(|one| one.path.clone())
-        .collect();
+/// Makes the player, off the runtime's threads: it is megabytes of text.
+async fn write_player(journal: &mut Journal, recordings: &[Recording], name: &str) {
+    let screenshots = match journal.album() {
+        Some(album) => album.close().await,
+        None => serde_json::Map::new(),
+    };
     let results = journal.results.clone();
     let chapters = chapters::chapters(&results, &journal.began, recordings);
     let has_video = journal.dir().artifacts().iter().any(|one| one.kind == "video");
     let name = name.to_owned();
     let rendered = tokio::task::spawn_blocking(move || {
-        let screenshots = pictures
-            .into_iter()
-            .filter_map(|path| {
-                let jpeg = std::fs::read(root.join(&path)).ok()?;
-                Some((path, player::picture(&jpeg).into()))
-            })
-            .collect();
         player::render(&player::Contents {
             name: &name,
             results: &results,

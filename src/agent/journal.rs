@@ -14,6 +14,7 @@ use crate::{
     agent::{
         events::{Event, Line, StepEvent},
         link::Link,
+        report::player::Album,
         results::{Assertion, Results, Step, StepStatus},
         run_dir::{RunDir, Unwritable},
     },
@@ -33,6 +34,7 @@ pub struct Journal {
     events: File,
     seq: u64,
     pictures: u32,
+    album: Option<Album>,
     lines: Vec<String>,
     link: Option<Link>,
     progress: mpsc::UnboundedSender<Line>,
@@ -43,7 +45,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens events.ndjson in the run's directory.
+    /// Opens events.ndjson in the run's directory. Needs a runtime.
     ///
     /// # Errors
     /// If it cannot be made.
@@ -63,6 +65,7 @@ impl Journal {
             events,
             seq: 0,
             pictures: 0,
+            album: Some(Album::open()),
             lines: Vec::new(),
             link: None,
             progress,
@@ -176,6 +179,11 @@ impl Journal {
         }
     }
 
+    /// The pictures so far, for the player. There are no more after this.
+    pub fn album(&mut self) -> Option<Album> {
+        self.album.take()
+    }
+
     /// Something people should know although it changes no verdict. Said once.
     pub fn warn(&mut self, message: &str) {
         let message = self.redactor.base(message);
@@ -228,7 +236,7 @@ impl Journal {
 
     fn record(&mut self, scenario: Option<usize>, event: Event) {
         self.seq += 1;
-        let line = Line {
+        let event = Line {
             v: 1,
             run: self.results.run_id.clone(),
             scenario,
@@ -236,7 +244,7 @@ impl Journal {
             ts: self.now(),
             event,
         };
-        let text = match serde_json::to_string(&line) {
+        let text = match serde_json::to_string(&event) {
             Ok(text) => text,
             Err(error) => {
                 warn!(%error, "an event could not be rendered");
@@ -252,13 +260,19 @@ impl Journal {
             None => self.lines.push(text),
         }
         // Nobody may be watching.
-        self.progress.send(line).ok();
+        self.progress.send(event).ok();
     }
 
     fn picture(&mut self, step: &str, action: &str, jpeg: &[u8]) -> Option<String> {
         self.pictures += 1;
         let path = format!("screenshots/{:03}_{step}_{action}.jpg", self.pictures);
-        self.file(&path, "screenshot", "image/jpeg", jpeg).then_some(path)
+        if !self.file(&path, "screenshot", "image/jpeg", jpeg) {
+            return None;
+        }
+        if let Some(album) = &self.album {
+            album.add(&path, jpeg);
+        }
+        Some(path)
     }
 
     fn announced(&mut self, written: Result<(), Unwritable>) -> bool {
@@ -319,8 +333,8 @@ mod tests {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    #[test]
-    fn a_step_has_its_final_event_before_its_picture() {
+    #[tokio::test]
+    async fn a_step_has_its_final_event_before_its_picture() {
         let temp = tempfile::tempdir().unwrap();
         let (mut journal, mut watched) = journal(temp.path());
         let mut step = journal.results.scenarios[0].steps[0].clone();
@@ -340,8 +354,8 @@ mod tests {
         assert_eq!(watched.try_recv().unwrap().seq, 1);
     }
 
-    #[test]
-    fn a_secret_is_in_no_record() {
+    #[tokio::test]
+    async fn a_secret_is_in_no_record() {
         let temp = tempfile::tempdir().unwrap();
         let (mut journal, mut watched) = journal(temp.path());
         let mut step = journal.results.scenarios[0].steps[0].clone();
@@ -361,8 +375,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_write_that_fails_is_remembered() {
+    #[tokio::test]
+    async fn a_write_that_fails_is_remembered() {
         let temp = tempfile::tempdir().unwrap();
         let (mut journal, _watched) = journal(temp.path());
         std::fs::remove_dir(temp.path().join("01a/screenshots")).unwrap();

@@ -172,16 +172,14 @@ fn explain(error: &reqwest::Error, host: &str, port: u16, url: &Url) -> String {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(io) = inner.downcast_ref::<io::Error>() {
-            match io.kind() {
-                io::ErrorKind::ConnectionRefused => {
-                    return format!(
-                        "{host} refused the connection on port {port}: nothing listens there. Start the application first, or check the port."
-                    );
-                }
-                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                    return format!("There is no network route to {host}: {io}.");
-                }
-                _ => {}
+            let kind = io.kind();
+            if kind == io::ErrorKind::ConnectionRefused {
+                return format!(
+                    "{host} refused the connection on port {port}: nothing listens there. Start the application first, or check the port."
+                );
+            }
+            if matches!(kind, io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) {
+                return format!("There is no network route to {host}: {io}.");
             }
         }
         cause = inner.source();

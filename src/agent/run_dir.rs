@@ -45,13 +45,18 @@ pub struct Unwritable {
 impl Unwritable {
     /// What a person should know: which file, why, and what to do.
     pub fn advice(&self) -> String {
-        let what = match self.source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there",
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                "make it writable"
-            }
-            io::ErrorKind::AlreadyExists => "remove what is in its place",
-            _ => "look at that path",
+        let kind = self.source.kind();
+        let what = if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            "make room there"
+        } else if matches!(
+            kind,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+        ) {
+            "make it writable"
+        } else if kind == io::ErrorKind::AlreadyExists {
+            "remove what is in its place"
+        } else {
+            "look at that path"
         };
         format!(
             "The results cannot be written to {}: {}. Please {what}, or choose another directory with --out.",

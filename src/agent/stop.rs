@@ -100,7 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_cause_has_its_reason_and_the_first_stays() {
-        let (stop, cancel, send, _tasks) = watch(Duration::from_secs(600));
+        let (stop, cancel, send, _tasks) = watch(Duration::from_mins(10));
         cancel.cancel();
         stop.token.cancelled().await;
         send.send(Notice::Lost).unwrap();
@@ -110,12 +110,12 @@ mod tests {
         stop.token.cancelled().await;
         assert_eq!(stop.reason(), Some(Reason::Timeout));
 
-        let (stop, _cancel, send, _tasks) = watch(Duration::from_secs(600));
+        let (stop, _cancel, send, _tasks) = watch(Duration::from_mins(10));
         send.send(Notice::StopRun { by: "viewer".to_owned() }).unwrap();
         stop.token.cancelled().await;
         assert_eq!(stop.reason(), Some(Reason::Cancelled));
 
-        let (stop, _cancel, send, _tasks) = watch(Duration::from_secs(600));
+        let (stop, _cancel, send, _tasks) = watch(Duration::from_mins(10));
         drop(send);
         stop.token.cancelled().await;
         assert_eq!(stop.reason(), Some(Reason::Internal));

@@ -198,7 +198,13 @@ impl Down {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{net::UnixStream, net::unix::pipe, task::JoinSet};
+    use std::time::Duration;
+
+    use tokio::{
+        net::{UnixStream, unix::pipe},
+        task::JoinSet,
+        time::timeout,
+    };
 
     use super::*;
 
@@ -214,7 +220,8 @@ mod tests {
 
     async fn expect(from: &mut (impl tokio::io::AsyncRead + Unpin), bytes: &[u8]) {
         let mut got = vec![0; bytes.len()];
-        from.read_exact(&mut got).await.unwrap();
+        let read = timeout(Duration::from_secs(20), from.read_exact(&mut got)).await;
+        read.expect("nothing came").unwrap();
         assert_eq!(String::from_utf8_lossy(&got), String::from_utf8_lossy(bytes));
     }
 

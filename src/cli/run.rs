@@ -6,6 +6,7 @@
 
 pub mod args;
 mod house;
+mod open;
 pub(crate) mod options;
 mod prepare;
 mod progress;
@@ -159,6 +160,9 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
         (Some(house), Some(idle)) => {
             let (player, takeover) = (house.player().await, house.takeover().await);
             report(&options, &results, &directory, player.as_ref(), takeover.as_ref());
+            if let (true, Some(player)) = (options.auto_open, &player) {
+                house.show(player);
+            }
             house.keep(idle, player, takeover, shutdown).await;
         }
         (house, _) => {

@@ -41,7 +41,7 @@ impl Values {
             match text.split_once('=') {
                 Some((name, value)) => plain.push((name.to_owned(), value.to_owned())),
                 None => {
-                    problems.push(format!("--var {text:?} has no `=`: write --var NAME=VALUE."))
+                    problems.push(format!("--var {text:?} has no `=`: write --var NAME=VALUE."));
                 }
             }
         }

@@ -580,6 +580,8 @@
   // One observer for everything that changes. `stamps` says when an element changed outside of our
   // own settling: what ticked before an action does not hold up its result.
   const NOISE_MEMORY = 2000;
+  const STAMPS_APART = 200;
+  const STAMPS_KEPT = 200; // 40 s: more than the navigation deadline
   const stamps = new WeakMap();
   const tallies = new WeakMap();
   const settled = []; // periods that belonged to actions
@@ -603,9 +605,11 @@
         if (!busiest || tally > busiest.tally) busiest = { element: new WeakRef(target), tally };
       }
       for (const watcher of watchers) watcher(target, now);
+      // Sparse, so that they reach back far enough however long the action waits for its network.
       const times = stamps.get(target) || [];
+      if (times.length && now - times[times.length - 1] < STAMPS_APART) continue;
       times.push(now);
-      if (times.length > 16) times.shift();
+      if (times.length > STAMPS_KEPT) times.shift();
       stamps.set(target, times);
     }
   });

@@ -323,7 +323,7 @@ pub(crate) async fn verdict(browser: &Browser, ready: &Ready) -> Result<Landing,
                 landed |= index == 0 && verdict.landed;
                 if let Some(cover) = verdict.missed {
                     used_number(browser, document, cover.by).await?;
-                    missed.get_or_insert(name_cover(document, cover.by, &cover.what));
+                    missed.get_or_insert_with(|| name_cover(document, cover.by, &cover.what));
                 }
             }
             // The document is gone. The press did that: nothing else was under way a moment ago.

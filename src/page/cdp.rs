@@ -165,5 +165,7 @@ impl Reply {
     }
 
     /// For set-up commands that nobody waits for: what they change shows in events.
-    pub(crate) fn forget(self) {}
+    pub(crate) fn forget(self) {
+        drop(self.answer);
+    }
 }

@@ -102,13 +102,14 @@ impl Browser {
         }
         let ready = browser
             .until(Instant::now() + FIRST_TAB, |state| {
-                state.tab()?;
-                state.main_document().map(drop)
+                let session = state.tab()?.session.clone();
+                state.main_document().map(|_| session)
             })
             .await?;
-        if ready.is_none() {
+        let Some(session) = ready else {
             return Err(CdpError::TargetLost { method: "Target.setAutoAttach".into() });
-        }
+        };
+        session.bring_to_front().done().await?;
         Ok(browser)
     }
 

@@ -91,8 +91,8 @@ struct Strike {
 
 fn key_event(down: bool, key: &str, code: &'static str, virtual_key: u16, modifiers: u8) -> Key {
     let location = u8::from(code.ends_with("Left") && code != "ArrowLeft");
-    let (key, text, commands) = (key.to_owned(), None, Vec::new());
-    Key { down, key, code, virtual_key, text, modifiers, commands, location }
+    let (name, text, commands) = (key.to_owned(), None, Vec::new());
+    Key { down, name, code, windows_code: virtual_key, text, modifiers, commands, location }
 }
 
 fn modifier(name: &str) -> Option<(u8, &'static str, &'static str, u16)> {
@@ -235,7 +235,7 @@ mod tests {
             .map(|key| {
                 let direction = if key.down { "+" } else { "-" };
                 let typed = key.text.as_deref().map_or(String::new(), |text| format!(" {text:?}"));
-                format!("{direction}{} {} {}{typed}", key.key, key.code, key.modifiers)
+                format!("{direction}{} {} {}{typed}", key.name, key.code, key.modifiers)
             })
             .collect();
         assert_eq!(events, wanted, "{text}");

@@ -43,6 +43,9 @@ pub(crate) async fn settle(browser: &Browser, t0: Instant) -> Result<Rest, CdpEr
         let arrived = browser
             .until(navigation_deadline, move |state| {
                 let now = Instant::now();
+                if state.lost() {
+                    return Some(None);
+                }
                 if state.adopt_popup(t0, now) || state.navigating(t0, now) {
                     return None;
                 }
@@ -109,6 +112,9 @@ pub(crate) async fn settle(browser: &Browser, t0: Instant) -> Result<Rest, CdpEr
                     || (busy && now < network_deadline)
             })
             .await?;
+        if browser.with(|state| state.lost()).await? {
+            return Ok(Rest::default());
+        }
         let now = Instant::now();
         if (again || moved) && now < navigation_deadline {
             if moved {
@@ -133,10 +139,8 @@ pub(crate) async fn wait_for_document(
     deadline: Instant,
 ) -> Result<bool, CdpError> {
     let found = browser
-        .until(deadline, |state| match state.tab() {
-            None => Some(false),
-            Some(tab) if tab.crashed => Some(false),
-            Some(_) => state.main_document().map(|_| true),
+        .until(deadline, |state| {
+            if state.lost() { Some(false) } else { state.main_document().map(|_| true) }
         })
         .await?;
     Ok(found.unwrap_or(false))
@@ -146,7 +150,7 @@ pub(crate) async fn wait_for_document(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stable {
     /// Nothing changed for as long as was asked.
-    pub(crate) stable: bool,
+    pub(crate) reached: bool,
     /// Changes of child lists and texts while it waited.
     pub(crate) mutations: u64,
     /// The element with the most of them.
@@ -185,7 +189,7 @@ pub(crate) async fn stable(
         ask_all::<bool>(&documents, "calm", &argument, left + GRACE).await?;
         let fetched = browser
             .until(deadline, |state| {
-                let tab = state.tab()?;
+                let Some(tab) = state.tab() else { return Some(()) };
                 (state.requests.fetching(&tab.target) == 0).then_some(())
             })
             .await?;
@@ -209,12 +213,13 @@ pub(crate) async fn stable(
         let base = *first.get_or_insert(0);
         let busiest = told.max_by_key(|rest| rest.tally).and_then(|rest| rest.busiest.clone());
         let is_stable = all && still && !documents.is_empty() && fetched.is_some();
-        if is_stable || Instant::now() >= deadline {
+        let lost = browser.with(|state| state.lost()).await?;
+        if is_stable || lost || Instant::now() >= deadline {
             let fetching = browser
                 .with(|state| state.tab().map_or(0, |tab| state.requests.fetching(&tab.target)))
                 .await?;
             let mutations = mutations.saturating_sub(base);
-            return Ok(Stable { stable: is_stable, mutations, busiest, fetching });
+            return Ok(Stable { reached: is_stable, mutations, busiest, fetching });
         }
         if all && !still {
             // A navigation that has just ended, or has not: its own window has to pass.

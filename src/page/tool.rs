@@ -26,7 +26,8 @@ pub use dispatch::Page;
 pub enum Call {
     /// Goes to a URL.
     Navigate {
-        /// Absolute, or `/path`, `?query`, `#hash` against the run URL. Empty is the run URL itself.
+        /// Absolute, or `/path`, `?query`, `#hash` against the run URL. Empty in a plan's step until
+        /// values are filled in: the run URL itself.
         url: Text,
     },
     /// Loads the current document again.

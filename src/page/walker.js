@@ -821,9 +821,11 @@
     const measure = () => box || (box = spread(e));
     if (pos === 'fixed') { if (c.clip || c.port) change({ clip: null, port: null }); }
     else if (pos === 'absolute' && (c.clip !== c.clipA || c.port !== c.portA)) change({ clip: c.clipA, port: c.portA });
-    let gone = c.unseen;
+    // What an ancestor's box cuts off is not lost for good: fixed descendants escape every such box,
+    // absolute ones all boxes below their containing block.
+    let gone = pos === 'fixed' ? c.unseenF : pos === 'absolute' ? c.unseenA : c.unseen;
     if (!gone) {
-      if (cs.opacity === '0' || away(cs)) gone = true;
+      if (cs.opacity === '0' || away(cs)) { gone = true; change({ unseenA: true, unseenF: true }); }
       else if (!top && (pos === 'absolute' || pos === 'fixed' || pos === 'relative' || k.clip)) {
         const b = measure();
         const flows = d !== 'contents' && !empty(b);
@@ -854,7 +856,8 @@
     } else if (pos !== 'static') {
       if (k.clipA !== k.clip || k.portA !== k.port) change({ clipA: k.clip, portA: k.port });
     }
-    if (gone !== c.unseen) change({ unseen: true });
+    if (gone !== c.unseen) change({ unseen: gone });
+    if (gone !== k.unseenA && (pos !== 'static' || cs.transform !== 'none')) change({ unseenA: gone });
 
     const inEdit = c.edit;
     if (inEdit && (!html || isEditable(e))) {
@@ -1081,7 +1084,7 @@
     begin();
     const body = docBody(document) || root;
     if (body && style(root).d !== 'none') {
-      visit(body, 0, { inert: false, hidden: false, unseen: false, clip: null, clipA: null, port: null, portA: null,
+      visit(body, 0, { inert: false, hidden: false, unseen: false, unseenA: false, unseenF: false, clip: null, clipA: null, port: null, portA: null,
         pointer: style(body).cs.cursor === 'pointer', widget: false, off: false, edit: false, scrolled: false });
     }
     const covers = hitTests();

@@ -5,6 +5,7 @@
 mod agent;
 mod apps;
 mod browser;
+mod cli;
 mod examples;
 mod gate;
 mod page;

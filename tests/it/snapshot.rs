@@ -171,28 +171,49 @@ async fn the_walker_leaves_nothing_that_the_page_can_see() {
     assert_eq!(tab.run("document.documentElement.outerHTML.length - before.length").await, 0);
 }
 
+/// Whether the tree shows a text.
+fn shows(tree: &Tree, text: &str) -> bool {
+    let predicate = Predicate::TextVisible { text: text.into(), within: Vec::new(), exact: false };
+    match holds(&predicate, tree, &Where::default()) {
+        Held::Is(finding) => finding.outcome,
+        Held::Compare(_) => false,
+    }
+}
+
 #[tokio::test]
 async fn visible_text_counts_as_written_and_as_rendered() {
     let mut tab = Walked::start().await;
     tab.show(
         "<p style='text-transform:uppercase'>Big <b>sale</b></p><p style='opacity:0'>ghost</p>\
-         <iframe srcdoc='<p>framed</p>'></iframe><input type=submit value='Send it'>",
+         <iframe srcdoc='<p>framed</p>'></iframe><input type=submit value='Send it'>\
+         <div contenteditable><p>first line<p>second line</div>",
     )
     .await;
     let tree = tab.tree().await;
-    let seen = |text: &str| {
-        let predicate =
-            Predicate::TextVisible { text: text.into(), within: Vec::new(), exact: false };
-        match holds(&predicate, &tree, &Where::default()) {
-            Held::Is(finding) => finding.outcome,
-            Held::Compare(_) => false,
-        }
-    };
-    for text in ["Big sale", "BIG SALE", "framed", "Send it"] {
-        assert!(seen(text), "{text}");
+    for text in ["Big sale", "BIG SALE", "framed", "Send it", "first line", "second line"] {
+        assert!(shows(&tree, text), "{text}");
     }
-    for text in ["big sale", "ghost", "sale framed"] {
-        assert!(!seen(text), "{text}");
+    for text in ["big sale", "ghost", "sale framed", "line second"] {
+        assert!(!shows(&tree, text), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_box_cuts_off_is_not_seen_but_what_escapes_it_is() {
+    let mut tab = Walked::start().await;
+    tab.show(
+        "<div style='overflow:hidden'><div><div style='position:fixed;right:0;bottom:0'>toast</div></div></div>\
+         <div style='overflow:hidden;height:0'><div style='position:absolute;top:90px'>menu</div>inside</div>\
+         <div style='overflow:hidden;height:0;position:relative'><div style='position:absolute;top:90px'>caught</div></div>\
+         <div style='opacity:0'><div style='position:fixed;top:0'>ghost</div></div>",
+    )
+    .await;
+    let tree = tab.tree().await;
+    for text in ["toast", "menu"] {
+        assert!(shows(&tree, text), "{text}");
+    }
+    for text in ["inside", "caught", "ghost"] {
+        assert!(!shows(&tree, text), "{text}");
     }
 }
 

@@ -47,7 +47,7 @@ export function ledger(request, response, path) {
     let body = '';
     request.on('data', (part) => { body += part; });
     request.on('end', () => {
-      entries.push(JSON.parse(body));
+      entries.push({ ...JSON.parse(body), received: Date.now() });
       response.writeHead(204).end();
     });
   } else {

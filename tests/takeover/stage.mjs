@@ -75,7 +75,7 @@ export async function startRun(url, plan, ...more) {
   const found = (line) => line.match(/http:\/\/\S+#t=[^\s&]+(?=\s|$)/)?.[0];
   const used = new Set();
   return {
-    place, stdout, stderr,
+    place, stdout, stderr, pid: child.pid,
     ended: once(child, 'exit'),
     address: () => until(`a takeover address in:\n${stdout.all.join('\n')}\n${stderr.all.join('\n')}`, () => {
       const fresh = [...stdout.all, ...stderr.all].map(found).find((one) => one && !used.has(one));

@@ -39,6 +39,8 @@ pub struct Variables {
     secrets: BTreeMap<String, Held>,
     /// Origins that may receive every secret.
     origins: Vec<String>,
+    /// What a plan calls the home page.
+    run_url: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -128,10 +130,11 @@ impl Variables {
         }
     }
 
-    /// Lets every secret go to the run URL's origin and to the https origin of each host that the
+    /// Makes the run URL the home page, and lets every secret go to the run URL's origin and to the https origin of each host that the
     /// plan names.
     #[must_use = "without it secrets go only to the origins given with them"]
     pub fn released_to(mut self, run_url: &Url, plan: &Plan) -> Self {
+        self.run_url = Some(run_url.to_string());
         self.origins = vec![run_url.origin().ascii_serialization()];
         self.origins
             .extend(plan.hosts.iter().filter_map(|host| origin_of(&format!("https://{host}"))));

@@ -1,11 +1,13 @@
 //! player.html: one file with script, style, steps and screenshots inside, the video beside it
 //! (agent.md 12). The template in `web/player/` says what goes where.
 
-use std::io::Cursor;
+use std::{io::Cursor, sync::mpsc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use image::{ImageReader, codecs::jpeg::JpegEncoder, imageops::FilterType};
 use serde::Serialize;
+use serde_json::{Map, Value};
+use tokio::task::JoinHandle;
 
 use crate::agent::{report::chapters::Chapter, results::Results};
 
@@ -30,7 +32,7 @@ pub struct Contents<'a> {
     /// In the order of the video.
     pub chapters: &'a [Chapter],
     /// From the path in `results` to a data URL.
-    pub screenshots: serde_json::Map<String, serde_json::Value>,
+    pub screenshots: Map<String, Value>,
     /// `video.webm`, if there is one.
     pub video: Option<&'a str>,
 }
@@ -63,9 +65,39 @@ fn fill(data: &str) -> String {
     page
 }
 
+/// Pictures made ready for the player while the run goes on, one after the other on a thread of
+/// their own: scaling takes longer than taking them.
+#[derive(Debug)]
+pub struct Album {
+    send: mpsc::Sender<(String, Vec<u8>)>,
+    made: JoinHandle<Map<String, Value>>,
+}
+
+impl Album {
+    /// An empty one. Needs a runtime.
+    pub fn open() -> Self {
+        let (send, taken) = mpsc::channel::<(String, Vec<u8>)>();
+        let made = tokio::task::spawn_blocking(move || {
+            taken.into_iter().map(|(path, jpeg)| (path, picture(&jpeg).into())).collect()
+        });
+        Self { send, made }
+    }
+
+    /// Puts in the picture at `path` of the run directory.
+    pub fn add(&self, path: &str, jpeg: &[u8]) {
+        self.send.send((path.to_owned(), jpeg.to_owned())).ok();
+    }
+
+    /// All of them, by path.
+    pub async fn close(self) -> Map<String, Value> {
+        drop(self.send);
+        self.made.await.unwrap_or_default()
+    }
+}
+
 /// A screenshot as the player shows it: a data URL, made smaller if it is large. A picture that
 /// cannot be read goes in as it is.
-pub fn picture(jpeg: &[u8]) -> String {
+fn picture(jpeg: &[u8]) -> String {
     let small = shrink(jpeg);
     let bytes = small.as_deref().unwrap_or(jpeg);
     format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes))
@@ -93,7 +125,7 @@ mod tests {
             name: "checkout",
             results,
             chapters: &[],
-            screenshots: serde_json::Map::new(),
+            screenshots: Map::new(),
             video: Some("video.webm"),
         }
     }
@@ -118,7 +150,7 @@ mod tests {
         let start = page.find("<script type=\"application/json\" id=\"run\">").unwrap();
         let data = &page[start..];
         let data = &data[data.find('>').unwrap() + 1..data.find("</script>").unwrap()];
-        let read: serde_json::Value = serde_json::from_str(data).unwrap();
+        let read: Value = serde_json::from_str(data).unwrap();
         assert_eq!(read["results"]["scenarios"][0]["name"], hostile);
     }
 

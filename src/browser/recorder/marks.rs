@@ -115,18 +115,35 @@ pub(super) fn draw(directory: &Path) -> io::Result<()> {
     fs::write(directory.join(CHIP), " ")
 }
 
-/// An arrow whose point is its upper left corner: white with a dark edge, to be seen on anything.
+/// The corners of a pointer whose tip is the upper left corner.
+const ARROW: [(f64, f64); 7] =
+    [(0.0, 0.0), (0.0, 23.0), (5.5, 18.0), (9.0, 26.5), (12.5, 25.0), (9.0, 16.8), (16.5, 16.5)];
+
+/// A pointer: white with a dark edge, to be seen on anything.
 fn arrow() -> RgbaImage {
-    // Distance of a place to the arrow's two long edges (x = 0 and x = y), cut off below.
-    let inside = |x: f64, y: f64, margin: f64| {
-        let head = x >= margin && x <= y - margin * 1.5 && x + y * 0.45 <= 21.0 - margin * 2.0;
-        let tail = (x - y * 0.45).abs() <= 2.4 - margin && (12.0..25.0 - margin).contains(&y);
-        head || tail
-    };
-    RgbaImage::from_fn(22, 28, |column, row| {
-        let (dark, white) = coverage(column, row, |x, y| (inside(x, y, 0.0), inside(x, y, 1.4)));
+    RgbaImage::from_fn(18, 28, |column, row| {
+        let (dark, white) = coverage(column, row, |x, y| {
+            let depth = depth_in_arrow(x, y);
+            (depth > 0.0, depth > 1.5)
+        });
         shade([20, 22, 28], [255, 255, 255], dark, white)
     })
+}
+
+/// How far inside the arrow a place is; 0 outside.
+fn depth_in_arrow(x: f64, y: f64) -> f64 {
+    let mut inside = false;
+    let mut nearest = f64::INFINITY;
+    for ((ax, ay), (bx, by)) in ARROW.iter().zip(ARROW.iter().cycle().skip(1)) {
+        // A line from the place to the right crosses the outline an odd number of times.
+        if (ay > &y) != (by > &y) && x < ax + (y - ay) / (by - ay) * (bx - ax) {
+            inside = !inside;
+        }
+        let (dx, dy) = (bx - ax, by - ay);
+        let along = (((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy)).clamp(0.0, 1.0);
+        nearest = nearest.min((x - ax - along * dx).hypot(y - ay - along * dy));
+    }
+    if inside { nearest } else { 0.0 }
 }
 
 /// A ring, amber with a dark edge.
@@ -208,7 +225,7 @@ mod tests {
 
     #[test]
     fn images_have_an_edge_a_filling_and_a_transparent_rest() {
-        for (image, filled, clear) in [(arrow(), (3, 9), (21, 0)), (ring(), (22, 4), (22, 22))] {
+        for (image, filled, clear) in [(arrow(), (4, 12), (17, 0)), (ring(), (22, 4), (22, 22))] {
             assert_eq!(image.get_pixel(filled.0, filled.1).0[3], 255);
             assert!(image.get_pixel(filled.0, filled.1).0[0] > 200, "filling");
             assert_eq!(image.get_pixel(clear.0, clear.1).0[3], 0);

@@ -10,6 +10,8 @@ use crate::cli::values::Values;
 /// See [`crate::cli::run`].
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+#[expect(clippy::doc_markdown, reason = "the comments are the help text")]
 pub struct Args {
     /// Where the run begins, for example http://127.0.0.1:3000
     #[arg(long, env = "HANDBACK_URL", value_name = "URL", help_heading = "What to test")]
@@ -27,7 +29,7 @@ pub struct Args {
     #[command(flatten, next_help_heading = "What to test")]
     pub values: Values,
 
-    /// Who decides: `direct` never asks a model
+    /// Who decides: auto, direct (never a model) or model
     #[arg(
         long,
         env = "HANDBACK_DRIVER",
@@ -48,7 +50,7 @@ pub struct Args {
     /// Wait up to SECONDS (120) until the URL answers
     #[arg(long, env = "HANDBACK_WAIT_READY", value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "120", value_parser = clap::value_parser!(u64).range(0..=86_400), help_heading = "How to run it")]
     pub wait_ready: Option<u64>,
-    /// How JavaScript dialogs are answered
+    /// How JavaScript dialogs are answered: auto, accept or dismiss
     #[arg(
         long,
         env = "HANDBACK_DIALOGS",
@@ -73,7 +75,7 @@ pub struct Args {
     /// A private virtual display; the only way there is so far
     #[arg(long, env = "HANDBACK_HEADLESS", value_parser = FalseyValueParser::new(), help_heading = "The browser")]
     pub headless: bool,
-    /// Chromium's own sandbox
+    /// Chromium's own sandbox: required, preferred or off
     #[arg(
         long,
         env = "HANDBACK_SANDBOX",
@@ -138,28 +140,28 @@ Exit codes: 0 passed, 1 failed, 2 nothing attempted, 3 errored, 4 timed out, 5 c
 /// Options of later versions. They are known by name so that nobody believes they had an effect.
 #[derive(Debug, Default, clap::Args)]
 pub struct Later {
-    #[arg(long, env = "HANDBACK_CDP", num_args = 0..=1, hide = true)]
-    cdp: Option<Option<String>>,
+    #[arg(long, env = "HANDBACK_CDP", num_args = 0..=1, default_missing_value = "", hide = true)]
+    cdp: Option<String>,
     #[arg(long, env = "HANDBACK_HEADED", value_parser = FalseyValueParser::new(), hide = true)]
     headed: bool,
-    #[arg(long, env = "HANDBACK_MODEL", num_args = 0..=1, hide = true)]
-    model: Option<Option<String>>,
-    #[arg(long, env = "HANDBACK_BASE_URL", num_args = 0..=1, hide = true)]
-    base_url: Option<Option<String>>,
-    #[arg(long, env = "HANDBACK_MAX_TOKENS", num_args = 0..=1, hide = true)]
-    max_tokens: Option<Option<String>>,
-    #[arg(long, env = "HANDBACK_MAIL", num_args = 0..=1, hide = true)]
-    mail: Option<Option<String>>,
-    #[arg(long, env = "HANDBACK_MAIL_CA", num_args = 0..=1, hide = true)]
-    mail_ca: Option<Option<String>>,
-    #[arg(long, env = "HANDBACK_HANDOFF", num_args = 0..=1, hide = true)]
-    handoff: Option<Option<String>>,
+    #[arg(long, env = "HANDBACK_MODEL", num_args = 0..=1, default_missing_value = "", hide = true)]
+    model: Option<String>,
+    #[arg(long, env = "HANDBACK_BASE_URL", num_args = 0..=1, default_missing_value = "", hide = true)]
+    base_url: Option<String>,
+    #[arg(long, env = "HANDBACK_MAX_TOKENS", num_args = 0..=1, default_missing_value = "", hide = true)]
+    max_tokens: Option<String>,
+    #[arg(long, env = "HANDBACK_MAIL", num_args = 0..=1, default_missing_value = "", hide = true)]
+    mail: Option<String>,
+    #[arg(long, env = "HANDBACK_MAIL_CA", num_args = 0..=1, default_missing_value = "", hide = true)]
+    mail_ca: Option<String>,
+    #[arg(long, env = "HANDBACK_HANDOFF", num_args = 0..=1, default_missing_value = "", hide = true)]
+    handoff: Option<String>,
     #[arg(long, env = "HANDBACK_NO_DISCOVER", value_parser = FalseyValueParser::new(), hide = true)]
     no_discover: bool,
-    #[arg(long, env = "HANDBACK_EXTENSIONS", num_args = 0..=1, hide = true)]
-    extensions: Option<Option<String>>,
-    #[arg(long, env = "HANDBACK_SAVE_DIRECT", num_args = 0..=1, hide = true)]
-    save_direct: Option<Option<String>>,
+    #[arg(long, env = "HANDBACK_EXTENSIONS", num_args = 0..=1, default_missing_value = "", hide = true)]
+    extensions: Option<String>,
+    #[arg(long, env = "HANDBACK_SAVE_DIRECT", num_args = 0..=1, default_missing_value = "", hide = true)]
+    save_direct: Option<String>,
     #[arg(long, env = "HANDBACK_HEAL", value_parser = FalseyValueParser::new(), hide = true)]
     heal: bool,
 }

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     args::SandboxChoice,
+    open::open,
     options::{Options, ProfileWish},
 };
 use crate::{
@@ -138,6 +139,13 @@ impl House {
     pub(super) async fn player(&self) -> Option<Address> {
         let path = format!("/runs/{}/player.html", self.run_id);
         self.handle.address(Some(&path)).await.ok()
+    }
+
+    /// Opens the player on the person's desktop.
+    pub(super) fn show(&self, player: &Address) {
+        if let Err(error) = open(self.runtime.path(), player.url.expose()) {
+            tracing::info!(%error, "the player could not be opened");
+        }
     }
 
     /// Serves player, browser and takeover until nobody wants them any more: Enter, a signal, Stop

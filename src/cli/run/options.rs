@@ -27,6 +27,7 @@ use crate::{
 
 /// A run that can be carried out.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a decision of its own")]
 pub(crate) struct Options {
     pub(crate) url: Url,
     /// What people call the run.
@@ -212,15 +213,15 @@ impl Options {
             _ => VideoWish::IfPossible,
         };
         let in_effect = options([
-            ("driver", json!(word(driver))),
+            ("driver", json!(word(&driver))),
             ("timeout", json!(timeout)),
             ("max_steps", json!(max_steps)),
             ("stop_on_first_failure", json!(stop_on_first_failure)),
             ("wait_ready", json!(wait_ready)),
-            ("dialogs", json!(word(dialogs))),
+            ("dialogs", json!(word(&dialogs))),
             ("files", json!(files)),
             ("viewport", json!(viewport_text)),
-            ("sandbox", json!(word(sandbox))),
+            ("sandbox", json!(word(&sandbox))),
             ("isolated", json!(if isolated { "run" } else { "off" })),
             ("insecure_tls", json!(insecure_tls)),
             ("allow_host", json!(allow_host)),
@@ -273,7 +274,7 @@ impl Options {
 }
 
 /// An option's value as it is typed.
-fn word(value: impl clap::ValueEnum) -> String {
+fn word(value: &impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
@@ -446,7 +447,7 @@ mod tests {
         let check = |text: &str, part: &str| match run_url(Some(text)) {
             Ok(url) => assert!(part.is_empty(), "{url} was taken"),
             Err(refusal) => {
-                assert!(!part.is_empty() && refusal.message.contains(part), "{refusal:?}")
+                assert!(!part.is_empty() && refusal.message.contains(part), "{refusal:?}");
             }
         };
         check("http://127.0.0.1:3000/x?y#z", "");

@@ -24,7 +24,7 @@ pub(super) fn results(options: &Options, id: &str, now: String) -> Results {
     let url = options.redactor.url(options.url.as_str());
     let viewport = Viewport { width: options.viewport.width, height: options.viewport.height };
     let mut results = Results::new(id.to_owned(), url, now, viewport);
-    results.options = options.in_effect.clone();
+    results.options.clone_from(&options.in_effect);
     results.pass_criteria.clone_from(&options.criteria);
     results.variables =
         options.variables.plain().map(|(name, value)| (name.to_owned(), json!(value))).collect();

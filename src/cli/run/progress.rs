@@ -51,7 +51,7 @@ pub(crate) async fn show(mut lines: mpsc::UnboundedReceiver<Line>) {
     while let Some(line) = lines.recv().await {
         bar.take(&line.event);
     }
-    bar.bar.finish_and_clear();
+    bar.drawn.finish_and_clear();
 }
 
 /// Writes lines. A step has one when it has ended; one that takes long is announced before, or a
@@ -137,14 +137,9 @@ impl Plain {
                 fit(&one.evidence, COLUMNS - 6)
             ),
             Event::ScenarioComplete { verdict, reasons, duration_ms, .. } => {
-                let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
-                format!(
-                    "{} {} {}  {}",
-                    paint.sign(*verdict),
-                    verdict.as_str(),
-                    reasons.join(", "),
-                    paint.soft(&seconds(*duration_ms))
-                )
+                let mut words = vec![paint.sign(*verdict), verdict.as_str().to_owned()];
+                words.extend(reasons.iter().map(|reason| reason.as_str().to_owned()));
+                format!("{}  {}", words.join(" "), paint.soft(&seconds(*duration_ms)))
             }
             Event::Status { phase, message } if phase == "warning" => {
                 format!("warning: {}", fit(message, 3 * COLUMNS))
@@ -166,7 +161,7 @@ impl Plain {
 
 /// The bar, with lines above it for what stays.
 struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     plain: Plain,
     scenario: String,
     steps: usize,
@@ -181,7 +176,7 @@ impl Bar {
         }
         bar.enable_steady_tick(TICK);
         bar.set_message("starting");
-        Self { bar, plain, scenario: String::new(), steps: 0 }
+        Self { drawn: bar, plain, scenario: String::new(), steps: 0 }
     }
 
     fn take(&mut self, event: &Event) {
@@ -189,18 +184,18 @@ impl Bar {
             Event::ScenarioStart { index, name, total, .. } => {
                 self.steps = 0;
                 self.scenario = format!("{} of {total}", index + 1);
-                self.bar.set_prefix(format!("{} · {}", self.scenario, fit(name, 30)));
+                self.drawn.set_prefix(format!("{} · {}", self.scenario, fit(name, 30)));
             }
             Event::Step(step) if step.status == StepStatus::Running => {
                 self.steps += 1;
-                self.bar.set_message(format!(
+                self.drawn.set_message(format!(
                     "step {} · {}",
                     self.steps,
                     fit(&step.description, 50)
                 ));
             }
             Event::Status { phase, message } if phase != "warning" => {
-                self.bar.set_message(fit(message, 60));
+                self.drawn.set_message(fit(message, 60));
             }
             Event::ScenarioComplete { name, verdict, duration_ms, .. } => {
                 let line = format!(
@@ -210,7 +205,7 @@ impl Bar {
                     self.plain.paint.soft(&seconds(*duration_ms))
                 );
                 if *verdict != Verdict::Skipped {
-                    self.bar.println(line);
+                    self.drawn.println(line);
                 }
             }
             // What went wrong stays on the screen.
@@ -218,7 +213,7 @@ impl Bar {
             Event::Step(step) if step.status != StepStatus::Failed => {}
             Event::Assertion(_) | Event::Step(_) | Event::Status { .. } | Event::Error { .. } => {
                 if let Some(text) = self.plain.line(event) {
-                    self.bar.println(text);
+                    self.drawn.println(text);
                 }
             }
             Event::RunStart { .. }

@@ -1,4 +1,4 @@
-//! The multiplexer between a scripted agent and a scripted Chromium.
+//! The multiplexer without sockets.
 
 use super::*;
 

@@ -62,11 +62,11 @@ pub(crate) struct Key {
     /// Down, else up.
     pub(crate) down: bool,
     /// `KeyboardEvent.key`.
-    pub(crate) key: String,
+    pub(crate) name: String,
     /// `KeyboardEvent.code`.
     pub(crate) code: &'static str,
     /// The Windows virtual key code, which decides what the key does.
-    pub(crate) virtual_key: u16,
+    pub(crate) windows_code: u16,
     /// What it types, if anything.
     pub(crate) text: Option<String>,
     /// Alt 1, Control 2, Meta 4, Shift 8.
@@ -92,7 +92,8 @@ pub(crate) struct Navigated {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TargetInfo {
     /// Its id; for tabs and frames also the id of the frame.
-    pub(crate) target_id: String,
+    #[serde(rename = "targetId")]
+    pub(crate) id: String,
     /// `page`, `iframe`, …
     #[serde(rename = "type")]
     pub(crate) kind: String,
@@ -106,10 +107,10 @@ pub(crate) struct TargetInfo {
 
 /// The tab's history.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct History {
     /// Index into `entries`.
-    pub(crate) current_index: usize,
+    #[serde(rename = "currentIndex")]
+    pub(crate) current: usize,
     /// Oldest first.
     pub(crate) entries: Vec<HistoryEntry>,
 }
@@ -187,6 +188,12 @@ impl Session {
     /// Brings a tab to the front.
     pub(crate) fn activate(&self, target_id: &str) -> Reply {
         self.command(&target::ActivateTargetParams::new(target_id.to_owned()))
+    }
+
+    /// Brings this session's tab to the front and gives it the focus, which a window without a window
+    /// manager does not have by itself.
+    pub(crate) fn bring_to_front(&self) -> Reply {
+        self.command(&page::BringToFrontParams {})
     }
 
     /// Everything that a new session of a tab or frame needs, sent in one go: a paused target
@@ -364,7 +371,7 @@ impl Session {
     /// Presses or releases a key.
     pub(crate) fn key(&self, event: &Key) -> Reply {
         use input::DispatchKeyEventType as Kind;
-        let Key { down, key, code, virtual_key, text, modifiers, commands, location } = event;
+        let Key { down, name, code, windows_code, text, modifiers, commands, location } = event;
         let kind = match (down, text) {
             (false, _) => Kind::KeyUp,
             (true, Some(_)) => Kind::KeyDown,
@@ -372,9 +379,9 @@ impl Session {
         };
         let mut params = input::DispatchKeyEventParams::new(kind);
         params.modifiers = Some(i64::from(*modifiers));
-        params.key = Some(key.clone());
+        params.key = Some(name.clone());
         params.code = Some((*code).to_owned());
-        params.windows_virtual_key_code = Some(i64::from(*virtual_key));
+        params.windows_virtual_key_code = Some(i64::from(*windows_code));
         params.location = Some(i64::from(*location));
         if *down {
             params.text.clone_from(text);

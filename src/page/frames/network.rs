@@ -21,6 +21,10 @@ type Sameness = (String, String, usize);
 pub(crate) struct Request {
     /// The tab that it belongs to.
     pub(crate) tab: String,
+    /// The frame that it belongs to, if the browser says so.
+    pub(crate) frame: Option<String>,
+    /// The document that it belongs to, or that it will become.
+    pub(crate) loader: String,
     /// When it started.
     pub(crate) since: Instant,
     /// `Document`, `Script`, `XHR`, `Fetch`, …
@@ -77,6 +81,14 @@ impl Requests {
         }
     }
 
+    /// A frame has another document now, or (`None`) is gone. What the one before had asked for
+    /// is over, although the browser does not always say so.
+    pub(crate) fn replace_document(&mut self, frame: &str, loader: Option<&str>) {
+        self.open.retain(|_, one| {
+            one.frame.as_deref() != Some(frame) || Some(one.loader.as_str()) == loader
+        });
+    }
+
     /// A session is gone.
     pub(crate) fn drop_session(&mut self, session: &str) {
         self.open.retain(|(of, _), _| of != session);
@@ -116,7 +128,9 @@ mod tests {
 
     fn request(since: Instant, kind: &str, url: &str) -> Request {
         let same = ("GET".to_owned(), url.to_owned(), 0);
-        Request { tab: "t".to_owned(), since, kind: kind.to_owned(), same, missing: None }
+        let (tab, kind) = ("t".to_owned(), kind.to_owned());
+        let (frame, loader) = (Some("f".to_owned()), "l".to_owned());
+        Request { tab, frame, loader, since, kind, same, missing: None }
     }
 
     fn key(id: &str) -> (String, String) {
@@ -153,6 +167,18 @@ mod tests {
         all.start(key("2"), request(t0, "Fetch", "/y"), false);
         all.receive(&key("2"), 100);
         assert_eq!(all.awaited("t", t0), 1);
+    }
+
+    #[test]
+    fn what_a_document_asked_for_is_over_when_another_takes_its_place() {
+        let t0 = Instant::now();
+        let mut all = Requests::default();
+        all.start(key("1"), request(t0, "Fetch", "/x"), false);
+        all.replace_document("other", Some("m"));
+        all.replace_document("f", Some("l"));
+        assert_eq!(all.awaited("t", t0), 1);
+        all.replace_document("f", Some("m"));
+        assert_eq!(all.awaited("t", t0), 0);
     }
 
     #[test]

@@ -200,6 +200,11 @@ impl State {
         self.tabs.iter().find(|tab| Some(&tab.target) == self.current.as_ref())
     }
 
+    /// Whether there is no tab to work with: none is left, or its process has died.
+    pub(crate) fn lost(&self) -> bool {
+        self.tab().is_none_or(|tab| tab.crashed)
+    }
+
     /// HTTP status of the current document.
     pub(crate) fn status(&self) -> Option<u16> {
         let tab = self.tab()?;
@@ -374,7 +379,7 @@ impl State {
         match event.method.as_str() {
             "Target.attachedToTarget" => read(event, |it| self.attached(it)),
             "Target.detachedFromTarget" => {
-                read(event, |it: Detached| self.detached(&it.session_id))
+                read(event, |it: Detached| self.detached(&it.session_id));
             }
             "Inspector.targetCrashed" => self.crashed(session),
             "Page.frameAttached" => read(event, |it| self.frame_attached(session, it)),
@@ -441,7 +446,7 @@ impl State {
     fn attached(&mut self, event: Attached) {
         let Attached { session_id, target_info } = event;
         let session = self.browser.with_id(&Arc::from(session_id.as_str()));
-        let TargetInfo { target_id, kind, opener_id, url } = target_info;
+        let TargetInfo { id: target_id, kind, opener_id, url } = target_info;
         let tab = match kind.as_str() {
             "page" => {
                 let tab = Tab {
@@ -592,6 +597,7 @@ impl State {
             self.frame_detached(session, &event);
         }
         self.frames.remove(&event.frame_id);
+        self.requests.replace_document(&event.frame_id, None);
     }
 
     fn navigated(&mut self, session: &str, info: FrameInfo) {
@@ -606,6 +612,7 @@ impl State {
         frame.pending = None;
         frame.committed = Some(Instant::now());
         if frame.loader != info.loader_id {
+            self.requests.replace_document(&info.id, Some(&info.loader_id));
             frame.loader = info.loader_id;
             frame.ready = None;
             frame.loaded = false;
@@ -717,7 +724,8 @@ impl State {
         }
         let size = event.request.post_data.map_or(0, |body| body.len());
         let same = (event.request.method, event.request.url, size);
-        let request = Request { tab, since: Instant::now(), kind, same, missing: None };
+        let (frame, loader, since) = (event.frame_id, event.loader_id, Instant::now());
+        let request = Request { tab, frame, loader, since, kind, same, missing: None };
         let idle = self.acting.is_none();
         self.requests.start((session.to_owned(), event.request_id), request, idle);
     }

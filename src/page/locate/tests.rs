@@ -1,3 +1,5 @@
+//! Elements found, not found and found twice, on small trees.
+
 use super::*;
 use crate::page::{snapshot::fixture::tree, target::Region};
 

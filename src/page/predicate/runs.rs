@@ -2,8 +2,11 @@
 
 use crate::page::{
     locate::Scope,
-    snapshot::{Join, Tree},
+    snapshot::{Join, Node, Tree, flag},
 };
+
+/// What stands for a line break in a value.
+const LINE_END: char = '⏎';
 
 /// One run of visible text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,12 @@ pub(super) fn visible(tree: &Tree, scope: &Scope) -> Vec<Run> {
     for id in tree.ids() {
         let node = tree.node(id);
         if !node.is_text() {
+            if let Some(lines) = written_in(node)
+                && scope.holds(tree, id)
+            {
+                runs.extend(lines.map(|line| Run { written: line.into(), rendered: line.into() }));
+                joined = false;
+            }
             continue;
         }
         let join = wider(pending, node.join());
@@ -75,6 +84,13 @@ pub(super) fn visible(tree: &Tree, scope: &Scope) -> Vec<Run> {
         joined = true;
     }
     runs
+}
+
+/// The lines of an editor. What stands in it is text of the document, though its node has it as a
+/// value; what stands in a form's field is not.
+fn written_in(node: &Node) -> Option<impl Iterator<Item = &str>> {
+    let shows = node.marked("editable") && node.is_visible() && !node.is(flag::MASKED);
+    shows.then(|| node.value.split(LINE_END).map(str::trim).filter(|line| !line.is_empty()))
 }
 
 fn wider(a: Join, b: Join) -> Join {

@@ -1,3 +1,5 @@
+//! Every kind of predicate, on one small tree.
+
 use super::*;
 use crate::page::{snapshot::Tree, snapshot::fixture::tree, target::Ordinal, tool::Where};
 
@@ -86,6 +88,18 @@ fn exact_text_is_all_of_a_node() {
         false,
         "\"Thanks\" is not visible as a whole text. Closest text: \"Thanks for your order\"",
     );
+}
+
+#[test]
+fn text_in_an_editor_is_visible_but_text_in_a_field_is_not() {
+    let tree = tree(&["0|textbox|8203|1|Note|Milk ⏎ Bread|editable", "0|textbox|8203|2|City|Rome"]);
+    let seen = |text: &str, exact| match holds(&visible(text, exact), &tree, &at("http://a/")) {
+        Held::Is(finding) => finding.outcome,
+        Held::Compare(comparison) => panic!("{comparison:?}"),
+    };
+    assert!(seen("Bread", true) && seen("Milk", true));
+    assert!(!seen("Milk Bread", false), "they are two lines");
+    assert!(!seen("Rome", false));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! click in its three forms: a press, a state to reach, something to open.
+//! `click` in its three forms: a press, a state to reach, something to open.
 
 use serde::Deserialize;
 use serde_json::json;

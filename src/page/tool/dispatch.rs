@@ -22,10 +22,10 @@ use crate::{
         locate::{self, Candidate, Located},
         settle,
         target::{Among, Target},
-        tool::{Call, Code, Done, Failed, Subject, Where},
+        tool::{Call, Code, Done, Failed, Subject, Where, wait},
         view::{Element, View},
     },
-    policy::Policy,
+    policy::{Blocked, Policy},
 };
 
 /// Beyond this any call ends (agent.md 1, *tool ceiling*).
@@ -89,22 +89,23 @@ impl Page {
         let outcome = tokio::select! {
             biased;
             () = limits.cancel.cancelled() => Err(cancelled()),
-            outcome = timeout(CEILING, work) => outcome.unwrap_or_else(|_| {
-                let message = format!("{} did not end within {} s", call.tool(), CEILING.as_secs());
-                Err(Failed::new(Code::Timeout, message))
-            }),
+            outcome = timeout(CEILING, work) => if let Ok(outcome) = outcome {
+                outcome
+            } else {
+                let (tool, limit) = (call.tool(), CEILING.as_secs());
+                Err(Failed::new(Code::Timeout, format!("{tool} did not end within {limit} s")))
+            },
         };
-        let notes = self
+        let since = self
             .browser
             .with(|state| {
                 state.acting = None;
                 (state.take_notes(), state.blocked.take())
             })
             .await;
-        let (noted, blocked) = notes.unwrap_or_default();
+        let (noted, blocked) = since.unwrap_or_default();
         let outcome = match blocked {
-            Some(blocked) => Err(Failed::new(Code::BlockedByPolicy, blocked.to_string())
-                .with(json!({"rule": blocked.rule, "host": blocked.host}))),
+            Some(blocked) => Err(forbidden(&blocked)),
             None => outcome,
         };
         match outcome {
@@ -161,7 +162,7 @@ impl Page {
                 self.wait_for_text(text, *gone, *timeout, cancel).await
             }
             Call::WaitUntil { predicate } => self.wait_until(predicate, deadline, cancel).await,
-            Call::Sleep { time } => self.sleep(*time).await,
+            Call::Sleep { time } => Ok(wait::pause(*time).await),
             Call::WaitForStable { stable, timeout } => {
                 self.wait_for_stable(*stable, *timeout).await
             }
@@ -317,6 +318,7 @@ impl Page {
     ) -> Result<Ready, Failed> {
         let mut last = None;
         while let Some(attempt) = schedule.next().await {
+            self.alive().await?;
             match self.attempt(subject, intent, attempt).await {
                 Ok(ready) => return Ok(ready),
                 Err(Unresolved::Final(failed)) => return Err(failed),
@@ -425,6 +427,12 @@ impl From<CdpError> for Failed {
     }
 }
 
+/// A host that the network policy forbids.
+pub(super) fn forbidden(blocked: &Blocked) -> Failed {
+    Failed::new(Code::BlockedByPolicy, blocked.to_string())
+        .with(json!({"rule": blocked.rule, "host": blocked.host}))
+}
+
 fn cancelled() -> Failed {
     Failed::new(Code::Cancelled, "the run is ending")
 }
@@ -470,14 +478,9 @@ fn ambiguous(target: &Target, candidates: &[Candidate], total: usize) -> Failed 
         .iter()
         .map(|candidate| {
             let Candidate { role, name, region, reference, node: _ } = candidate;
-            let mut line = format!("{role} \"{name}\"");
-            if !region.is_empty() {
-                line.push_str(&format!(" in {region}"));
-            }
-            if let Some(reference) = reference {
-                line.push_str(&format!(" [ref={reference}]"));
-            }
-            line
+            let within = if region.is_empty() { String::new() } else { format!(" in {region}") };
+            let reference = reference.as_ref().map(|it| format!(" [ref={it}]")).unwrap_or_default();
+            format!("{role} \"{name}\"{within}{reference}")
         })
         .collect();
     let message = format!(

@@ -1,4 +1,4 @@
-//! navigate, reload, go_back.
+//! `navigate`, its reload, and `go_back`.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -6,11 +6,14 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 use url::{Host, Url};
 
-use super::dispatch::{Acted, Page};
-use crate::page::{
-    Text,
-    settle::NAVIGATION,
-    tool::{Code, Failed},
+use super::dispatch::{Acted, Page, forbidden};
+use crate::{
+    page::{
+        Text,
+        settle::NAVIGATION,
+        tool::{Code, Failed},
+    },
+    policy::Blocked,
 };
 
 /// How long after a navigation ended for another reason its download may show up.
@@ -28,16 +31,16 @@ impl Page {
             return Err(Failed::new(Code::BlockedByPolicy, message)
                 .with(json!({"rule": "secret", "host": url.host_str()})));
         }
-        self.permit(&url)?;
+        if let Err(blocked) = self.permit(&url) {
+            return Err(forbidden(&blocked));
+        }
         let session = self.alive().await?;
         let t0 = self.begin().await?;
-        let navigated = match timeout(NAVIGATION, session.navigate(url.as_str())).await {
-            Ok(navigated) => navigated?,
-            Err(_) => {
-                session.stop_loading().forget();
-                return Err(too_slow(to.shown()));
-            }
+        let Ok(navigated) = timeout(NAVIGATION, session.navigate(url.as_str())).await else {
+            session.stop_loading().forget();
+            return Err(too_slow(to.shown()));
         };
+        let navigated = navigated?;
         if let Some(error) = navigated.error_text {
             // A download is told of a moment after its navigation was given up.
             let download = self
@@ -72,7 +75,7 @@ impl Page {
     pub(super) async fn go_back(&self) -> Result<Acted, Failed> {
         let session = self.alive().await?;
         let history = session.history().await?;
-        let entry = history.current_index.checked_sub(1).and_then(|at| history.entries.get(at));
+        let entry = history.current.checked_sub(1).and_then(|at| history.entries.get(at));
         let Some(entry) = entry else {
             return Err(Failed::new(Code::NotFound, "there is no page to go back to"));
         };
@@ -103,12 +106,8 @@ impl Page {
         }
     }
 
-    fn permit(&self, url: &Url) -> Result<(), Failed> {
-        let Some(host) = url.host_str() else { return Ok(()) };
-        self.inner.policy.host(host).map_err(|blocked| {
-            Failed::new(Code::BlockedByPolicy, blocked.to_string())
-                .with(json!({"rule": blocked.rule, "host": blocked.host}))
-        })
+    fn permit(&self, url: &Url) -> Result<(), Blocked> {
+        url.host_str().map_or(Ok(()), |host| self.inner.policy.host(host))
     }
 }
 

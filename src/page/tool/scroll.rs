@@ -1,4 +1,4 @@
-//! scroll in its forms.
+//! `scroll` in its forms.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -45,6 +45,13 @@ struct Position {
     at_bottom: bool,
 }
 
+impl Position {
+    /// Offsets are whole pixels.
+    fn is_at(self, other: Self) -> bool {
+        (self.x - other.x).abs() < 0.5 && (self.y - other.y).abs() < 0.5
+    }
+}
+
 impl Page {
     pub(super) async fn scroll(
         &self,
@@ -62,7 +69,7 @@ impl Page {
             None => (self.main().await?, None, "the page".to_owned()),
         };
         let (before, after) = self.turn(&document, number, by).await?;
-        let moved = before.x != after.x || before.y != after.y;
+        let moved = !before.is_at(after);
         let sentence =
             if moved { format!("scrolled {what}") } else { format!("{what} did not move") };
         Ok(Acted { data: data(after, moved), ..Acted::say(sentence) })
@@ -102,12 +109,12 @@ impl Page {
             let by = ScrollBy::Screens { x: 0, y: tenths };
             let (before, after) = self.turn(&document, None, by).await?;
             // What a list loads at its end needs a moment: once more after the page has settled.
-            if before.y == after.y {
+            if before.is_at(after) {
                 let t0 = self.begin().await?;
                 crate::page::settle::settle(&self.browser, t0).await?;
                 let document = self.main().await?;
                 let (before, after) = self.turn(&document, None, by).await?;
-                if before.y == after.y {
+                if before.is_at(after) {
                     if self.in_viewport(text, &wanted).await? {
                         let sentence = format!("scrolled until \"{}\" was visible", text.shown());
                         return Ok(Acted::say(sentence));

@@ -1,4 +1,4 @@
-//! select_option: native selects, ARIA listboxes and comboboxes.
+//! `select_option`: native selects, ARIA listboxes and comboboxes.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,4 +1,6 @@
-//! type_text and press_key.
+//! `type_text` and `press_key`.
+
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -19,6 +21,8 @@ use crate::page::{
 
 /// Longest text, in characters (agent.md 4.3).
 const LONGEST: usize = 10_000;
+/// How long the focus may take to be known everywhere.
+const FOCUS: Duration = Duration::from_millis(500);
 /// Most repetitions of a key.
 const MOST_KEYS: u32 = 100;
 
@@ -63,13 +67,12 @@ impl Page {
             let message = format!("a text has at most {LONGEST} characters");
             return Err(Failed::new(Code::InvalidArgument, message));
         }
-        let focused;
-        let into = match into {
-            Some(subject) => subject,
-            None => {
-                focused = self.focused().await?;
-                &focused
-            }
+        let focused = match into {
+            Some(_) => None,
+            None => Some(self.focus_soon(deadline).await?),
+        };
+        let Some(into) = into.or(focused.as_ref()) else {
+            return Err(Failed::new(Code::Internal, "neither a field nor a focus"));
         };
         let mut schedule = Schedule::until(deadline);
         loop {
@@ -88,6 +91,19 @@ impl Page {
                     }
                 }
                 Err(failed) => return Err(failed),
+            }
+        }
+    }
+
+    /// The element with the focus. A frame of another process tells its parent of its focus a moment
+    /// later.
+    async fn focus_soon(&self, deadline: Instant) -> Result<Subject, Failed> {
+        let mut schedule = Schedule::until(deadline.min(Instant::now() + FOCUS));
+        loop {
+            let more = schedule.next().await.is_some();
+            match self.focused().await {
+                Err(failed) if more && failed.code == Code::NotFound => {}
+                found => return found,
             }
         }
     }
@@ -268,12 +284,18 @@ fn refused(ready: &Ready, text: &Text, set: &ValueSet) -> Failed {
         "color" => " (as #1a2b3c)",
         _ => "",
     };
-    let mut message = format!("{} does not take \"{}\"{form}", click::named(ready), text.shown());
-    if !set.min.is_empty() || !set.max.is_empty() {
-        message.push_str(&format!("; it goes from {} to {}", set.min, set.max));
-    }
-    if !set.got.is_empty() && !text.is_secret() {
-        message.push_str(&format!("; it would make it {}", set.got));
-    }
+    let ValueSet { min, max, got, .. } = set;
+    let bounds = if min.is_empty() && max.is_empty() {
+        String::new()
+    } else {
+        format!("; it goes from {min} to {max}")
+    };
+    let instead = if got.is_empty() || text.is_secret() {
+        String::new()
+    } else {
+        format!("; it would make it {got}")
+    };
+    let (field, text) = (click::named(ready), text.shown());
+    let message = format!("{field} does not take \"{text}\"{form}{bounds}{instead}");
     Failed::new(Code::InvalidArgument, message)
 }

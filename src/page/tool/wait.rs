@@ -1,4 +1,4 @@
-//! wait, wait_for_stable, and questions that are repeated until they are answered as hoped.
+//! `wait`, `wait_for_stable`, and questions that are repeated until they are answered as hoped.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use crate::page::{
     view::View,
 };
 
-/// wait with text: default and cap (agent.md 4.3).
+/// `wait` with text: default and cap (agent.md 4.3).
 const TEXT_DEFAULT: Duration = Duration::from_secs(10);
 const TEXT_CAP: Duration = Duration::from_secs(30);
-/// wait without text: cap.
+/// `wait` without text: cap.
 const SLEEP_CAP: Duration = Duration::from_secs(10);
-/// wait_for_stable: caps.
-const STABLE_CAP: Duration = Duration::from_secs(60);
+/// `wait_for_stable`: caps.
+const STABLE_CAP: Duration = Duration::from_mins(1);
 const QUIET_CAP: Duration = Duration::from_secs(10);
 /// How long something must be absent or hidden on end (agent.md 8.2).
 const ABSENCE: Duration = Duration::from_millis(500);
@@ -60,6 +60,9 @@ impl Page {
             let finding = match finding {
                 Ok(finding) => finding,
                 Err(error) if error.page_moved() => {
+                    if let Err(lost) = self.alive().await {
+                        return unanswered(&lost.message);
+                    }
                     unanswered("the page kept changing while it was looked at")
                 }
                 Err(error) => return unanswered(&error.to_string()),
@@ -160,14 +163,6 @@ impl Page {
         Err(Failed::new(Code::Timeout, message).with(json!({"ms": ms, "last": finding.detail})))
     }
 
-    #[expect(clippy::unused_self, reason = "a call like the others")]
-    pub(super) async fn sleep(&self, time: Duration) -> Result<Acted, Failed> {
-        let time = time.min(SLEEP_CAP);
-        sleep(time).await;
-        let ms = time.as_millis();
-        Ok(Acted { data: json!({"ms": ms}), ..Acted::say(format!("waited {ms} ms")) })
-    }
-
     pub(super) async fn wait_for_stable(
         &self,
         quiet: Duration,
@@ -176,21 +171,22 @@ impl Page {
         let start = Instant::now();
         let limit = limit.min(STABLE_CAP);
         let found = settle::stable(&self.browser, quiet.min(QUIET_CAP), start + limit).await?;
+        self.alive().await?;
         let waited = start.elapsed().as_millis();
         let data = json!({
             "waited": waited, "mutations": found.mutations, "busiest": found.busiest,
         });
-        if found.stable {
+        if found.reached {
             let sentence = format!("the page is stable after {waited} ms");
             return Ok(Acted { data, ..Acted::say(sentence) });
         }
-        let mut message = format!("the page did not come to rest within {} s", limit.as_secs());
-        if let Some(busiest) = found.busiest {
-            message.push_str(&format!("; busiest: {busiest}"));
-        }
-        if found.fetching > 0 {
-            message.push_str(&format!("; requests under way: {}", found.fetching));
-        }
+        let busiest = found.busiest.map(|what| format!("; busiest: {what}")).unwrap_or_default();
+        let fetching = match found.fetching {
+            0 => String::new(),
+            n => format!("; requests under way: {n}"),
+        };
+        let limit = limit.as_secs();
+        let message = format!("the page did not come to rest within {limit} s{busiest}{fetching}");
         Err(Failed::new(Code::Timeout, message).with(data))
     }
 }
@@ -213,4 +209,12 @@ fn must_last(predicate: &Predicate) -> bool {
         | Predicate::Count { .. }
         | Predicate::Options { .. } => false,
     }
+}
+
+/// Sleeps, for plans that insist.
+pub(super) async fn pause(time: Duration) -> Acted {
+    let time = time.min(SLEEP_CAP);
+    sleep(time).await;
+    let ms = time.as_millis();
+    Acted { data: json!({"ms": ms}), ..Acted::say(format!("waited {ms} ms")) }
 }

@@ -1,5 +1,7 @@
 //! Clicks: what they reach, and what they must not.
 
+use handback::page::tool::ScrollBy;
+
 use super::*;
 
 const SOON: Duration = Duration::from_secs(3);
@@ -221,7 +223,6 @@ async fn scrolling_moves_what_it_should_and_says_where_it_is() {
          <div style='height:4000px'></div><p>The end</p>",
     )])
     .await;
-    use handback::page::tool::ScrollBy;
     let scroll = |by| Call::Scroll { within: None, by };
     let done = bench.call(scroll(ScrollBy::Pixels { x: 0, y: 300 })).await.unwrap();
     assert_eq!((done.data["y"].as_f64(), done.data["moved"].as_bool()), (Some(300.0), Some(true)));

@@ -54,7 +54,7 @@ async fn a_tab_that_a_click_opened_is_current_until_it_closes() {
             "<title>first</title><a href='/next' target=_blank>Blank</a>
              <button onclick=\"window.open('{B}/next')\">Foreign</button>",
         ),
-        ("/next", "<title>next</title><button onclick='close()'>Done</button>"),
+        ("/next", "<title>next</title><button onclick='window.close()'>Done</button>"),
     ])
     .await;
     for name in ["Foreign", "Blank"] {
@@ -76,7 +76,7 @@ async fn a_tab_that_a_click_opened_is_current_until_it_closes() {
 #[tokio::test]
 async fn a_download_is_told_and_is_not_waited_for_as_a_page() {
     let bench = Bench::open(&[("/", "<title>t</title><a href='/file'>Get</a>")]).await;
-    let started = std::time::Duration::from_secs(15);
+    let started = Duration::from_secs(15);
     let before = tokio::time::Instant::now();
     let done = bench.click("Get").await.unwrap();
     assert!(before.elapsed() < started);
@@ -99,13 +99,53 @@ async fn what_the_page_complains_about_is_counted() {
     assert!(notes.contains("failed request") && !notes.contains("secret"), "{notes}");
 }
 
+/// Ends the processes that show pages, as a crash would.
+fn crash_renderers(browser: u32) {
+    let parents: Vec<(u32, u32, String)> = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|pid: u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+            let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?;
+            Some((pid, parent, line))
+        })
+        .collect();
+    let mut ours = vec![browser];
+    let mut next = 0;
+    while next < ours.len() {
+        let parent = ours[next];
+        ours.extend(parents.iter().filter(|(_, of, _)| *of == parent).map(|(pid, ..)| *pid));
+        next += 1;
+    }
+    for (pid, _, line) in parents {
+        if ours.contains(&pid) && line.contains("--type=renderer") {
+            let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        }
+    }
+}
+
 #[tokio::test]
-async fn a_crashed_tab_and_a_killed_browser_are_lost() {
+async fn a_crashed_tab_is_lost_also_for_a_call_that_was_under_way() {
+    let bench = Bench::open(&[("/", "<title>t</title><button>Go</button>")]).await;
+    let waiting = click("Nowhere");
+    let call = bench.call(waiting);
+    tokio::pin!(call);
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut call).await;
+    assert!(early.is_err(), "it still looks");
+    crash_renderers(bench.chromium.pid());
+    let ended = tokio::time::timeout(Duration::from_secs(10), call).await.unwrap();
+    let lost = failed(ended, Code::BrowserLost);
+    assert!(lost.notes.iter().any(|note| note.contains("crashed")), "{lost:?}");
+    failed(bench.click("Go").await, Code::BrowserLost);
+}
+
+#[tokio::test]
+async fn a_killed_browser_is_lost() {
     let Bench { page, chromium, pages: _pages, marks: _marks } =
         Bench::open(&[("/", "<title>t</title><button>Go</button>")]).await;
     let limits = || Limits { action: DEADLINE, cancel: CancellationToken::new() };
-    let crash = Call::Navigate { url: "/".into() };
-    page.call(&crash, limits()).await.unwrap();
     drop(chromium);
     tokio::time::timeout(DEADLINE, page.gone()).await.unwrap();
     failed(page.call(&click("Go"), limits()).await, Code::BrowserLost);
@@ -116,7 +156,7 @@ async fn a_crashed_tab_and_a_killed_browser_are_lost() {
 async fn a_cancelled_call_ends_at_once() {
     let bench = Bench::open(&[("/", "<title>t</title>")]).await;
     let cancel = CancellationToken::new();
-    let limits = Limits { action: Duration::from_secs(60), cancel: cancel.clone() };
+    let limits = Limits { action: Duration::from_mins(1), cancel: cancel.clone() };
     let missing = click("Nowhere");
     let call = bench.page.call(&missing, limits);
     tokio::pin!(call);

@@ -1,7 +1,8 @@
 //! Typing and choosing.
 
-use super::*;
 use handback::page::predicate::Op;
+
+use super::*;
 
 const SOON: Duration = Duration::from_secs(3);
 

@@ -52,9 +52,13 @@ impl Variables {
 
     fn call(&self, call: &Call) -> Result<Call, Problem> {
         Ok(match call {
+            // `Go to the home page`.
+            Call::Navigate { url } if url.shown().is_empty() => {
+                Call::Navigate { url: Text::plain(self.run_url.clone().unwrap_or_default()) }
+            }
             Call::Navigate { url } => {
                 let filled = self.secret(url)?;
-                if filled.expose().is_empty() && !url.shown().is_empty() {
+                if filled.expose().is_empty() {
                     return Err(problem("unknown_variable", url, "this URL is empty".to_owned()));
                 }
                 Call::Navigate { url: filled }

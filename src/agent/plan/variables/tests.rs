@@ -132,7 +132,14 @@ fn in_a_pattern_the_characters_of_a_value_mean_themselves() {
 fn what_has_no_value_is_told() {
     assert_eq!(filled("Type \"{{temp_email}}\" into \"a\"").unwrap_err().code, "unknown_variable");
     assert_eq!(filled("Go to {{EMPTY}}").unwrap_err().code, "unknown_variable");
-    assert!(filled("Go to the home page").is_ok());
+}
+
+#[test]
+fn the_home_page_is_the_run_url() {
+    let home = Call::Navigate { url: Text::plain("https://app.example/start") };
+    for line in ["Go to the home page", "Open the start page"] {
+        assert_eq!(filled(line).unwrap(), What::Act(Box::new(home.clone())));
+    }
 }
 
 #[test]
