@@ -396,9 +396,8 @@ async fn without_a_display_server_the_run_is_headless_and_says_what_is_missing()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_of_the_gate_is_on_loopback_only() {
     let shop = Shop::start().await;
-    let mut run = Run::new(&shop.url, "Verify the url contains \"127\"")
-        .with(&["--keep-alive=60", "--json"])
-        .start();
+    let mut run =
+        Run::new(&shop.url, "Verify the url contains \"127\"").with(&["--keep-alive=60"]).start();
     let line = run.prints("#t=").await;
     let address = line.split_whitespace().find(|word| word.contains("#t=")).expect("an address");
     let url = url::Url::parse(address).expect("a URL");
