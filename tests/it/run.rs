@@ -81,8 +81,10 @@ async fn an_interrupt_in_mid_run_cancels_with_a_partial_report() {
     let shop = Shop::start().await;
     let mut run =
         Run::new(&shop.url, "Wait for \"never there\" for up to 30 s\nVerify \"x\" is visible")
+            .with(&["--isolated"])
             .start();
-    leftovers::process_named(&run.runtime().await, "chromium").await;
+    let runtime = run.runtime().await;
+    leftovers::process_named(&runtime, "chromium").await;
     run.says("Wait for").await;
     run.signal(Signal::INT);
     let ended = run.finish().await;
@@ -104,9 +106,10 @@ async fn a_browser_killed_in_mid_run_is_replaced_and_the_failed_step_says_browse
     let shop = Shop::start().await;
     let plan = "#Case 1: Lost\nWait for \"never there\" for up to 30 s\nVerify \"x\" is visible\n\
                 #Case 2: Goes on\nOpen /\nVerify the url contains \"/\"";
-    let mut run = Run::new(&shop.url, plan).start();
+    let mut run = Run::new(&shop.url, plan).with(&["--isolated"]).start();
     run.says("Wait for").await;
-    kill(leftovers::process_named(&run.runtime().await, "chromium").await);
+    let runtime = run.runtime().await;
+    kill(leftovers::process_named(&runtime, "chromium").await);
     let ended = run.finish().await;
     let results = ended.results();
     assert_eq!(results["scenarios"][0]["steps"][0]["code"], "browser_lost", "{results:#}");
@@ -120,9 +123,10 @@ async fn a_killed_display_is_a_lost_browser() {
     let shop = Shop::start().await;
     let plan = "#Case 1: Lost\nWait for \"never there\" for up to 30 s\nVerify \"x\" is visible\n\
                 #Case 2: Goes on\nOpen /\nVerify the url contains \"/\"";
-    let mut run = Run::new(&shop.url, plan).start();
+    let mut run = Run::new(&shop.url, plan).with(&["--isolated"]).start();
     run.says("Wait for").await;
-    kill(leftovers::process_named(&run.runtime().await, "Xtigervnc").await);
+    let runtime = run.runtime().await;
+    kill(leftovers::process_named(&runtime, "Xtigervnc").await);
     let ended = run.finish().await;
     let results = ended.results();
     assert_eq!(results["scenarios"][0]["steps"][0]["code"], "browser_lost", "{results:#}");
@@ -135,9 +139,11 @@ async fn a_killed_run_leaves_no_process_and_the_next_one_clears_its_files() {
     let shop = Shop::start().await;
     let mut run =
         Run::new(&shop.url, "Wait for \"never there\" for up to 30 s\nVerify \"x\" is visible")
+            .with(&["--isolated"])
             .start();
     run.says("Wait for").await;
-    let chromium = leftovers::process_named(&run.runtime().await, "chromium").await;
+    let runtime = run.runtime().await;
+    let chromium = leftovers::process_named(&runtime, "chromium").await;
     run.signal(Signal::KILL);
     let ended = run.finish().await;
     assert_eq!(ended.exit, None);

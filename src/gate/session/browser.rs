@@ -36,6 +36,8 @@ pub(super) struct Browser {
     chrome: Option<mpsc::UnboundedSender<Vec<u8>>>,
     /// Counts the browsers of this run, so that what is said of an earlier one is known as such.
     generation: u64,
+    /// Its pipe has closed and its supervisor has not said why yet.
+    exit_awaited: bool,
     /// Cancelled when this browser ends: viewers are told.
     gone: CancellationToken,
 }
@@ -59,6 +61,7 @@ impl Default for Browser {
             size: watch::Sender::new((0, 0)),
             chrome: None,
             generation: 0,
+            exit_awaited: false,
             gone: CancellationToken::new(),
         }
     }
@@ -147,7 +150,12 @@ impl Session {
             Ok(FromBrowser::Ready(facts)) => self.browser_ready(facts),
             Ok(FromBrowser::Failed { message }) => self.browser_failed(message),
             Ok(FromBrowser::Exited { who, reason }) => {
-                info!(run = %self.run.id, %who, "the browser has ended");
+                info!(run = %self.run.id, %who, %reason, "the browser has ended");
+                // The agent may have asked for another one since the pipe closed: this is no
+                // answer to that.
+                if std::mem::take(&mut self.browser.exit_awaited) {
+                    return;
+                }
                 self.lose_browser(&format!("{who}: {reason}"));
             }
             Ok(FromBrowser::Recording(recording)) => {
@@ -266,6 +274,7 @@ impl Session {
         if generation == self.browser.generation && self.browser.chrome.is_some() {
             // Its supervisor says why, if it still can.
             self.browser.chrome = None;
+            self.browser.exit_awaited = true;
             if self.ended.is_none() {
                 self.lose_browser("Chromium has ended.");
             }
