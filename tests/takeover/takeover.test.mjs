@@ -145,7 +145,8 @@ test('a second person watches and is told who holds the browser', async () => {
   const first = await watcher();
   const second = await watcher();
   await takeOver(first.page);
-  await until('the second page knows', async () => (await second.page.locator('#take').isDisabled()));
+  const offered = () => second.page.locator('#take').getAttribute('aria-disabled');
+  await until('the second page knows', async () => await offered() === 'true');
   assert.match(await second.page.locator('body').innerText(), /2 watching/);
   const refused = await second.page.evaluate(async () => {
     const seat = JSON.parse(sessionStorage.getItem('handback.seat'));
@@ -155,7 +156,7 @@ test('a second person watches and is told who holds the browser', async () => {
   assert.equal(refused.status, 409);
   assert.equal(refused.body.error.code, 'already_held');
   await handBack(first.page);
-  await until('free again', async () => (await second.page.locator('#take').isEnabled()));
+  await until('free again', async () => await offered() === 'false');
   await first.context.close();
   await second.context.close();
 });
@@ -188,8 +189,19 @@ test('the picked element is named in ways that find it, and the click stays with
   // Where the button is: the ledger page tells its own geometry on a click next to it.
   const at = await buttonOnDisplay(page);
   await page.locator('#inspect').click();
-  await page.mouse.move(at.x - 3, at.y - 3);
-  await page.mouse.move(at.x, at.y);
+  // The overlay is on once the button under the pointer is painted over.
+  const paint = () => page.locator('#picture canvas').evaluate((canvas, { x, y }) => {
+    const box = canvas.getBoundingClientRect();
+    const pixel = [(x - box.x) * canvas.width / box.width, (y - box.y) * canvas.height / box.height];
+    return [...canvas.getContext('2d').getImageData(pixel[0], pixel[1], 1, 1).data].join();
+  }, { x: at.x - 20, y: at.y - 6 });
+  const plain = await paint();
+  let moved = 0;
+  await until('a highlight', async () => {
+    moved += 1;
+    await page.mouse.move(at.x + (moved % 3), at.y);
+    return await paint() !== plain;
+  });
   await page.mouse.click(at.x, at.y);
   const values = await until('candidates', async () => {
     const texts = await page.locator('#panel-inspect code').allInnerTexts();

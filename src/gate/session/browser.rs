@@ -27,6 +27,8 @@ use crate::{
     },
 };
 
+const SUPERVISOR_ENDED: &str = "The browser's supervisor has ended.";
+
 /// What the session knows of the browser.
 pub(super) struct Browser {
     supervisor: Supervisor,
@@ -80,8 +82,15 @@ impl Session {
         Chrome::new(self.commands.clone(), self.browser.generation)
     }
 
-    /// Asks the supervisor for a browser.
+    /// Asks the supervisor for a browser, once it has done with the one before: until then its
+    /// answer would be about that one.
     pub(super) fn start_browser(&mut self) {
+        if self.browser.exit_awaited {
+            return;
+        }
+        if matches!(self.browser.supervisor, Supervisor::Down) {
+            return self.browser_failed(SUPERVISOR_ENDED.to_owned());
+        }
         let start = ToBrowser::Start {
             viewport: self.config.viewport,
             insecure_tls: self.config.insecure_tls,
@@ -136,7 +145,8 @@ impl Session {
 
     pub(super) fn supervisor_closed(&mut self) {
         self.browser.supervisor = Supervisor::Down;
-        self.lose_browser("The browser's supervisor has ended.");
+        self.browser.exit_awaited = false;
+        self.lose_browser(SUPERVISOR_ENDED);
         self.answer_for_video();
     }
 
@@ -151,9 +161,11 @@ impl Session {
             Ok(FromBrowser::Failed { message }) => self.browser_failed(message),
             Ok(FromBrowser::Exited { who, reason }) => {
                 info!(run = %self.run.id, %who, %reason, "the browser has ended");
-                // The agent may have asked for another one since the pipe closed: this is no
-                // answer to that.
                 if std::mem::take(&mut self.browser.exit_awaited) {
+                    // That it is lost has been said when its pipe closed.
+                    if self.agent.as_ref().is_some_and(|agent| agent.waits_for_browser) {
+                        self.start_browser();
+                    }
                     return;
                 }
                 self.lose_browser(&format!("{who}: {reason}"));
@@ -255,6 +267,7 @@ impl Session {
 
     /// The browser is gone without having been asked to go.
     fn lose_browser(&mut self, message: &str) {
+        self.browser.generation += 1;
         self.browser.chrome = None;
         self.browser.gone.cancel();
         let was_ready = self.lease.browser();
@@ -271,9 +284,8 @@ impl Session {
     }
 
     pub(super) fn chrome_closed(&mut self, generation: u64) {
-        if generation == self.browser.generation && self.browser.chrome.is_some() {
+        if generation == self.browser.generation {
             // Its supervisor says why, if it still can.
-            self.browser.chrome = None;
             self.browser.exit_awaited = true;
             if self.ended.is_none() {
                 self.lose_browser("Chromium has ended.");
