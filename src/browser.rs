@@ -47,7 +47,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    chromium::{Chromium, ChromiumError, Profile, Setup, Wishes},
+    chromium::{Chromium, ChromiumError, Profile, ProfileError, Setup, Wishes},
     display::{Display, DisplayError},
     recorder::{Command, Recorder, Source},
     runtime_dir::{RuntimeDir, RuntimeDirError},
@@ -85,6 +85,9 @@ pub struct Config {
     /// The browser's profile: a directory that is kept, or one that goes with the run
     #[arg(long, value_name = "DIR|temporary", default_value = "temporary")]
     pub profile: ProfileChoice,
+    /// A temporary profile if the one that is kept is in use by another run
+    #[arg(long)]
+    pub profile_yields: bool,
     /// Whether Chromium must have its own sandbox
     #[arg(long, value_enum, default_value = "preferred")]
     pub sandbox: SandboxMode,
@@ -119,7 +122,8 @@ impl FromStr for ProfileChoice {
 impl Config {
     /// The command line that means this.
     fn arguments(&self) -> Vec<OsString> {
-        let Self { sockets, media, runtime, profile, sandbox, headless, browser } = self;
+        let Self { sockets, media, runtime, profile, profile_yields, sandbox, headless, browser } =
+            self;
         let mut arguments: Vec<OsString> = vec!["browser".into()];
         let mut add = |name: &str, value: &dyn AsRef<std::ffi::OsStr>| {
             arguments.push(name.into());
@@ -141,8 +145,10 @@ impl Config {
         if let Some(path) = browser {
             add("--browser", path);
         }
-        if *headless {
-            arguments.push("--headless".into());
+        for (wanted, flag) in [(*profile_yields, "--profile-yields"), (*headless, "--headless")] {
+            if wanted {
+                arguments.push(flag.into());
+            }
         }
         arguments
     }
@@ -277,6 +283,7 @@ struct Supervisor {
     tasks: TaskTracker,
     /// Kept over restarts, as is its lock.
     profile: Option<Profile>,
+    profile_busy: bool,
     running: Option<Running>,
     recorder: Option<mpsc::UnboundedSender<Command>>,
     encoder: watch::Receiver<Option<u32>>,
@@ -289,6 +296,7 @@ impl Supervisor {
             config,
             tasks: TaskTracker::new(),
             profile: None,
+            profile_busy: false,
             running: None,
             recorder: None,
             encoder,
@@ -367,11 +375,16 @@ impl Supervisor {
         chromium::program(self.config.browser.as_deref())?;
         let home = self.config.runtime.join("home");
         if self.profile.is_none() {
+            let temporary = Profile::temporary(home.join("profile"));
             self.profile = Some(match &self.config.profile {
-                ProfileChoice::Temporary => Profile::temporary(home.join("profile")),
-                ProfileChoice::Directory(path) => {
-                    Profile::kept(path.clone()).map_err(ChromiumError::from)?
-                }
+                ProfileChoice::Temporary => temporary,
+                ProfileChoice::Directory(path) => match Profile::kept(path.clone()) {
+                    Err(ProfileError::Busy(_)) if self.config.profile_yields => {
+                        self.profile_busy = true;
+                        temporary
+                    }
+                    kept => kept.map_err(ChromiumError::from)?,
+                },
             });
         }
         let Some(profile) = &self.profile else { return Err(ChromiumError::Missing.into()) };
@@ -414,6 +427,7 @@ impl Supervisor {
             page_x: display.as_ref().map_or(0, |_| measured.page_x),
             page_y: display.as_ref().map_or(0, |_| measured.page_y),
             video_unavailable: source.as_ref().err().cloned().or_else(recorder::missing),
+            profile_busy: self.profile_busy,
         };
         drop(self.recorder.as_ref().map(|recorder| recorder.send(Command::Source(source))));
         tracing::info!(version = facts.version, pid = facts.pid, "the browser is ready");
@@ -524,6 +538,7 @@ mod tests {
                 media: "/m".into(),
                 runtime: "/r".into(),
                 profile,
+                profile_yields: !headless,
                 sandbox,
                 headless,
                 browser,

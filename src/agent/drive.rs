@@ -247,6 +247,11 @@ impl Drive<'_> {
                 "Chromium's own sandbox could not be had here: only the container stands between a page and this machine. --sandbox=required refuses such a run.",
             );
         }
+        if facts.profile_busy {
+            self.journal.warn(
+                "The browser's usual profile is in use by another run; this run has a temporary one.",
+            );
+        }
         if facts.display.is_none() {
             self.journal.warn(
                 "There is no virtual display, so no video and no live view. Install the package tigervnc-standalone-server to have both.",

@@ -169,6 +169,7 @@ mod tests {
             page_x: 0,
             page_y: 88,
             video_unavailable: None,
+            profile_busy: false,
         };
         View {
             run: RunView { finished: true, ..RunView::default() },

@@ -125,6 +125,8 @@ pub struct BrowserFacts {
     pub page_y: u32,
     /// Why there is no video, in a sentence with what to install; `None` if it can be recorded.
     pub video_unavailable: Option<String>,
+    /// Another run has the kept profile, so this browser has a temporary one.
+    pub profile_busy: bool,
 }
 
 /// Which wall stands between a page and the machine.

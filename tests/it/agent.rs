@@ -117,6 +117,7 @@ fn facts() -> BrowserFacts {
         page_x: 0,
         page_y: 0,
         video_unavailable: None,
+        profile_busy: false,
     }
 }
 

@@ -57,6 +57,7 @@ impl Rig {
             media: media.path().to_owned(),
             runtime: runtime.path().to_owned(),
             profile: ProfileChoice::Temporary,
+            profile_yields: false,
             sandbox: SandboxMode::Preferred,
             headless: false,
             browser: None,
@@ -314,7 +315,17 @@ async fn plays(video: &Path) -> f64 {
 #[tokio::test]
 async fn a_ready_browser_tells_what_it_is_and_where_its_page_lies() {
     let (rig, facts) = Rig::ready(|_| {}).await;
-    let BrowserFacts { version, pid, sandbox, display, page_x, page_y, video_unavailable } = facts;
+    let BrowserFacts {
+        version,
+        pid,
+        sandbox,
+        display,
+        page_x,
+        page_y,
+        video_unavailable,
+        profile_busy,
+    } = facts;
+    assert!(!profile_busy);
     assert!(version.starts_with("Chromium 1"), "{version}");
     assert!(rig.named("chromium").contains(&pid));
     assert_eq!(sandbox, Sandbox::Own);

@@ -1,7 +1,13 @@
 //! `handback run` from its command line to its last file, on a real Chromium and a real display, with
 //! everything that can go wrong on a machine going wrong.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+    time::Duration,
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
@@ -288,12 +294,19 @@ async fn ten_runs_of_one_direct_plan_take_the_same_steps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn four_runs_at_once_do_not_disturb_each_other() {
     let shop = Shop::start().await;
-    let run = || demo(&shop).with(&["--no-video"]).finish();
+    // All four want the same profile: one gets it, the others are told.
+    let profiles = tempfile::tempdir().expect("a directory");
+    fs::set_permissions(profiles.path(), Permissions::from_mode(0o711)).expect("ours");
+    let shared = profiles.path().to_str().expect("UTF-8");
+    let run = || demo(&shop).with(&["--no-video"]).env("HANDBACK_PROFILES_DIR", shared).finish();
     let (first, second, third, fourth) = tokio::join!(run(), run(), run(), run());
+    let mut told = 0;
     for ended in [first, second, third, fourth] {
         ended.assert_verdict("passed", None, 0);
         ended.assert_complete();
+        told += usize::from(ended.stderr.contains("in use by another run"));
     }
+    assert!((1..=3).contains(&told), "{told} were told");
 }
 
 /// The value of a secret, in the ways in which it could stand somewhere.

@@ -44,6 +44,7 @@ impl Run {
             .env("HOME", place.path())
             .env("XDG_STATE_HOME", place.path().join("state"))
             .env("HANDBACK_RUNTIME_DIR", place.path().join("runtime"))
+            .env("HANDBACK_PROFILES_DIR", place.path().join("profiles"))
             .env("TMPDIR", place.path())
             .env("CI", "true")
             .stdin(Stdio::null())

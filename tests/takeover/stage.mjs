@@ -68,7 +68,7 @@ export async function startRun(url, plan, ...more) {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH, HOME: place, TMPDIR: place, CI: 'true', USER: 'ada',
-      XDG_STATE_HOME: join(place, 'state'), XDG_RUNTIME_DIR: join(place, 'runtime'),
+      HANDBACK_PROFILES_DIR: join(place, 'profiles'), XDG_STATE_HOME: join(place, 'state'), XDG_RUNTIME_DIR: join(place, 'runtime'),
     },
   });
   const [stdout, stderr] = [new Lines(child.stdout), new Lines(child.stderr)];

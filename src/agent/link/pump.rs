@@ -286,6 +286,7 @@ mod tests {
                 page_x: 0,
                 page_y: 0,
                 video_unavailable: None,
+                profile_busy: false,
             },
         }
     }

@@ -133,6 +133,10 @@ pub struct Args {
     #[arg(long, env = "HANDBACK_RUNTIME_DIR", value_name = "DIR", hide = true)]
     pub runtime_dir: Option<PathBuf>,
 
+    /// Where kept profiles are; as root a place that others may pass through
+    #[arg(long, env = "HANDBACK_PROFILES_DIR", value_name = "DIR", hide = true)]
+    pub profiles_dir: Option<PathBuf>,
+
     /// What is known by name only.
     #[command(flatten)]
     pub later: Later,

@@ -3,7 +3,7 @@
 
 use std::{
     fs::DirBuilder,
-    io::{self, IsTerminal, stderr, stdin},
+    io::{IsTerminal, stderr, stdin},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -63,7 +63,7 @@ impl House {
             reason: Reason::BrowserFailed,
             message: format!("{what}: {error}."),
         };
-        let profile = profile(options, journal)?;
+        let profile = profile(options)?;
         let runtime = RuntimeDir::create(&options.runtime)
             .map_err(|error| failed("There is no place for sockets", &chain(&error)))?;
         let media = runtime.path().join("media");
@@ -76,6 +76,7 @@ impl House {
             media: media.clone(),
             runtime: runtime.path().to_owned(),
             profile,
+            profile_yields: matches!(options.profile, ProfileWish::Kept { named: false, .. }),
             sandbox: match options.sandbox {
                 SandboxChoice::Required => SandboxMode::Required,
                 SandboxChoice::Preferred => SandboxMode::Preferred,
@@ -223,39 +224,28 @@ async fn enter_pressed() {
 }
 
 /// Which profile the browser gets. Below a directory that the browser's own user may enter.
-fn profile(options: &Options, journal: &mut Journal) -> Result<ProfileChoice, Halt> {
+fn profile(options: &Options) -> Result<ProfileChoice, Halt> {
     let ProfileWish::Kept { name, named } = &options.profile else {
         return Ok(ProfileChoice::Temporary);
     };
-    let profiles = profiles(&options.state).map_err(|error| Halt {
-        reason: Reason::BrowserFailed,
-        message: format!("There is no place for profiles: {error}. --isolated needs none."),
+    let mode = if geteuid().is_root() { 0o711 } else { 0o700 };
+    DirBuilder::new().recursive(true).mode(mode).create(&options.profiles).map_err(|error| {
+        Halt {
+            reason: Reason::BrowserFailed,
+            message: format!("There is no place for profiles: {error}. --isolated needs none."),
+        }
     })?;
-    let path = profiles.join(name);
-    if !browser::profile_is_busy(&path) {
-        return Ok(ProfileChoice::Directory(path));
-    }
-    let message = format!("The profile {name} is in use by another run");
-    if *named {
+    let path = options.profiles.join(name);
+    if *named && browser::profile_is_busy(&path) {
         return Err(Halt {
             reason: Reason::ProfileBusy,
             message: format!(
-                "{message}: wait for it, choose another --profile, or use --isolated."
+                "The profile {name} is in use by another run: wait for it, choose another \
+                 --profile, or use --isolated."
             ),
         });
     }
-    journal.warn(&format!("{message}; this run has a temporary one."));
-    Ok(ProfileChoice::Temporary)
-}
-
-/// Where kept profiles are. As root that is a place which the browser's unprivileged user may pass
-/// through, not root's home.
-fn profiles(state: &Path) -> io::Result<PathBuf> {
-    let root = geteuid().is_root();
-    let state = if root { Path::new("/var/lib/handback") } else { state };
-    let path = state.join("profiles");
-    DirBuilder::new().recursive(true).mode(if root { 0o711 } else { 0o700 }).create(&path)?;
-    Ok(path)
+    Ok(ProfileChoice::Directory(path))
 }
 
 /// The manifest of a run that never had a gate.

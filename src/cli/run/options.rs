@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::geteuid;
 use serde_json::{Map, json};
 use url::Url;
 
@@ -54,8 +55,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     pub(crate) junit: Option<PathBuf>,
     pub(crate) out: PathBuf,
-    /// Where state of ours goes.
-    pub(crate) state: PathBuf,
+    /// Where kept profiles are.
+    pub(crate) profiles: PathBuf,
     /// Where runtime directories go.
     pub(crate) runtime: PathBuf,
     /// Who runs it, as other viewers see them.
@@ -157,6 +158,7 @@ impl Options {
             auto_open,
             no_auto_open,
             runtime_dir,
+            profiles_dir,
             later,
         } = args;
         let later = later.given();
@@ -267,13 +269,19 @@ impl Options {
             out,
             runtime: runtime_dir
                 .unwrap_or_else(|| RuntimeDir::root(here.runtime.as_deref(), &state)),
-            state,
+            profiles: profiles_dir.unwrap_or_else(|| profiles(&state, geteuid().is_root())),
             user: here.user.clone(),
             keep: keep.map(Duration::from_secs),
             auto_open: !no_auto_open && (auto_open || (here.terminal && here.desktop && !here.ci)),
             in_effect,
         })
     }
+}
+
+/// Where kept profiles are. As root that is a place which the browser's unprivileged user may pass
+/// through, not root's home.
+fn profiles(state: &Path, root: bool) -> PathBuf {
+    if root { Path::new("/var/lib/handback") } else { state }.join("profiles")
 }
 
 /// An option's value as it is typed.

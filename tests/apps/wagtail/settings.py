@@ -32,6 +32,8 @@ WAGTAILADMIN_BASE_URL = "http://127.0.0.1"
 WAGTAIL_ENABLE_UPDATE_CHECK = False
 WAGTAIL_ENABLE_WHATS_NEW_BANNER = False
 WAGTAIL_GRAVATAR_PROVIDER_URL = None
+# A draft that is being saved when Publish is clicked makes Wagtail refuse one of the two.
+WAGTAIL_AUTOSAVE_INTERVAL = 0
 
 INSTALLED_APPS = [
     "news",

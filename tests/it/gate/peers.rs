@@ -106,6 +106,7 @@ pub(crate) fn facts(display: bool) -> BrowserFacts {
         page_x: 0,
         page_y: 88,
         video_unavailable: None,
+        profile_busy: false,
     }
 }
 
