@@ -78,7 +78,7 @@ benches/playwright/node_modules/.installed: benches/playwright/package-lock.json
 .PHONY: bench
 bench: setup web benches/playwright/node_modules/.installed ## Times and memory, with playwright-core beside us; best on an idle machine
 	$(call say,an optimised build)
-	@cargo build --locked --release
+	@cargo bench --locked --bench page --no-run
 	$(call say,measuring takes a quarter of an hour)
 	@node benches/compare.mjs $(BENCH_ARGS)
 

@@ -34,7 +34,7 @@
   const fn = (f) => (o, a) => f.call(o, a);
   const tagOf = get(E, 'localName'), shadowOf = get(E, 'shadowRoot'), slotOf = get(E, 'assignedSlot');
   const firstOf = get(N, 'firstChild'), nextOf = get(N, 'nextSibling'), parentOf = get(N, 'parentNode');
-  const attr = fn(E.getAttribute), has = fn(E.hasAttribute), matches = fn(E.matches);
+  const attr = fn(E.getAttribute), has = fn(E.hasAttribute), hasAny = fn(E.hasAttributes), matches = fn(E.matches);
   const closest = fn(E.closest), one = fn(E.querySelector), all = fn(E.querySelectorAll);
   const boxOf = fn(E.getBoundingClientRect), rectsOf = fn(E.getClientRects);
   const rootOf = fn(N.getRootNode), holds = fn(N.contains), textOf = get(N, 'textContent');
@@ -70,7 +70,10 @@
   // -- Text ---------------------------------------------------------------------------------------
   const ODD = /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]/g;
   const BLANK = /[\s\u00a0\u2028\u2029]+/g;
-  const norm = (s) => (s ? s.replace(ODD, '').replace(BLANK, ' ').trim() : '');
+  // Most texts need nothing done to them. (Long ones would need a deep stack to be found so.)
+  const TIDY = /^[!-~]+(?: [!-~]+)*$/;
+  const norm = (s) => (!s ? '' : s.length < 500 && TIDY.test(s) ? s
+    : s.replace(ODD, '').replace(BLANK, ' ').trim());
   const LONG = 65536;
   const cut = (s) => {
     if (s.length <= LONG) return s;
@@ -898,7 +901,7 @@
     const pointer = cs.cursor === 'pointer';
     let clicks = false;
     if (!widget && !top && html) {
-      clicks = listening.has(e) || HANDLERS.some((a) => has(e, a)) ||
+      clicks = listening.has(e) || (hasAny(e) && HANDLERS.some((a) => has(e, a))) ||
         (pointer && !c.pointer && !c.widget && !(tag === 'label' && e.control) && tag !== 'iframe');
     }
     if (pointer !== c.pointer) change({ pointer });
@@ -999,8 +1002,8 @@
     pause(brake);
   }
   const stylableRole = (r) => r === 'checkbox' || r === 'radio' || r === 'switch' || r === 'spinbutton';
-  const hasAria = (e) => has(e, 'aria-current') || has(e, 'aria-describedby') || has(e, 'aria-description') ||
-    has(e, 'aria-expanded') || has(e, 'aria-haspopup') || has(e, 'aria-invalid') || has(e, 'aria-sort');
+  const hasAria = (e) => hasAny(e) && (has(e, 'aria-current') || has(e, 'aria-describedby') || has(e, 'aria-description') ||
+    has(e, 'aria-expanded') || has(e, 'aria-haspopup') || has(e, 'aria-invalid') || has(e, 'aria-sort'));
   const labelsOf = (e) => {
     const out = [];
     for (const t of labelTexts(e, { top: e, in: false, ref: false })) if (norm(t)) out.push(norm(t));
@@ -1051,6 +1054,8 @@
   // The centre of the largest rectangle, clipped to the viewport and to what clips it.
   function pointOf(place, box, port) {
     let best = box;
+    // Most elements of a large page are elsewhere.
+    if (box.right < 1 || box.bottom < 1 || box.left > page.vw - 1 || box.top > page.vh - 1) return null;
     const rects = rectsOf(place);
     if (rects.length > 1) {
       for (const r of rects) if (best === box || r.width * r.height > best.width * best.height) best = r;
