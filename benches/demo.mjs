@@ -25,7 +25,8 @@ async function demo(program, url, video, use) {
     const args = ['run', '--url', url, '--plan-file', `${ROOT}examples/shop.md`, '--driver', 'direct', '--secret',
       'SHOP_PASSWORD=env:SHOP_PASSWORD', '--isolated', '--no-keep-alive', '--out', out, video ? '--video' : '--no-video'];
     const events = () => {
-      const [id] = readdirSync(out);
+      // Beside the run's directory there are a link to the latest one and that link's lock.
+      const id = readdirSync(out).find((name) => !name.includes('latest'));
       return readFileSync(join(out, id, 'events.ndjson'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
     };
     return await use(args, events);

@@ -10,7 +10,8 @@ import { memory } from './processes.mjs';
 const PLAN = `#Case 1: Half-filled
 Open /ledger
 Scroll to "Half way"
-Type "half" into the "Message" field`;
+Type "half" into the "Message" field
+Verify "Half way" is visible`;
 
 /** How often the key is pressed until the first one is admitted. */
 const PRESS_MS = 5;

@@ -19,6 +19,8 @@ type Sameness = (String, String, usize);
 /// A request under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
+    /// The session that told of it.
+    pub(crate) session: String,
     /// The tab that it belongs to.
     pub(crate) tab: String,
     /// The frame that it belongs to, if the browser says so.
@@ -35,18 +37,20 @@ pub(crate) struct Request {
     pub(crate) missing: Option<u64>,
 }
 
-/// All requests under way, by session and request id.
+/// All requests under way, by request id. Those are unique in a browser, and the session is no part
+/// of the key: the document of a cross-site frame is asked for in its parent's session and has
+/// loaded in its own.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    open: HashMap<(String, String), Request>,
+    open: HashMap<String, Request>,
     /// Those that started while nothing was being waited for.
     idle: VecDeque<(Instant, Sameness)>,
 }
 
 impl Requests {
     /// A request starts, or is redirected. `idle`: no action is settling.
-    pub(crate) fn start(&mut self, key: (String, String), request: Request, idle: bool) {
-        if self.open.contains_key(&key) {
+    pub(crate) fn start(&mut self, id: String, request: Request, idle: bool) {
+        if self.open.contains_key(&id) {
             return;
         }
         while self.idle.front().is_some_and(|(at, _)| request.since - *at > POLLER_MEMORY) {
@@ -55,29 +59,29 @@ impl Requests {
         if idle {
             self.idle.push_back((request.since, request.same.clone()));
         }
-        self.open.insert(key, request);
+        self.open.insert(id, request);
     }
 
     /// A request has ended, or is a stream that never will.
-    pub(crate) fn end(&mut self, key: &(String, String)) -> Option<Request> {
-        self.open.remove(key)
+    pub(crate) fn end(&mut self, id: &str) -> Option<Request> {
+        self.open.remove(id)
     }
 
     /// A response has begun, and says how long it is.
-    pub(crate) fn announce(&mut self, key: &(String, String), length: u64) {
-        if let Some(request) = self.open.get_mut(key) {
+    pub(crate) fn announce(&mut self, id: &str, length: u64) {
+        if let Some(request) = self.open.get_mut(id) {
             request.missing = Some(length);
         }
     }
 
     /// Some of a body has come. When all of it is there the request is over: the browser itself
     /// waits until the page has read it, which many a page never does.
-    pub(crate) fn receive(&mut self, key: &(String, String), bytes: u64) {
-        let Some(request) = self.open.get_mut(key) else { return };
+    pub(crate) fn receive(&mut self, id: &str, bytes: u64) {
+        let Some(request) = self.open.get_mut(id) else { return };
         let Some(missing) = &mut request.missing else { return };
         *missing = missing.saturating_sub(bytes);
         if *missing == 0 {
-            self.open.remove(key);
+            self.open.remove(id);
         }
     }
 
@@ -91,7 +95,7 @@ impl Requests {
 
     /// A session is gone.
     pub(crate) fn drop_session(&mut self, session: &str) {
-        self.open.retain(|(of, _), _| of != session);
+        self.open.retain(|_, one| one.session != session);
     }
 
     /// What an action that began at `t0` still waits for.
@@ -128,13 +132,9 @@ mod tests {
 
     fn request(since: Instant, kind: &str, url: &str) -> Request {
         let same = ("GET".to_owned(), url.to_owned(), 0);
-        let (tab, kind) = ("t".to_owned(), kind.to_owned());
+        let (session, tab, kind) = ("s".to_owned(), "t".to_owned(), kind.to_owned());
         let (frame, loader) = (Some("f".to_owned()), "l".to_owned());
-        Request { tab, frame, loader, since, kind, same, missing: None }
-    }
-
-    fn key(id: &str) -> (String, String) {
-        ("s".to_owned(), id.to_owned())
+        Request { session, tab, frame, loader, since, kind, same, missing: None }
     }
 
     #[test]
@@ -142,13 +142,13 @@ mod tests {
         let now = Instant::now();
         let t0 = now + Duration::from_secs(1);
         let mut all = Requests::default();
-        all.start(key("1"), request(now, "Fetch", "/slow"), true);
+        all.start("1".to_owned(), request(now, "Fetch", "/slow"), true);
         assert_eq!(all.awaited("t", t0), 0);
-        all.start(key("2"), request(t0, "Fetch", "/new"), false);
-        all.start(key("3"), request(t0, "Image", "/picture"), false);
+        all.start("2".to_owned(), request(t0, "Fetch", "/new"), false);
+        all.start("3".to_owned(), request(t0, "Image", "/picture"), false);
         assert_eq!(all.awaited("t", t0), 1);
         assert_eq!(all.awaited("other", t0), 0);
-        all.end(&key("2"));
+        all.end("2");
         assert_eq!(all.awaited("t", t0), 0);
         assert_eq!(all.fetching("t"), 1);
     }
@@ -157,15 +157,15 @@ mod tests {
     fn a_body_that_nobody_reads_is_over_when_all_of_it_is_there() {
         let t0 = Instant::now();
         let mut all = Requests::default();
-        all.start(key("1"), request(t0, "Fetch", "/x"), false);
-        all.announce(&key("1"), 10);
-        all.receive(&key("1"), 6);
+        all.start("1".to_owned(), request(t0, "Fetch", "/x"), false);
+        all.announce("1", 10);
+        all.receive("1", 6);
         assert_eq!(all.awaited("t", t0), 1);
-        all.receive(&key("1"), 4);
+        all.receive("1", 4);
         assert_eq!(all.awaited("t", t0), 0);
         // Without a length only the end is the end.
-        all.start(key("2"), request(t0, "Fetch", "/y"), false);
-        all.receive(&key("2"), 100);
+        all.start("2".to_owned(), request(t0, "Fetch", "/y"), false);
+        all.receive("2", 100);
         assert_eq!(all.awaited("t", t0), 1);
     }
 
@@ -173,7 +173,7 @@ mod tests {
     fn what_a_document_asked_for_is_over_when_another_takes_its_place() {
         let t0 = Instant::now();
         let mut all = Requests::default();
-        all.start(key("1"), request(t0, "Fetch", "/x"), false);
+        all.start("1".to_owned(), request(t0, "Fetch", "/x"), false);
         all.replace_document("other", Some("m"));
         all.replace_document("f", Some("l"));
         assert_eq!(all.awaited("t", t0), 1);
@@ -187,18 +187,18 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut all = Requests::default();
         for (id, at) in [("1", now), ("2", now + second)] {
-            all.start(key(id), request(at, "XHR", "/poll"), true);
-            all.end(&key(id));
+            all.start(id.to_owned(), request(at, "XHR", "/poll"), true);
+            all.end(id);
         }
         // The same button pressed twice before is no poller.
         for (id, at) in [("3", now), ("4", now + second)] {
-            all.start(key(id), request(at, "XHR", "/add"), false);
-            all.end(&key(id));
+            all.start(id.to_owned(), request(at, "XHR", "/add"), false);
+            all.end(id);
         }
         let t0 = now + second * 2;
-        all.start(key("5"), request(t0, "XHR", "/poll"), false);
+        all.start("5".to_owned(), request(t0, "XHR", "/poll"), false);
         assert_eq!(all.awaited("t", t0), 0);
-        all.start(key("6"), request(t0, "XHR", "/add"), false);
+        all.start("6".to_owned(), request(t0, "XHR", "/add"), false);
         assert_eq!(all.awaited("t", t0), 1);
     }
 }

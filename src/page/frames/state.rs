@@ -434,13 +434,12 @@ impl State {
             "Runtime.consoleAPICalled" => read(event, |it| self.console(it)),
             "Runtime.exceptionThrown" => read(event, |it| self.thrown(it)),
             "Network.requestWillBeSent" => read(event, |it| self.request_began(session, it)),
-            "Network.responseReceived" => read(event, |it| self.response(session, &it)),
+            "Network.responseReceived" => read(event, |it| self.response(&it)),
             "Network.dataReceived" => read(event, |it: DataReceived| {
-                let key = (session.to_owned(), it.request_id);
-                self.requests.receive(&key, it.encoded_data_length);
+                self.requests.receive(&it.request_id, it.encoded_data_length);
             }),
             "Network.loadingFinished" | "Network.loadingFailed" => {
-                read(event, |it| self.request_ended(session, it));
+                read(event, |it| self.request_ended(it));
             }
             _ => {}
         }
@@ -729,18 +728,19 @@ impl State {
         let size = event.request.post_data.map_or(0, |body| body.len());
         let same = (event.request.method, event.request.url, size);
         let (frame, loader, since) = (event.frame_id, event.loader_id, Instant::now());
-        let request = Request { tab, frame, loader, since, kind, same, missing: None };
+        let session = session.to_owned();
+        let request = Request { session, tab, frame, loader, since, kind, same, missing: None };
         let idle = self.acting.is_none();
-        self.requests.start((session.to_owned(), event.request_id), request, idle);
+        self.requests.start(event.request_id, request, idle);
     }
 
-    fn response(&mut self, session: &str, event: &ResponseReceived) {
+    fn response(&mut self, event: &ResponseReceived) {
         self.check_address(&event.response);
         if event.response.mime_type == "text/event-stream" {
-            self.requests.end(&(session.to_owned(), event.request_id.clone()));
+            self.requests.end(&event.request_id);
         }
         if let Some(length) = event.response.content_length() {
-            self.requests.announce(&(session.to_owned(), event.request_id.clone()), length);
+            self.requests.announce(&event.request_id, length);
         }
         let main = event
             .frame_id
@@ -763,8 +763,8 @@ impl State {
         }
     }
 
-    fn request_ended(&mut self, session: &str, event: LoadingEnded) {
-        let Some(request) = self.requests.end(&(session.to_owned(), event.request_id)) else {
+    fn request_ended(&mut self, event: LoadingEnded) {
+        let Some(request) = self.requests.end(&event.request_id) else {
             return;
         };
         let Some(error) = event.error_text.filter(|_| !event.canceled) else { return };

@@ -36,6 +36,12 @@ async fn a_result_waits_for_what_the_click_started() {
         ("location", "location = '/next'", true, "arrived"),
         ("late location", "await fetch('/slow?ms=200'); location = '/next'", true, "arrived"),
         (
+            "cross-site frame",
+            "const frame = document.createElement('iframe'); frame.src = location.href.replace('127.0.0.1', 'localhost') + 'next'; document.body.append(frame); out.textContent = 'done'",
+            true,
+            "done",
+        ),
+        (
             "push state",
             "history.pushState(0, '', '/pushed'); out.textContent = 'done'",
             true,
