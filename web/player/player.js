@@ -17,6 +17,11 @@
     return element;
   }
 
+  // Its number unless its name has one.
+  function caseTitle(number, name = '') {
+    return /^case\b/i.test(name) ? name : `Case ${number}: ${name}`;
+  }
+
   function sign(state, word) {
     const glyph = make('span', '', { ok: '✓', no: '✕', skip: '–', wait: '○' }[state]);
     glyph.setAttribute('aria-hidden', 'true');
@@ -106,7 +111,7 @@
       const list = make('ol', 'steps');
       const mine = steps.filter((step) => step.scenario === index);
       for (const step of mine) list.append(row(step));
-      const section = make('section', 'case', make('h2', '', make('span', 'name', `Case ${index + 1}: ${one.name || ''}`), state), list);
+      const section = make('section', 'case', make('h2', '', make('span', 'name', caseTitle(index + 1, one.name)), state), list);
       const reasons = (one.reasons || []).map((reason) => String(reason).replaceAll('_', ' ')).join(', ');
       if (reasons && !mine.some((step) => step.bad)) section.append(make('p', 'no', reasons));
       panel.append(section);
@@ -159,7 +164,7 @@
         if (!bad && decisive && decisive.verified === false) item.append(make('span', 'why', 'Claimed by the model; the runner could not verify it.'));
         list.append(item);
       }
-      panel.append(make('section', 'case', make('h2', '', make('span', 'name', `Case ${index + 1}: ${one.name || ''}`)), list));
+      panel.append(make('section', 'case', make('h2', '', make('span', 'name', caseTitle(index + 1, one.name))), list));
     });
     if (count === 0) panel.append(make('p', 'empty', 'The plan has no checks.'));
     byId('checks-count').textContent = count || '';
@@ -276,8 +281,10 @@
     spans.replaceChildren();
     cases.forEach((one, index) => {
       const end = index + 1 < cases.length ? toLine(cases[index + 1].at) : length() + paused;
-      const box = make('span', one.bad ? 'bad' : '', `${one.bad ? '✕ ' : ''}${one.number}: ${one.title}`);
-      box.title = `Case ${one.number}: ${one.title}`;
+      const title = caseTitle(one.number, one.title);
+      // The line has no room for the word.
+      const box = make('span', one.bad ? 'bad' : '', `${one.bad ? '✕ ' : ''}${title.replace(/^case /i, '')}`);
+      box.title = title;
       box.style.left = percent(toLine(one.at));
       box.style.width = percent(end - toLine(one.at));
       spans.append(box);

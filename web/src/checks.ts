@@ -1,7 +1,7 @@
 // The Checks tab: what the plan asked to hold, and whether it does.
 
 import { h, once, sign } from './dom';
-import { plural } from './format';
+import { caseTitle, plural } from './format';
 import { type Check, type Story } from './story';
 
 export function renderChecks(panel: HTMLElement, story: Story, running: boolean): void {
@@ -13,7 +13,7 @@ export function renderChecks(panel: HTMLElement, story: Story, running: boolean)
       return [h('p', { className: 'empty' }, none)];
     }
     return all.map((one) =>
-      h('section', { className: 'case' }, h('h2', {}, h('span', { className: 'name' }, `Case ${one.index + 1}: ${one.name}`)), h('ul', { className: 'checks' }, ...one.checks.map((check) => row(check, running)))),
+      h('section', { className: 'case' }, h('h2', {}, h('span', { className: 'name' }, caseTitle(one))), h('ul', { className: 'checks' }, ...one.checks.map((check) => row(check, running)))),
     );
   });
 }

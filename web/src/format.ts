@@ -32,6 +32,11 @@ export function timeOfDay(at: Date): string {
   return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }
 
+/** What a case is called; its number unless its name has one. */
+export function caseTitle(one: { index: number; name: string }): string {
+  return /^case\b/i.test(one.name) ? one.name : `Case ${one.index + 1}: ${one.name}`;
+}
+
 export function plural(n: number, one: string, many: string): string {
   return `${n} ${n === 1 ? one : many}`;
 }

@@ -396,6 +396,8 @@ async function connect(token: string | null): Promise<void> {
         return;
       }
       lost();
+      // With the browser the program behind it has ended: nobody is left to be asked.
+      if (where(model) === 'ended') return;
       await linkRetry.wait();
       continue;
     }

@@ -1,7 +1,7 @@
 // The list of cases and steps. It follows while the run goes on, until one scrolls.
 
 import { h, once, sign, text } from './dom';
-import { seconds, span } from './format';
+import { caseTitle, seconds, span } from './format';
 import { type Case, type Step, type Story, isBad, steps } from './story';
 
 export interface StepsEvents {
@@ -55,7 +55,7 @@ export class Steps {
     for (const one of story.cases) {
       const { section, list } = this.#case(one);
       once(section.firstElementChild as HTMLElement, `${one.name}|${one.verdict}|${one.started}|${one.ms}|${running}`, () => [
-        h('span', { className: 'name' }, `Case ${one.index + 1}: ${one.name}`),
+        h('span', { className: 'name' }, caseTitle(one)),
         verdict(one, running),
       ]);
       const [, , reasons] = section.children;

@@ -1,7 +1,7 @@
 // The recording: its tab beside the steps, and the player on the stage in place of the live picture.
 
 import { h, once, sign, text } from './dom';
-import { place } from './format';
+import { caseTitle, place } from './format';
 import { type Story, type Step, isBad, steps } from './story';
 import type { State } from './types';
 
@@ -70,7 +70,7 @@ export class Video {
       const player = state.player ? h('a', { href: state.player, target: '_blank', rel: 'noopener' }, 'Open the player') : null;
       return [
         h('div', { className: 'row' }, play, player),
-        h('ol', { className: 'chapters' }, ...all.flatMap((one) => [this.#chapter(one.videoMs, `Case ${one.index + 1}: ${one.name}`, null), ...steps(one).map((step) => this.#chapter(step.videoMs, step.text, step))])),
+        h('ol', { className: 'chapters' }, ...all.flatMap((one) => [this.#chapter(one.videoMs, caseTitle(one), null), ...steps(one).map((step) => this.#chapter(step.videoMs, step.text, step))])),
       ];
     });
   }

@@ -111,6 +111,8 @@ describe('player', () => {
     assert.equal(await page.locator('#track i').count(), count);
     assert.equal(await page.locator('#track i.bad').count(), 1);
     assert.deepEqual(await page.locator('#spans span').allTextContents(), ['1: Guest checkout', '2: Search', '✕ 3: Pay by card']);
+    const names = await page.locator('#panel-steps .case .name').allTextContents();
+    assert.deepEqual(names, ['Case 1: Guest checkout', 'Case 2: Search', 'Case 3: Pay by card'], 'a name has its number once');
     assert.match(await page.textContent('#track .gap'), /14 s in a person's hands/);
     const box = await page.locator('#track').boundingBox();
     const gap = await page.locator('#track .gap').boundingBox();

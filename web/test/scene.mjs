@@ -5,7 +5,7 @@ export const FAILED_WHY = '"Thank you" did not appear within 10 s. The page says
 
 export const CASES = [
   { name: 'Guest checkout', steps: [['Open the home page', 800], ['Click "Add to cart"', 300], ['Verify "1 item" is visible', 100]], verdict: 'passed', ms: 12_100 },
-  { name: 'Search', steps: [['Type "lamp" into the search box', 400], ['Press Enter', 200], ['Verify there are 3 items in the list', 200]], verdict: 'passed', ms: 6_400 },
+  { name: 'Case 2: Search', steps: [['Type "lamp" into the search box', 400], ['Press Enter', 200], ['Verify there are 3 items in the list', 200]], verdict: 'passed', ms: 6_400 },
   { name: 'Pay by card', steps: [['Type "4242 4242 4242 4242" into Card number', 600], ['Type "12/3" into Expiry', 300], ['Click "Pay now"', 300], ['Verify "Thank you" is visible', 10_000]], verdict: 'failed', ms: 11_000 },
 ];
 

@@ -360,6 +360,8 @@ describe('looking back', () => {
   it('has the failed step open, its picture on the stage, and a way back to live', async () => {
     const opened = await finished();
     const { page } = opened;
+    assert.deepEqual(await page.locator('#panel-steps h2 .name').allTextContents(),
+      ['Case 1: Guest checkout', 'Case 2: Search', 'Case 3: Pay by card'], 'a name has its number once');
     assert.equal(await page.textContent('.step.bad .why'), FAILED_WHY);
     await page.click('.step.bad > button');
     await page.waitForFunction(() => document.querySelector('#shot').naturalWidth > 0 && !document.querySelector('#shot').hidden);
