@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::page::{
     Text,
-    predicate::{Cmp, Counted, Op, Predicate, State, UrlPart},
+    predicate::{Cmp, Counted, Op, Predicate, UrlPart},
     target::{Ordinal, Region, RoleNoun, Target},
     tool::{Button, Call, ScrollBy, Subject},
 };
@@ -170,7 +170,7 @@ pub fn predicate(predicate: &Predicate) -> Value {
             json!({"kind": "title", "op": self::op(*op), "value": value.shown()})
         }
         Predicate::ElementState { target, state, negate } => {
-            json!({"kind": "element_state", "target": self::target(target), "state": self::state(*state), "negate": negate})
+            json!({"kind": "element_state", "target": self::target(target), "state": state.word().replace('-', "_"), "negate": negate})
         }
         Predicate::Value { target, op, value } => {
             json!({"kind": "value", "target": self::target(target), "op": self::op(*op), "value": value.shown()})
@@ -299,23 +299,6 @@ fn cmp(cmp: Cmp) -> &'static str {
         Cmp::Gte => "gte",
         Cmp::Lt => "lt",
         Cmp::Lte => "lte",
-    }
-}
-
-fn state(state: State) -> &'static str {
-    match state {
-        State::Visible => "visible",
-        State::Hidden => "hidden",
-        State::Enabled => "enabled",
-        State::Disabled => "disabled",
-        State::Checked => "checked",
-        State::Unchecked => "unchecked",
-        State::Selected => "selected",
-        State::Focused => "focused",
-        State::Expanded => "expanded",
-        State::Collapsed => "collapsed",
-        State::Pressed => "pressed",
-        State::ReadOnly => "read_only",
     }
 }
 

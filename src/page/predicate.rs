@@ -174,6 +174,27 @@ pub enum State {
     ReadOnly,
 }
 
+impl State {
+    /// As people write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Visible => "visible",
+            Self::Hidden => "hidden",
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::Checked => "checked",
+            Self::Unchecked => "unchecked",
+            Self::Selected => "selected",
+            Self::Focused => "focused",
+            Self::Expanded => "expanded",
+            Self::Collapsed => "collapsed",
+            Self::Pressed => "pressed",
+            Self::ReadOnly => "read-only",
+        }
+    }
+}
+
 /// What the runner found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

@@ -453,11 +453,12 @@ async fn pausing_and_a_killed_encoder_make_segments_of_one_video() {
     assert!(again.media_ms > resumed.media_ms + 3000, "{again:?}");
     // 2.1 s by design; the rest is for an encoder that a busy machine keeps waiting.
     assert!(lost < 3.0, "{lost} s of {recorded:?} are lost");
-    sleep(Duration::from_secs(1)).await;
+    let third = rig.media.path().join("segment-0003.webm");
+    until("the third segment", async || (plays(&third).await > 0.9).then_some(())).await;
     let report = rig.close_video().await;
     assert_eq!(report.status, VideoStatus::Recorded, "{report:?}");
-    let media = again.media_ms + 900;
-    assert!((media..media + 3000).contains(&report.duration_ms), "{report:?} {again:?}");
+    let media = again.media_ms + 800;
+    assert!(report.duration_ms >= media, "{report:?} {again:?}");
     let left: Vec<_> = fs::read_dir(rig.media.path()).unwrap().flatten().collect();
     assert_eq!(left.len(), 1, "{left:?}");
     rig.abandon().await;

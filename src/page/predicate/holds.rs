@@ -222,7 +222,7 @@ fn describe(target: &Target) -> String {
 
 fn element_state(tree: &Tree, target: &Target, state: State, negate: bool) -> Finding {
     let located = locate::find(tree, target, Among::Anything);
-    let word = word(state);
+    let word = state.word();
     let sight = matches!(state, State::Visible | State::Hidden);
     let (is, line) = match &located {
         Located::One(id) => match has_state(tree, *id, state) {
@@ -242,23 +242,6 @@ fn element_state(tree: &Tree, target: &Target, state: State, negate: bool) -> Fi
         _ => line,
     };
     finding(is != negate, detail)
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Visible => "visible",
-        State::Hidden => "hidden",
-        State::Enabled => "enabled",
-        State::Disabled => "disabled",
-        State::Checked => "checked",
-        State::Unchecked => "unchecked",
-        State::Selected => "selected",
-        State::Focused => "focused",
-        State::Expanded => "expanded",
-        State::Collapsed => "collapsed",
-        State::Pressed => "pressed",
-        State::ReadOnly => "read-only",
-    }
 }
 
 /// Whether an element that a person can see has a state, or why it cannot have it.
