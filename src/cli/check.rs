@@ -118,17 +118,17 @@ fn check(out: &mut dyn Write, name: &str, text: &str, args: &Args, paint: Paint)
         let (sign, driver) = match &compiled {
             Ok(steps) => (
                 paint.good("✓"),
-                format!("direct, {} steps, {} checks", steps.len(), scenario.checks.len()),
+                format!(
+                    "direct, {}, {}",
+                    counted(steps.len(), "step"),
+                    counted(scenario.checks.len(), "check")
+                ),
             ),
             Err(problems) => {
                 good = false;
                 let count = problems.len();
-                let lines = if count == 1 {
-                    "1 line needs".to_owned()
-                } else {
-                    format!("{count} lines need")
-                };
-                (paint.bad("✕"), format!("{lines} another form"))
+                let need = if count == 1 { "needs" } else { "need" };
+                (paint.bad("✕"), format!("{} {need} another form", counted(count, "line")))
             }
         };
         let _ = writeln!(
@@ -154,7 +154,12 @@ fn check(out: &mut dyn Write, name: &str, text: &str, args: &Args, paint: Paint)
     }
     let sign = if good { paint.good("✓") } else { paint.bad("✕") };
     let count = plan.scenarios.len();
-    let scenarios = if count == 1 { "1 scenario".to_owned() } else { format!("{count} scenarios") };
+    let scenarios = counted(count, "scenario");
     say(out, &format!("{sign} {}  {scenarios}\n{report}", paint.strong(name)));
     good
+}
+
+/// 1 step, 2 steps.
+fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
