@@ -77,12 +77,11 @@ impl Rig {
     }
 
     async fn start_browser(&mut self) -> BrowserFacts {
-        self.tell(ToBrowser::Start {
-            viewport: PAGE,
-            insecure_tls: false,
-            resolver_rules: vec!["MAP forbidden.example ~NOTFOUND".to_owned()],
-        })
-        .await;
+        self.start_browser_with(vec!["MAP forbidden.example ~NOTFOUND".to_owned()]).await
+    }
+
+    async fn start_browser_with(&mut self, resolver_rules: Vec<String>) -> BrowserFacts {
+        self.tell(ToBrowser::Start { viewport: PAGE, insecure_tls: false, resolver_rules }).await;
         let message = self.next().await;
         let FromBrowser::Ready(facts) = message else { panic!("{message:?}") };
         facts
@@ -194,6 +193,22 @@ fn family(root: u32) -> HashSet<u32> {
         }
     }
     found
+}
+
+/// The sockets in the file system that a process has open.
+fn sockets_of(pid: u32) -> Vec<PathBuf> {
+    let open: HashSet<String> = fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .filter_map(|fd| fs::read_link(fd.ok()?.path()).ok()?.into_os_string().into_string().ok())
+        .collect();
+    let all = fs::read_to_string(format!("/proc/{pid}/net/unix")).unwrap();
+    all.lines()
+        .filter_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [.., inode, path] if open.contains(&format!("socket:[{inode}]")) => Some(path.into()),
+            _ => None,
+        })
+        .filter(|path: &PathBuf| path.is_absolute())
+        .collect()
 }
 
 /// Whether a process runs; a zombie has ended.
@@ -530,6 +545,10 @@ async fn stop_and_sigterm_leave_nothing() {
         let path = rig.runtime.path().to_owned();
         let display = rig.named("Xtigervnc");
         assert_eq!(display.len(), 1);
+        let listens = sockets_of(display[0]);
+        assert!(listens.iter().any(|path| path.starts_with("/tmp/.X11-unix")), "{listens:?}");
+        // Waiting for a child closes its standard input, and that alone would end it.
+        let _held = rig.child.stdin.take();
         if stop {
             rig.tell(ToBrowser::Stop).await;
         } else {
@@ -540,6 +559,8 @@ async fn stop_and_sigterm_leave_nothing() {
         assert!(status.success(), "{status}");
         all_gone(&family).await;
         assert!(!path.exists());
+        let left: Vec<_> = listens.into_iter().filter(|path| path.exists()).collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 }
 
@@ -643,11 +664,16 @@ esac"#;
 
 #[tokio::test]
 async fn a_machine_without_sandbox_is_told_and_never_hidden() {
+    let mut rig = Rig::start(|_| {}).await;
+    let plain = rig.start_browser_with(vec![]).await;
+    rig.abandon().await;
     let directory = open_directory();
     let program = wrapper(directory.path(), NO_SANDBOX);
-    let (rig, facts) = Rig::ready(|config| config.browser = Some(program.clone())).await;
+    let mut rig = Rig::start(|config| config.browser = Some(program.clone())).await;
+    let facts = rig.start_browser_with(vec![]).await;
     assert_eq!(facts.sandbox, Sandbox::Container);
-    assert_eq!(facts.display.unwrap().height, PAGE.height + facts.page_y, "no warning bar");
+    let place = |facts: &BrowserFacts| (facts.display, facts.page_x, facts.page_y);
+    assert_eq!(place(&facts), place(&plain), "a warning bar moves the page");
     rig.abandon().await;
     let mut rig = Rig::start(|config| {
         config.browser = Some(program);

@@ -610,6 +610,32 @@ async fn the_agent_hears_of_a_lost_browser_and_may_have_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_browser_is_asked_for_only_when_the_supervisor_has_done_with_the_lost_one() {
+    let house = House::new().await;
+    let mut agent = house.agent().await;
+    house.peers.close_pipe.send(()).unwrap();
+    assert!(matches!(agent.hear().await, FromGate::Revoked { epoch: 2 }));
+    assert!(matches!(agent.hear().await, FromGate::BrowserLost { was_ready: true, .. }));
+    let said = |kind: &str| {
+        let all = house.peers.supervisor.all();
+        all.iter().filter(|said| said["type"] == kind).count()
+    };
+    assert_eq!(said("start"), 1);
+    agent.say(&ToGate::ReplaceBrowser).await;
+    // What is said later, on the same two connections, is heard later.
+    agent.say(&ToGate::Record).await;
+    assert!(matches!(agent.hear().await, FromGate::Recording(_)));
+    assert_eq!((said("start"), said("record")), (1, 1), "asked before the end of the lost one");
+    let (who, reason) = ("chromium".to_owned(), "killed by signal 9".to_owned());
+    house.peers.says.send(FromBrowser::Exited { who, reason }).unwrap();
+    let FromGate::Granted { epoch, .. } = agent.hear().await else { panic!("not granted") };
+    assert_eq!((epoch, said("start")), (3, 2));
+    agent.epoch = epoch;
+    let frame = json!({"id": 5, "method": "Target.getTargets"});
+    assert!(agent.call(frame).await["result"].is_object());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_dies_leaves_an_errored_run_with_a_manifest() {
     let house = House::new().await;
     let mut agent = house.agent().await;

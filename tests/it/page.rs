@@ -48,7 +48,7 @@ impl Bench {
         let (send, marks) = mpsc::unbounded_channel();
         let options = PageOptions {
             run_url: pages.origin.parse().unwrap(),
-            policy: Arc::new(Policy::new(&[], &[]).unwrap()),
+            policy: Arc::new(Policy::new(&[], &["127.0.0.99".to_owned()]).unwrap()),
             dialogs,
             marks: send,
             clock: Arc::new(SystemClock),

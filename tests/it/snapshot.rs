@@ -117,16 +117,20 @@ async fn what_ever_was_a_password_stays_masked() {
     tab.show(
         "<input id=a type=password value=quartz><input id=b><x-s></x-s><input id=c value=basalt>\
          <script>document.querySelector('x-s').attachShadow({mode: 'open'})\
-         .innerHTML = '<input type=password value=gneiss>'</script>",
+         .innerHTML = '<input type=password value=gneiss><input>'</script>",
     )
     .await;
     // Between two walks: shown, and a type that comes and goes.
     tab.run("a.type = 'text'; b.type = 'password'; b.value = 'marble'; b.type = 'text'").await;
-    tab.run("document.querySelector('x-s').shadowRoot.firstChild.type = 'text'").await;
+    tab.run(
+        "const [d, e] = document.querySelector('x-s').shadowRoot.children; d.type = 'text'; \
+         e.type = 'password'; e.value = 'schist'; e.type = 'text'",
+    )
+    .await;
     tab.ask("__hb.taint(document.getElementById('c'))").await;
     let tree = tab.tree().await;
-    assert_eq!(tree.print().matches(": ••••").count(), 4, "{}", tree.print());
-    for value in ["quartz", "marble", "basalt", "gneiss"] {
+    assert_eq!(tree.print().matches(": ••••").count(), 5, "{}", tree.print());
+    for value in ["quartz", "marble", "basalt", "gneiss", "schist"] {
         assert!(!format!("{tree:?}").contains(value), "{value} has left the page");
     }
 }

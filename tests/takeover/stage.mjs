@@ -20,13 +20,14 @@ const program = process.env.HANDBACK_BINARY ?? join(root, 'target/debug/handback
 /** Where Debian has the browser itself, behind its wrapper. */
 const browserProgram = ['/usr/lib/chromium/chromium', '/usr/bin/google-chrome'].find(existsSync);
 
-/** Asks again until the answer is truthy; fails with `what` after 30 s. */
+/** Asks again until the answer is truthy; fails with `what` after 30 s. `what` may be a function,
+ * which tells then what there was instead. */
 export async function until(what, ask) {
   const end = Date.now() + 30_000;
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
-    if (Date.now() > end) throw new Error(`never: ${what}`);
+    if (Date.now() > end) throw new Error(`never: ${typeof what === 'function' ? what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Peers {
     pub(crate) says: mpsc::UnboundedSender<FromBrowser>,
     /// Chromium stops answering input while this is true.
     pub(crate) deaf: watch::Sender<bool>,
+    /// Chromium's pipe closes, as when it is killed; the next connection is another browser.
+    pub(crate) close_pipe: mpsc::UnboundedSender<()>,
     tasks: JoinSet<()>,
 }
 
@@ -64,6 +66,7 @@ impl Peers {
         let (events, to_send) = mpsc::unbounded_channel();
         let (says, to_say) = mpsc::unbounded_channel();
         let deaf = watch::Sender::new(false);
+        let (close_pipe, to_close) = mpsc::unbounded_channel();
         let mut peers = Self {
             supervisor: Log::new(),
             chrome: Log::new(),
@@ -71,6 +74,7 @@ impl Peers {
             events,
             says,
             deaf: deaf.clone(),
+            close_pipe,
             tasks: JoinSet::new(),
         };
         let listen = |name: &str| UnixListener::bind(sockets.join(name)).unwrap();
@@ -80,7 +84,7 @@ impl Peers {
         peers.tasks.spawn(supervise(listener, log, to_say, media, display));
         if !sockets.join(CDP_SOCKET).exists() {
             let (listener, log) = (listen(CDP_SOCKET), peers.chrome.clone());
-            peers.tasks.spawn(chromium(listener, log, to_send, deaf.subscribe()));
+            peers.tasks.spawn(chromium(listener, log, to_send, deaf.subscribe(), to_close));
         }
         if display && !sockets.join(RFB_SOCKET).exists() {
             let (listener, log) = (listen(RFB_SOCKET), peers.display.clone());
@@ -166,10 +170,14 @@ async fn chromium(
     log: Log,
     mut events: mpsc::UnboundedReceiver<String>,
     mut deaf: watch::Receiver<bool>,
+    mut close: mpsc::UnboundedReceiver<()>,
 ) {
     // One connection after the other: each is a new browser.
     while let Ok((stream, _)) = listener.accept().await {
-        browser(stream, &log, &mut events, &mut deaf).await;
+        tokio::select! {
+            () = browser(stream, &log, &mut events, &mut deaf) => {}
+            Some(()) = close.recv() => {}
+        }
     }
 }
 

@@ -124,6 +124,25 @@ async fn a_custom_combobox_is_opened_and_shows_what_was_chosen() {
 }
 
 #[tokio::test]
+async fn a_custom_combobox_that_does_not_take_the_choice_is_a_failure() {
+    let bench = Bench::open(&[(
+        "/",
+        "<div role=combobox aria-label=Fruit aria-expanded=false aria-haspopup=listbox tabindex=0 id=c>Choose</div>
+         <ul role=listbox id=list hidden><li role=option>Apple<li role=option>Pear</ul>
+         <script>
+         c.onclick = () => { list.hidden = false; c.ariaExpanded = 'true'; };
+         list.onclick = () => { list.hidden = true; c.ariaExpanded = 'false'; };
+         </script>",
+    )])
+    .await;
+    assert_eq!(
+        reason(bench.call_within(select("Fruit", &["Pear"]), SOON).await),
+        "state_unchanged"
+    );
+    assert!(bench.tree().await.contains("Choose"), "{}", bench.tree().await);
+}
+
+#[tokio::test]
 async fn a_password_is_masked_everywhere_and_still_compared() {
     let bench = Bench::open(&[(
         "/",

@@ -89,6 +89,31 @@ async fn open_shadow_roots_are_clicked_and_typed_into() {
 }
 
 #[tokio::test]
+async fn what_a_shadow_root_shows_of_its_host_is_the_host_and_what_it_covers_is_covered() {
+    let bench = Bench::open(&[(
+        "/",
+        "<title>t</title><x-host role=button aria-label=Host onclick=\"document.title = 'host'\"></x-host>
+         <x-wall></x-wall><script>
+         const shade = (name, html) => customElements.define(name, class extends HTMLElement { connectedCallback() {
+           this.attachShadow({ mode: 'open' }).innerHTML = html; } });
+         shade('x-host', '<b style=\"display:block\">Press</b>');
+         shade('x-wall', '<div style=\"position:relative\"><button onclick=\"document.title = 1\">Under</button>' +
+           '<div role=dialog aria-label=Wall style=\"position:absolute;inset:0;background:#fff\"></div></div>');
+         </script>",
+    )])
+    .await;
+    bench.click("Host").await.unwrap();
+    assert_eq!(bench.title().await, "host");
+    let covered = failed(
+        bench.call_within(click("Under"), Duration::from_secs(3)).await,
+        Code::NotActionable,
+    );
+    assert_eq!(covered.data["reason"], "covered");
+    assert!(covered.data["by"].as_str().unwrap().contains("Wall"), "{covered}");
+    assert_eq!(bench.title().await, "host");
+}
+
+#[tokio::test]
 async fn a_frame_keeps_its_number_when_it_navigates_and_gets_another_when_it_is_made_anew() {
     let bench = Bench::open(&[
         (

@@ -44,6 +44,8 @@ async fn what_cannot_be_loaded_says_why() {
     for url in ["", "file:///etc/passwd", "javascript:alert(1)", "ftp://x/"] {
         failed(bench.go(url).await, Code::InvalidArgument);
     }
+    // Nothing listens there: had it been asked, the answer would be another.
+    failed(bench.go("http://127.0.0.99:59999/").await, Code::BlockedByPolicy);
     let blocked = failed(bench.go("http://169.254.169.254/latest").await, Code::BlockedByPolicy);
     assert_eq!(blocked.data["host"], "169.254.169.254");
     assert_eq!(bench.go("/").await.unwrap().page.title, "home");
