@@ -15,6 +15,7 @@
 //! operator can live with a newer definition; in text files they are errors.
 
 pub mod condition;
+pub mod crd;
 pub mod handoff;
 pub mod reference;
 mod rule;
