@@ -141,12 +141,17 @@ fn address(text: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<Url> 
         problems.push(Problem::value(path.clone(), message));
         None
     };
+    // Browsers forgive a missing or superfluous slash and spaces; the API server does not.
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#', '\\'])) {
+        return refuse("must begin with http:// or https:// and a host");
+    }
+    if text.contains(char::is_whitespace) {
+        return refuse("must not have a space in it: write %20");
+    }
     let Ok(url) = Url::parse(text) else {
         return refuse("is no URL: write it in full, like https://app.example");
     };
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return refuse("must begin with http:// or https:// and a host");
-    }
     if !url.username().is_empty() || url.password().is_some() {
         return refuse("must not have a user name or password in it: objects are not secret");
     }

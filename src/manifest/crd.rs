@@ -1,8 +1,8 @@
 //! The definitions that an API server gets, made from the types.
 //!
 //! kube's own `crd()` is nearly right. What is set right here: a field that may be absent keeps its own
-//! description where its type has another one, whole bounds are written as whole numbers, and line
-//! breaks of the source do not show in `kubectl explain`.
+//! description where its type has another one, an enumeration that may be absent may be null, whole
+//! bounds are written as whole numbers, and line breaks of the source do not show in `kubectl explain`.
 
 use kube::{
     CustomResourceExt,
@@ -115,6 +115,11 @@ impl Transform for AsServersWant {
         if object.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) {
             // The rewriter takes the types away; with them it is said to readers of the schema, too.
             object.insert("anyOf".to_owned(), json!([{"type": "integer"}, {"type": "string"}]));
+        }
+        if object.contains_key("enum") {
+            // A server would refuse null, since it is none of the values; if it is not allowed, the
+            // server drops it, which is what was meant.
+            object.remove("nullable");
         }
         for bound in ["minimum", "maximum"] {
             whole(object, bound);

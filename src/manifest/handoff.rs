@@ -115,8 +115,9 @@ pub struct HandoffSpec {
     #[schemars(range(min = 0, max = 10_000))]
     pub scenario_index: Option<i32>,
     /// The step that the agent was at, from 0.
+    // A server takes any whole number for an int32 that has no maximum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
     pub step_id: Option<i32>,
     /// What the person has to say to the agent, at most 4096 bytes. No secrets: what looks like one is
     /// refused. May be changed until the handoff is closed.

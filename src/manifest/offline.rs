@@ -5,6 +5,7 @@
 //! nothing is so wrong that they could not be evaluated. kube's evaluator does the rules; the rest is
 //! in the parts of this module.
 
+mod alike;
 mod bounds;
 mod defaults;
 mod metadata;
@@ -18,7 +19,7 @@ pub use unknown::nearest;
 
 use super::{
     crd::Definition,
-    problem::{Kind, Path, Problem},
+    problem::{Kind, Path, Problem, Step},
 };
 
 /// Through which door an object comes.
@@ -32,8 +33,11 @@ pub enum Write<'a> {
     Status(&'a Value),
 }
 
-/// Everything that a server would refuse about `object`, in the order of its fields. Empty: it would
-/// be stored. What stands in `old` is taken for stored.
+/// Everything that a server would refuse about `object`, by field. Empty: it would be stored. What
+/// stands in `old` is taken for stored.
+///
+/// Where a value cannot be what it should be, a server evaluates no rule at all and tells of the rest
+/// the next time. Here the rules that such values have no part in are told at once.
 pub fn refusals(definition: &Definition, object: &Value, write: Write<'_>) -> Vec<Problem> {
     let schema = definition.schema();
     let mut problems = Vec::new();
@@ -62,11 +66,44 @@ pub fn refusals(definition: &Definition, object: &Value, write: Write<'_>) -> Ve
     };
     metadata::complete(&mut new, &mut problems);
     bounds::check(schema, &new, &Path::root(), &mut problems);
-    if problems.iter().all(|problem| problem.kind != Kind::Shape) {
-        problems.extend(rules(schema, &new, old.as_ref()));
-    }
+    let told = apart(&problems, rules(schema, without(&new, &problems), old));
+    problems.extend(told);
     problems.sort_by(|one, other| one.path.cmp(&other.path));
     problems
+}
+
+/// The object without the values that cannot be what they should be.
+pub fn without(object: &Value, problems: &[Problem]) -> Value {
+    let mut object = object.clone();
+    for problem in problems.iter().filter(|problem| problem.kind == Kind::Shape) {
+        remove(&mut object, problem.path.steps());
+    }
+    object
+}
+
+/// Removes the field that a path leads to; what it says of entries behind it goes with their list,
+/// since the others must keep their places.
+fn remove(object: &mut Value, path: &[Step]) {
+    let Some(last) = path.iter().rposition(|step| matches!(step, Step::Field(_))) else { return };
+    let (way, rest) = path.split_at(last);
+    let parent = way.iter().try_fold(object, |value, step| match step {
+        Step::Field(name) => value.get_mut(name),
+        Step::Item(index) => value.get_mut(*index),
+    });
+    if let (Some(Value::Object(fields)), Some(Step::Field(name))) = (parent, rest.first()) {
+        fields.shift_remove(name);
+    }
+}
+
+/// Those of `found` that have nothing to do with values that cannot be what they should be.
+pub fn apart(problems: &[Problem], found: Vec<Problem>) -> Vec<Problem> {
+    let involved = |one: &Problem| {
+        problems
+            .iter()
+            .filter(|problem| problem.kind == Kind::Shape)
+            .any(|problem| problem.path.touches(&one.path))
+    };
+    found.into_iter().filter(|one| !involved(one)).collect()
 }
 
 /// As a server keeps it: without what it does not know, with defaults.
@@ -85,8 +122,13 @@ fn replace(object: &mut Value, field: &str, value: Option<&Value>) {
     };
 }
 
-fn rules(schema: &Value, new: &Value, old: Option<&Value>) -> Vec<Problem> {
-    let failures = match Validator::new().validate(schema, new, old) {
+fn rules(schema: &Value, mut new: Value, mut old: Option<Value>) -> Vec<Problem> {
+    alike::without_nulls(&mut new);
+    if let Some(old) = &mut old {
+        alike::without_nulls(old);
+        alike::in_order_of(schema, &new, old);
+    }
+    let failures = match Validator::new().validate(schema, &new, old.as_ref()) {
         Ok(()) => return Vec::new(),
         Err(failures) => failures,
     };
@@ -94,4 +136,49 @@ fn rules(schema: &Value, new: &Value, old: Option<&Value>) -> Vec<Problem> {
         Problem::value(Path::read(&failure.field_path), failure.message)
     };
     failures.into_iter().map(problem).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::manifest::crd::definitions;
+
+    fn refused(spec: &Value) -> Vec<String> {
+        let definition = definitions().into_iter().find(|one| one.kind == "TestRun").unwrap();
+        let object = json!({"metadata": {"name": "a"}, "spec": spec});
+        refusals(&definition, &object, Write::Create).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn rules_that_a_wrong_value_has_no_part_in_are_told_beside_it() {
+        let spec = json!({
+            "url": "ftp://a",
+            "plan": 5,
+            "variables": [{"name": "A", "value": 5}, {"name": "B"}],
+            "passCriteria": ["a", null],
+            "keepAlive": {"idleSeconds": "x"},
+        });
+        assert_eq!(
+            refused(&spec),
+            [
+                "spec.keepAlive.idleSeconds: must be a whole number, and is the text \"x\"",
+                "spec.passCriteria[1]: must be a text, and is null",
+                "spec.plan: must be a text, and is 5; quote it if it is meant as a text",
+                "spec.url: an http(s) URL without user info",
+                "spec.variables[0].value: must be a text, and is 5; quote it if it is meant as a text",
+                "spec.variables[1]: exactly one of value, secretKeyRef",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_object_at_all_is_refused() {
+        let definition = &definitions()[0];
+        for value in [json!(null), json!([]), json!("x")] {
+            assert_eq!(refusals(definition, &value, Write::Create).len(), 1, "{value}");
+        }
+        assert_eq!(refused(&json!("x")), ["spec: must be an object, and is the text \"x\""]);
+    }
 }

@@ -56,6 +56,11 @@ impl Path {
         Self(steps)
     }
 
+    /// Whether one of the two places lies in the other.
+    pub fn touches(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(one, other)| one == other)
+    }
+
     /// From the root.
     pub fn steps(&self) -> &[Step] {
         &self.0
@@ -137,5 +142,8 @@ mod tests {
         let label = Path::root().field("metadata").field("labels").field("app.kubernetes.io/name");
         assert_eq!(label.to_string(), "metadata.labels[app.kubernetes.io/name]");
         assert_eq!(Path::read(""), Path::root());
+        let list = Path::read("spec.variables");
+        assert!(path.touches(&list) && list.touches(&path) && list.touches(&list));
+        assert!(!list.touches(&Path::read("spec.variable")));
     }
 }

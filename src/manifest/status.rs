@@ -273,7 +273,7 @@ pub struct Control {
     pub handoff: String,
     /// Control: whoever only watches takes no slot.
     pub mode: Mode,
-    /// Who has it.
+    /// Who has it; absent while nobody has claimed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub holder: Option<String>,

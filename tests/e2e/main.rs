@@ -7,4 +7,5 @@ mod api;
 mod manifests;
 
 #[path = "../support/cases.rs"]
+#[expect(dead_code, reason = "a server does not ask what the operator makes of an object")]
 mod cases;

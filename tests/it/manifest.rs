@@ -207,6 +207,9 @@ fn every_field_teaches_and_is_bounded() {
                 Some("boolean") => true,
                 _ => has("x-kubernetes-int-or-string"),
             };
+            if schema["format"] == "int32" && !has("maximum") {
+                complain("a server takes more than fits into 32 bits unless there is a maximum");
+            }
             if !bounded {
                 complain("it has no bound");
             }

@@ -155,8 +155,10 @@ fn object(node: &Node, text: &str, definitions: &[Definition]) -> Found {
             (place, print(problem, place))
         })
         .collect();
-    if definition.kind == "TestRun" {
-        embedded::judge(node, &value, text, &mut placed, &mut notes);
+    if definition.kind == "TestRun"
+        && let Some(spec) = readable(&value, &problems)
+    {
+        embedded::judge(node, &spec, text, &mut placed, &mut notes);
     }
     placed.sort_by_key(|(place, _)| *place);
     Found::Ours { what, problems: placed.into_iter().map(|(_, line)| line).collect(), notes }
@@ -165,14 +167,21 @@ fn object(node: &Node, text: &str, definitions: &[Definition]) -> Found {
 /// What the operator refuses beyond the server: addresses, amounts, labels, bytes. Nothing is told
 /// twice.
 fn meant(value: &Value, told: &[Problem]) -> Vec<Problem> {
-    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("generated");
-    let Some(spec) = value.get("spec") else { return Vec::new() };
-    let Ok(spec) = serde_json::from_value::<TestRunSpec>(spec.clone()) else { return Vec::new() };
-    let problems = check::check(name, &spec).err().unwrap_or_default();
-    problems
-        .into_iter()
-        .filter(|problem| told.iter().all(|other| other.path != problem.path))
-        .collect()
+    // The name is judged already.
+    let name = "named";
+    let Some(spec) = readable(value, told) else { return Vec::new() };
+    let problems = offline::apart(told, check::check(name, &spec).err().unwrap_or_default());
+    // A rule of the whole spec does not stand for one field of it.
+    let same = |one: &Problem, other: &Problem| {
+        one.path == other.path || (other.path.steps().len() > 1 && one.path.touches(&other.path))
+    };
+    problems.into_iter().filter(|one| !told.iter().any(|other| same(one, other))).collect()
+}
+
+/// The spec without what is so wrong that it could not be read.
+fn readable(value: &Value, told: &[Problem]) -> Option<TestRunSpec> {
+    let mut value = offline::without(value, told);
+    serde_json::from_value(value.get_mut("spec")?.take()).ok()
 }
 
 fn print(problem: &Problem, place: Place) -> String {

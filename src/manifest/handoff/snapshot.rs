@@ -114,10 +114,10 @@ pub enum Change {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Screenshots {
-    /// Before the person had it.
+    /// The page before the person had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Screenshot>,
-    /// Afterwards.
+    /// The page afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Screenshot>,
 }

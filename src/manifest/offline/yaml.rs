@@ -252,6 +252,9 @@ mod tests {
     #[test]
     fn scalars_are_read_as_kubectl_reads_them() {
         let nodes = read("a: yes\nb: 0600\nc: 5.0\nd: '5'\ne: ~\nf: 1.5\ng: 1_000\n").unwrap();
+        let more = read("[y, N, OFF, 0xff, 0o17, 0b11, +5, 1e3, 1:30, 2026-11-21]").unwrap();
+        let read = json!([true, false, false, 255, 15, 3, 5, 1000, "1:30", "2026-11-21"]);
+        assert_eq!(more[0].value(), read);
         let expected =
             json!({"a": true, "b": 384, "c": 5, "d": "5", "e": null, "f": 1.5, "g": 1000});
         assert_eq!(nodes[0].value(), expected);

@@ -1,7 +1,5 @@
 //! The plan inside a `TestRun`, with the lines of the file around it.
 
-use serde_json::Value;
-
 use super::super::counted;
 use crate::{
     agent::plan::{
@@ -21,17 +19,16 @@ use crate::{
 /// should be known to `notes`.
 pub(super) fn judge(
     node: &Node,
-    value: &Value,
+    spec: &TestRunSpec,
     text: &str,
     problems: &mut Vec<(Place, String)>,
     notes: &mut Vec<String>,
 ) {
-    let Some(spec) = value.get("spec") else { return };
-    let Ok(spec) = serde_json::from_value::<TestRunSpec>(spec.clone()) else { return };
     let Some(plan) = &spec.plan else { return };
     let place = node.locate(&Problem::value(Path::root().field("spec").field("plan"), ""));
-    let before = lines_before(text, place);
-    let variables = match variables(&spec) {
+    let name = node.locate(&Problem::name(Path::root().field("spec").field("plan"), ""));
+    let before = lines_before(text, name);
+    let variables = match variables(spec) {
         Ok(variables) => variables,
         Err(errors) => {
             let place =
@@ -63,13 +60,17 @@ pub(super) fn judge(
         .flatten()
         .collect();
     let scenarios = counted(plan.scenarios.len(), "scenario");
-    match (spec.driver, unclear.len(), &spec.model) {
-        (Driver::Direct | Driver::Auto, 0, _) => notes.push(format!("{scenarios}, direct")),
-        (Driver::Direct, ..) => unclear.iter().for_each(tell),
-        (Driver::Auto | Driver::Model, _, Some(_)) => notes.push(format!("{scenarios}, by a model")),
-        (Driver::Auto | Driver::Model, count, None) => notes.push(format!(
-            "warning: {scenarios} by a model ({} cannot run without), and spec.model is absent: the operator must have a default",
-            counted(count, "line"),
+    let model = match (spec.driver, unclear.len()) {
+        (Driver::Direct | Driver::Auto, 0) => return notes.push(format!("{scenarios}, direct")),
+        (Driver::Direct, _) => return unclear.iter().for_each(tell),
+        (Driver::Model, _) => "a model decides each step".to_owned(),
+        (Driver::Auto, 1) => "1 line needs a model".to_owned(),
+        (Driver::Auto, count) => format!("{count} lines need a model"),
+    };
+    match spec.model {
+        Some(_) => notes.push(format!("{scenarios}, {model}")),
+        None => notes.push(format!(
+            "warning, {scenarios}, {model}, and spec.model is absent: the operator must have a default"
         )),
     }
 }
@@ -90,14 +91,15 @@ fn moved(problem: &plan::Problem, place: Place, before: Option<usize>) -> (Place
     }
 }
 
-/// How many lines of the file stand before the first of a block that keeps its lines (`|`).
-fn lines_before(text: &str, place: Place) -> Option<usize> {
-    let line = text.lines().nth(place.line.checked_sub(1)?)?;
-    let from = line
-        .char_indices()
-        .nth(place.column.checked_sub(1)?)
-        .map_or("", |(at, _)| line.get(at..).unwrap_or(""));
-    from.starts_with('|').then_some(place.line)
+/// How many lines of the file stand before the plan's first, if it is a block that keeps its lines:
+/// `plan: |` and nothing more behind its name.
+fn lines_before(text: &str, name: Place) -> Option<usize> {
+    let line = text.lines().nth(name.line.checked_sub(1)?)?;
+    let (_, value) = line.split_once(':')?;
+    let value = value.split(" #").next().unwrap_or_default().trim();
+    let indicators = value.strip_prefix('|')?;
+    let block = indicators.chars().all(|c| matches!(c, '+' | '-' | '1'..='9'));
+    block.then_some(name.line)
 }
 
 /// Names are what counts here: every secret has a value that can be held.
