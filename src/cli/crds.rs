@@ -1,6 +1,6 @@
 //! `handback crds`: the custom resource definitions of this version.
 
-use std::{fs, io::stdout, path::PathBuf};
+use std::{fmt::Write as _, fs, io::stdout, path::PathBuf};
 
 use crate::{cli::say, manifest::crd, pod::contract::Exit};
 
@@ -41,7 +41,7 @@ fn print(args: &Args) -> Result<String, String> {
         fs::create_dir_all(out)
             .and_then(|()| fs::write(&path, yaml))
             .map_err(|error| format!("{} cannot be written: {error}.", path.display()))?;
-        text.push_str(&format!("{}\n", path.display()));
+        let _ = writeln!(text, "{}", path.display());
     }
     Ok(text)
 }

@@ -21,7 +21,7 @@ use super::{handoff::Handoff, test_run::TestRun};
 const NOTICE: &str = "# Made from the types in src/manifest by `make crds`. Do not edit.\n";
 
 /// A custom resource definition, ready to be applied.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
     /// For example `testruns.handback.dev`; its file is called so, with `.yaml`.
     pub name: String,

@@ -1,5 +1,9 @@
 //! A `Handoff`: one bounded time in which a person holds a run's browser, or watches it.
 #![expect(unreachable_pub, reason = "kube's schema derive writes public items")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are what `kubectl explain` prints as they are"
+)]
 
 pub mod snapshot;
 pub mod status;

@@ -1,9 +1,8 @@
 //! What an API server would answer, without one: unknown fields, types, bounds, and the rules.
 //!
-//! A server reads an object in this order, and so does [`refusals`]: fields that it does not know
-//! (`kubectl` asks it to refuse them), nulls and defaults, types and bounds, and the rules in CEL if
-//! nothing is so wrong that they could not be evaluated. kube's evaluator does the rules; the rest is
-//! in the parts of this module.
+//! A server reads an object in this order, and so does [`Judge::refusals`]: fields that it does not know
+//! (`kubectl` asks it to refuse them), nulls and defaults, types and bounds, and the rules in CEL.
+//! kube's evaluator does the rules; the rest is in the parts of this module.
 
 mod alike;
 mod bounds;
@@ -12,7 +11,7 @@ mod metadata;
 mod unknown;
 pub mod yaml;
 
-use kube::core::cel::Validator;
+use kube::core::cel::{CompiledSchema, ValidationError, Validator, compile_schema};
 use serde_json::Value;
 
 pub use unknown::nearest;
@@ -33,43 +32,80 @@ pub enum Write<'a> {
     Status(&'a Value),
 }
 
-/// Everything that a server would refuse about `object`, by field. Empty: it would be stored. What
-/// stands in `old` is taken for stored.
-///
-/// Where a value cannot be what it should be, a server evaluates no rule at all and tells of the rest
-/// the next time. Here the rules that such values have no part in are told at once.
-pub fn refusals(definition: &Definition, object: &Value, write: Write<'_>) -> Vec<Problem> {
-    let schema = definition.schema();
-    let mut problems = Vec::new();
-    if !object.is_object() {
-        return vec![Problem::shape(Path::root(), "this is no object")];
+/// A kind's definition with its rules parsed, which takes some time.
+#[derive(Debug)]
+pub struct Judge {
+    definition: Definition,
+    rules: CompiledSchema,
+    validator: Validator,
+}
+
+impl Judge {
+    /// Parses the rules.
+    pub fn new(definition: Definition) -> Self {
+        let rules = compile_schema(definition.schema());
+        Self { definition, rules, validator: Validator::new() }
     }
-    unknown::find(schema, object, &mut problems);
-    let mut new = stored(schema, object);
-    let old = match write {
-        Write::Create => {
-            replace(&mut new, "status", None);
-            None
+
+    /// What is judged by.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// Everything that a server would refuse about `object`, by field. Empty: it would be stored. What
+    /// stands in `old` is taken for stored.
+    ///
+    /// Where a value cannot be what it should be, a server evaluates no rule at all and tells of the rest
+    /// the next time. Here the rules that such values have no part in are told at once.
+    pub fn refusals(&self, object: &Value, write: Write<'_>) -> Vec<Problem> {
+        let schema = self.definition.schema();
+        let mut problems = Vec::new();
+        if !object.is_object() {
+            return vec![Problem::shape(Path::root(), "this is no object")];
         }
-        Write::Update(old) => {
-            let old = stored(schema, old);
-            replace(&mut new, "status", old.get("status"));
-            Some(old)
+        unknown::find(schema, object, &mut problems);
+        let mut new = stored(schema, object);
+        let old = match write {
+            Write::Create => {
+                replace(&mut new, "status", None);
+                None
+            }
+            Write::Update(old) => {
+                let old = stored(schema, old);
+                replace(&mut new, "status", old.get("status"));
+                Some(old)
+            }
+            Write::Status(old) => {
+                let old = stored(schema, old);
+                let status = new.get("status").cloned();
+                new = old.clone();
+                replace(&mut new, "status", status.as_ref());
+                Some(old)
+            }
+        };
+        metadata::complete(&mut new, &mut problems);
+        bounds::check(schema, &new, &Path::root(), &mut problems);
+        let told = apart(&problems, self.rules(without(&new, &problems), old));
+        problems.extend(told);
+        problems.sort_by(|one, other| one.path.cmp(&other.path));
+        problems
+    }
+
+    fn rules(&self, mut new: Value, mut old: Option<Value>) -> Vec<Problem> {
+        alike::without_nulls(&mut new);
+        if let Some(old) = &mut old {
+            alike::without_nulls(old);
+            alike::in_order_of(self.definition.schema(), &new, old);
         }
-        Write::Status(old) => {
-            let old = stored(schema, old);
-            let status = new.get("status").cloned();
-            new = old.clone();
-            replace(&mut new, "status", status.as_ref());
-            Some(old)
-        }
-    };
-    metadata::complete(&mut new, &mut problems);
-    bounds::check(schema, &new, &Path::root(), &mut problems);
-    let told = apart(&problems, rules(schema, without(&new, &problems), old));
-    problems.extend(told);
-    problems.sort_by(|one, other| one.path.cmp(&other.path));
-    problems
+        let failures = match self.validator.validate_compiled(&self.rules, &new, old.as_ref()) {
+            Ok(()) => return Vec::new(),
+            Err(failures) => failures,
+        };
+        let problem = |failure: ValidationError| {
+            Problem::value(Path::read(&failure.field_path), failure.message)
+        };
+        failures.into_iter().map(problem).collect()
+    }
 }
 
 /// The object without the values that cannot be what they should be.
@@ -122,22 +158,6 @@ fn replace(object: &mut Value, field: &str, value: Option<&Value>) {
     };
 }
 
-fn rules(schema: &Value, mut new: Value, mut old: Option<Value>) -> Vec<Problem> {
-    alike::without_nulls(&mut new);
-    if let Some(old) = &mut old {
-        alike::without_nulls(old);
-        alike::in_order_of(schema, &new, old);
-    }
-    let failures = match Validator::new().validate(schema, &new, old.as_ref()) {
-        Ok(()) => return Vec::new(),
-        Err(failures) => failures,
-    };
-    let problem = |failure: kube::core::cel::ValidationError| {
-        Problem::value(Path::read(&failure.field_path), failure.message)
-    };
-    failures.into_iter().map(problem).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -145,10 +165,14 @@ mod tests {
     use super::*;
     use crate::manifest::crd::definitions;
 
+    fn test_runs() -> Judge {
+        Judge::new(definitions().into_iter().find(|one| one.kind == "TestRun").unwrap())
+    }
+
     fn refused(spec: &Value) -> Vec<String> {
-        let definition = definitions().into_iter().find(|one| one.kind == "TestRun").unwrap();
         let object = json!({"metadata": {"name": "a"}, "spec": spec});
-        refusals(&definition, &object, Write::Create).iter().map(ToString::to_string).collect()
+        let problems = test_runs().refusals(&object, Write::Create);
+        problems.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -175,9 +199,9 @@ mod tests {
 
     #[test]
     fn what_is_no_object_at_all_is_refused() {
-        let definition = &definitions()[0];
+        let judge = test_runs();
         for value in [json!(null), json!([]), json!("x")] {
-            assert_eq!(refusals(definition, &value, Write::Create).len(), 1, "{value}");
+            assert_eq!(judge.refusals(&value, Write::Create).len(), 1, "{value}");
         }
         assert_eq!(refused(&json!("x")), ["spec: must be an object, and is the text \"x\""]);
     }

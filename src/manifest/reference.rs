@@ -1,4 +1,8 @@
 //! References to other objects, always in the namespace of the object that names them.
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are what `kubectl explain` prints as they are"
+)]
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,10 @@
 //! A `TestRun`: one run of one plan against one address. A recorded run must say what it ran, hence
 //! nothing of its input may change but what only stops, keeps or collects it.
 #![expect(unreachable_pub, reason = "kube's schema derive writes public items")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are what `kubectl explain` prints as they are"
+)]
 
 pub mod artifacts;
 pub mod pod;

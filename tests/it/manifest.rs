@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use handback::manifest::{
     check,
     crd::{Definition, definitions},
-    offline::{Write, refusals},
+    offline::{Judge, Write},
     problem::Problem,
     test_run::TestRunSpec,
 };
@@ -19,20 +19,20 @@ fn definition(kind: &str) -> Definition {
 }
 
 /// What is refused in the step that a case is about. Steps before it must be taken.
-fn answer(definition: &Definition, case: &Case) -> Vec<Problem> {
-    let created = refusals(definition, &case.object, Write::Create);
+fn answer(judge: &Judge, case: &Case) -> Vec<Problem> {
+    let created = judge.refusals(&case.object, Write::Create);
     if matches!(case.step, Step::Create) {
         return created;
     }
     assert_eq!(created, [], "{}: it cannot even be created", case.name);
     match &case.step {
         Step::Create => created,
-        Step::Update(new) => refusals(definition, new, Write::Update(&case.object)),
+        Step::Update(new) => judge.refusals(new, Write::Update(&case.object)),
         Step::Status { first, second } => {
-            let written = refusals(definition, first, Write::Status(&case.object));
+            let written = judge.refusals(first, Write::Status(&case.object));
             let Some(second) = second else { return written };
             assert_eq!(written, [], "{}: the first status is refused", case.name);
-            refusals(definition, second, Write::Status(first))
+            judge.refusals(second, Write::Status(first))
         }
     }
 }
@@ -42,11 +42,11 @@ fn offline_takes_and_refuses_what_a_server_does() {
     let mut wrong = Vec::new();
     let mut count = 0;
     for cases::Cases { kind, cases } in cases::all() {
-        let definition = definition(&kind);
+        let judge = Judge::new(definition(&kind));
         for case in &cases {
             count += 1;
             let problems: Vec<String> =
-                answer(&definition, case).iter().map(ToString::to_string).collect();
+                answer(&judge, case).iter().map(ToString::to_string).collect();
             let fits = match &case.says {
                 None => problems.is_empty(),
                 Some(piece) => problems.iter().any(|problem| problem.contains(piece)),

@@ -11,9 +11,9 @@ use crate::{
     cli::paint::{COLUMNS, Paint, fit},
     manifest::{
         check,
-        crd::{Definition, definitions},
+        crd::definitions,
         offline::{
-            self, Write, nearest,
+            self, Judge, Write, nearest,
             yaml::{self, Node, Place},
         },
         problem::{Path, Problem},
@@ -46,12 +46,12 @@ pub(super) fn report(text: &str, paint: Paint) -> Report {
             return Report { good: false, title: String::new(), body };
         }
     };
-    let definitions = definitions();
+    let judges: Vec<Judge> = definitions().into_iter().map(Judge::new).collect();
     let mut ours = 0;
     let mut good = true;
     let mut body = String::new();
     for node in flat(&nodes) {
-        match object(node, text, &definitions) {
+        match object(node, text, &judges) {
             Found::Foreign(what) => {
                 let line = format!("line {}, not ours, passed over", node.place.line);
                 let _ = writeln!(
@@ -109,7 +109,7 @@ fn flat(nodes: &[Node]) -> Vec<&Node> {
         .collect()
 }
 
-fn object(node: &Node, text: &str, definitions: &[Definition]) -> Found {
+fn object(node: &Node, text: &str, judges: &[Judge]) -> Found {
     let kind = node.text("kind").unwrap_or_default();
     let metadata = node.field("metadata");
     let name = metadata
@@ -121,7 +121,9 @@ fn object(node: &Node, text: &str, definitions: &[Definition]) -> Found {
     );
     let api = node.text("apiVersion").unwrap_or_default();
     let (group, version) = api.rsplit_once('/').unwrap_or(("", api));
-    if group != GROUP && !(api.is_empty() && definitions.iter().any(|known| known.kind == kind)) {
+    if group != GROUP
+        && !(api.is_empty() && judges.iter().any(|judge| judge.definition().kind == kind))
+    {
         return Found::Foreign(what);
     }
     let refuse = |field: &str, message: String| {
@@ -129,21 +131,22 @@ fn object(node: &Node, text: &str, definitions: &[Definition]) -> Found {
         let problems = vec![print(&problem, node.locate(&problem))];
         Found::Ours { what: what.clone(), problems, notes: Vec::new() }
     };
-    let Some(definition) = definitions.iter().find(|known| known.kind == kind) else {
-        let kinds = || definitions.iter().map(|known| known.kind.as_str());
+    let Some(judge) = judges.iter().find(|judge| judge.definition().kind == kind) else {
+        let kinds = || judges.iter().map(|judge| judge.definition().kind.as_str());
         let hint = nearest(kind, kinds()).map_or_else(
             || format!("there are {}", kinds().collect::<Vec<_>>().join(", ")),
             |kind| format!("did you mean {kind}?"),
         );
         return refuse("kind", format!("there is no such kind in {GROUP}; {hint}"));
     };
+    let definition = judge.definition();
     if version != definition.version() {
         let right = format!("{GROUP}/{}", definition.version());
         return refuse("apiVersion", format!("must be {right}, and is {api:?}"));
     }
     let value = node.value();
     let mut problems = node.repeated();
-    problems.extend(offline::refusals(definition, &value, Write::Create));
+    problems.extend(judge.refusals(&value, Write::Create));
     let mut notes = Vec::new();
     if definition.kind == "TestRun" {
         problems.extend(meant(&value, &problems));

@@ -11,7 +11,8 @@ fn checked(change: impl FnOnce(&mut Value)) -> Result<ValidRun, Vec<String>> {
     check("run", &spec).map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
-fn refused(field: &str, value: Value, expected: &[&str]) {
+fn refused(field: &str, value: impl Into<Value>, expected: &[&str]) {
+    let value = value.into();
     let problems = checked(|spec| spec[field] = value.clone()).err().unwrap_or_default();
     let fits = problems.len() == expected.len()
         && expected.iter().zip(&problems).all(|(part, problem)| problem.contains(part));

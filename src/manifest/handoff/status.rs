@@ -1,5 +1,9 @@
 //! What the operator writes about a `Handoff`, mirrored from the gate's journal.
 #![expect(unreachable_pub, reason = "kube's schema derive writes public items")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are what `kubectl explain` prints as they are"
+)]
 
 use kube::KubeSchema;
 use schemars::JsonSchema;

@@ -34,7 +34,9 @@ fn prune_below(schema: &Value, value: &mut Value, root: bool) {
         }
         Value::Array(items) => {
             if let Some(schema) = schema.get("items") {
-                items.iter_mut().for_each(|item| prune_below(schema, item, false));
+                for item in items {
+                    prune_below(schema, item, false);
+                }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -80,13 +82,11 @@ fn is_common(name: &str, root: bool) -> bool {
 
 fn unknown(name: &str, known: &Map<String, Value>, root: bool) -> String {
     let common = EVERYWHERE.iter().copied().filter(|_| root);
-    match nearest(name, known.keys().map(String::as_str).chain(common)) {
-        Some(nearest) => format!("unknown field; did you mean {nearest}?"),
-        None => {
-            let known: Vec<&str> = known.keys().map(String::as_str).collect();
-            format!("unknown field; there are {}", known.join(", "))
-        }
+    if let Some(nearest) = nearest(name, known.keys().map(String::as_str).chain(common)) {
+        return format!("unknown field; did you mean {nearest}?");
     }
+    let known: Vec<&str> = known.keys().map(String::as_str).collect();
+    format!("unknown field; there are {}", known.join(", "))
 }
 
 /// The known word that was probably meant: at most a third of its letters differ, capitals aside.

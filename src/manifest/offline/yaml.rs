@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use serde_saphyr::{Location, Spanned, options::DuplicateKeyPolicy};
 
 use super::super::problem::{Kind, Path, Problem, Step};
@@ -75,7 +75,7 @@ impl Node {
             Content::List(items) => Value::Array(items.iter().map(Self::value).collect()),
             Content::Fields(fields) => {
                 let fields = fields.iter().map(|(name, _, node)| (name.clone(), node.value()));
-                Value::Object(Map::from_iter(fields))
+                Value::Object(fields.collect())
             }
         }
     }

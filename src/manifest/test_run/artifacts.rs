@@ -1,5 +1,9 @@
 //! What a run records and where it is stored.
 #![expect(unreachable_pub, reason = "kube's schema derive writes public items")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are what `kubectl explain` prints as they are"
+)]
 
 use kube::KubeSchema;
 use schemars::JsonSchema;

@@ -1,5 +1,9 @@
 //! Where and how a run's pod runs: the few things of a pod template that a run may choose.
 #![expect(unreachable_pub, reason = "kube's schema derive writes public items")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are what `kubectl explain` prints as they are"
+)]
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
