@@ -668,7 +668,8 @@ impl Turn {
     /// [L4]
     fn grant(&mut self, claim: Claim, now: Time) {
         let Claim { seat, person, deadline, lasts, awaited } = claim;
-        let deadline = deadline.unwrap_or(now + lasts.unwrap_or(self.state.limits.handoff));
+        let lasts = lasts.unwrap_or(self.state.limits.handoff);
+        let deadline = deadline.unwrap_or(now + lasts);
         let epoch = self.state.epoch.next();
         self.state.epoch = epoch;
         self.act(Action::Journal(Record::Granted { epoch, seat, person, deadline, awaited }));

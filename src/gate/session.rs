@@ -270,6 +270,7 @@ struct Agent {
 }
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Session {
     config: Arc<Config>,
     commands: mpsc::Sender<Command>,

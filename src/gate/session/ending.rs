@@ -25,7 +25,7 @@ use crate::{
 
 /// How long an agent may take to come to its end once the pod has to. It stops at once, and then
 /// writes its report and closes the video.
-const AGENT_FAREWELL: Duration = Duration::from_secs(60);
+const AGENT_FAREWELL: Duration = Duration::from_mins(1);
 /// Joining a recording's segments and decoding the file once, for one that nobody else waits for.
 const VIDEO_CLOSE: Duration = Duration::from_mins(3);
 /// How long past its deadline an agent may still be connected ([`Session::grow_deadline`]).
@@ -190,7 +190,8 @@ impl Session {
     pub(super) fn watch_deadline(&mut self) {
         let Some(pod) = &self.config.pod else { return };
         let limit = pod.active_deadline;
-        self.began.get_or_insert(self.config.clock.boot());
+        let now = self.now();
+        self.began.get_or_insert(now);
         self.grow_deadline(limit);
     }
 

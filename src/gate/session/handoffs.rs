@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         Why,
-        handoffs::Now,
+        handoffs::{Now, Right},
         problem::Problem,
         seats::{Refused, Secrets},
     },
@@ -157,7 +157,7 @@ impl Session {
             .challenges
             .redeem(ticket, &pod.uid, now, |uid| handoffs.key(uid))
             .ok_or(Problem::TOKEN)?;
-        let place = handoffs
+        let right = handoffs
             .admits(&entitled.handoff, entitled.scope, entitled.epoch)
             .ok_or(Problem::TOKEN)?;
         let holder: Arc<str> = handoffs.holder(&entitled.handoff).ok_or(Problem::TOKEN)?.into();
@@ -173,9 +173,8 @@ impl Session {
             }
             None => self.seats.admit(holder, secrets, now)?,
         };
-        let acts = entitled.scope == Mode::Control;
-        self.handoffs.sit(seat, &entitled.handoff, acts);
-        if let Some(place) = place {
+        self.handoffs.sit(seat, &entitled.handoff, right != Right::Watch);
+        if let Right::Act(place) = right {
             // Another page of the holder's may sit there already; this one can ask for its place.
             self.step(Event::Seated { from: place, to: seat });
         }
