@@ -201,8 +201,8 @@ impl Pod {
     /// SIGTERM to what is left, as the kubelet sends it to all containers at once; gives what the gate
     /// says of the files.
     async fn end(mut self) -> UploadReport {
-        for child in [Some(&self.browser), Some(&self.gate), self.agent.as_ref()] {
-            terminate(child.and_then(Child::id));
+        for child in [&self.browser, &self.gate].into_iter().chain(self.agent.as_ref()) {
+            terminate(child.id());
         }
         if self.agent.is_some() {
             self.verdict().await;

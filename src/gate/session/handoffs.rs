@@ -207,6 +207,8 @@ impl Session {
         let since = self.finished.map_or(self.active, |finished| finished.max(self.active));
         let idle = if viewers > 0 || held { Time::ZERO } else { now.saturating_sub(since) };
         Report {
+            // The connection counts.
+            answered: 0,
             position: self.handoffs.position(),
             finished: self.finished.is_some(),
             browser: self.ended.is_none() && self.lease.browser(),

@@ -143,6 +143,8 @@ pub enum FromGateStream {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Report {
+    /// How many messages of this connection it has taken in; it is the answer to the last of them.
+    pub answered: u64,
     /// Counts what happened to handoffs; a later state has a higher one.
     pub position: u64,
     /// The run is over, as far as the agent and the gate are concerned.
