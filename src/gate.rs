@@ -29,7 +29,6 @@ mod wire;
 
 use std::{
     fmt, io,
-    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     sync::{
         Arc,
@@ -295,9 +294,7 @@ pub async fn run(
     let Orders { commands, receive, host } = orders;
     let path = config.agent_socket.clone();
     let failed = |source| GateError::AgentSocket { path: path.clone(), source };
-    let agents = UnixListener::bind(&config.agent_socket).map_err(failed)?;
-    std::fs::set_permissions(&config.agent_socket, std::fs::Permissions::from_mode(0o600))
-        .map_err(failed)?;
+    let agents = wire::listen(&config.agent_socket).map_err(failed)?;
     let config = Arc::new(config);
     let tasks = TaskTracker::new();
     let closing = CancellationToken::new();
