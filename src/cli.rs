@@ -5,6 +5,7 @@
 
 mod browser;
 pub mod check;
+pub mod crds;
 mod paint;
 pub mod run;
 mod values;
@@ -34,8 +35,10 @@ struct Cli {
 enum Command {
     /// Execute a plan in a browser on this machine
     Run(Box<run::args::Args>),
-    /// Validate a plan offline: scenarios, checks, driver, offending lines
+    /// Validate plans and manifests offline: scenarios, checks, driver, offending lines
     Check(check::Args),
+    /// Print the custom resource definitions
+    Crds(crds::Args),
     /// Supervise display, Chromium and recorder; started by `run`
     #[command(hide = true)]
     Browser(Box<Config>),
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
                     run::main(*args)
                 }
                 Command::Check(args) => check::main(&args),
+                Command::Crds(args) => crds::main(&args),
                 Command::Browser(config) => browser::main(*config),
                 // Returns only if the program could not be started.
                 Command::Shim(args) => return shim(&args),

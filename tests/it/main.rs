@@ -8,12 +8,15 @@ mod browser;
 mod cli;
 mod examples;
 mod gate;
+mod manifest;
 mod page;
 mod run;
 mod snapshot;
 mod source;
 mod tidy;
 
+#[path = "../support/cases.rs"]
+mod cases;
 #[path = "../support/chromium.rs"]
 mod chromium;
 #[path = "../support/pages.rs"]
