@@ -8,6 +8,7 @@ mod browser;
 mod cli;
 mod examples;
 mod gate;
+mod manifest;
 mod page;
 mod pod;
 mod run;
@@ -15,6 +16,8 @@ mod snapshot;
 mod source;
 mod tidy;
 
+#[path = "../support/cases.rs"]
+mod cases;
 #[path = "../support/chromium.rs"]
 mod chromium;
 #[path = "../support/pages.rs"]
