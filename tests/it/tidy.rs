@@ -16,7 +16,7 @@ const GROUND: [&str; 6] = ["clock", "policy", "redact", "secret", "shutdown", "t
 const LAYERS: [(&str, &[&str]); 8] = [
     ("manifest", &["secret"]),
     ("decide", &[]),
-    ("pod", &[]),
+    ("pod", &["manifest"]),
     ("browser", &["pod::contract"]),
     ("page", &[]),
     ("agent", &["pod::contract", "page"]),

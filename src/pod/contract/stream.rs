@@ -151,6 +151,7 @@ pub enum FromGateStream {
 }
 
 /// See [`FromGateStream::Report`]. Times are milliseconds.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that decisions need")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Report {
