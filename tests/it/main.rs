@@ -10,6 +10,7 @@ mod examples;
 mod gate;
 mod manifest;
 mod page;
+mod pod;
 mod run;
 mod snapshot;
 mod source;

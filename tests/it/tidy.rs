@@ -16,7 +16,7 @@ const GROUND: [&str; 6] = ["clock", "policy", "redact", "secret", "shutdown", "t
 const LAYERS: [(&str, &[&str]); 8] = [
     ("manifest", &["secret"]),
     ("decide", &[]),
-    ("pod", &[]),
+    ("pod", &["manifest"]),
     ("browser", &["pod::contract"]),
     ("page", &[]),
     ("agent", &["pod::contract", "page"]),
@@ -27,7 +27,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 22] = [
+const PURE: [&str; 24] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -44,6 +44,8 @@ const PURE: [&str; 22] = [
     "src/gate/rfb",
     "src/gate/range",
     "src/gate/seats",
+    "src/gate/ticket",
+    "src/gate/handoffs",
     "src/gate/view",
     "src/gate/problem",
     "src/agent/plan",

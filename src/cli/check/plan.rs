@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use super::{Report, counted};
 use crate::{
-    agent::plan::{Plan, Scenario, direct, variables::Variables},
-    cli::{
-        paint::{COLUMNS, Paint, fit},
-        run::options::print_problem,
+    agent::{
+        assignment::print_problem,
+        plan::{Plan, Scenario, direct, variables::Variables},
     },
+    cli::paint::{COLUMNS, Paint, fit},
 };
 
 /// A plan in a file of its own: every line must run without a model.

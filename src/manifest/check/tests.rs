@@ -4,11 +4,15 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn checked(change: impl FnOnce(&mut Value)) -> Result<ValidRun, Vec<String>> {
+fn changed(change: impl FnOnce(&mut Value)) -> TestRunSpec {
     let mut spec = json!({"url": "https://app.example/start", "plan": "Verify \"a\" is visible"});
     change(&mut spec);
-    let spec: TestRunSpec = serde_json::from_value(spec).unwrap();
-    check("run", &spec).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    serde_json::from_value(spec).unwrap()
+}
+
+fn checked(change: impl FnOnce(&mut Value)) -> Result<ValidRun, Vec<String>> {
+    check("run", &changed(change))
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
 fn refused(field: &str, value: impl Into<Value>, expected: &[&str]) {

@@ -2,11 +2,13 @@
 
 use super::super::counted;
 use crate::{
-    agent::plan::{
-        self, Plan, direct,
-        variables::{SecretVariable, VariableError, Variables},
+    agent::{
+        assignment::print_problem,
+        plan::{
+            self, Plan, direct,
+            variables::{SecretVariable, VariableError, Variables},
+        },
     },
-    cli::run::options::print_problem,
     manifest::{
         offline::yaml::{Node, Place},
         problem::{Path, Problem},
