@@ -240,7 +240,7 @@ fn check_shows_scenarios_checks_and_offending_lines() {
 fn check_tells_everything_wrong_with_a_manifest_at_its_line() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("run.yaml");
-    let text = r##"apiVersion: v1
+    let text = r#"apiVersion: v1
 kind: ConfigMap
 metadata: {name: plans}
 ---
@@ -273,7 +273,7 @@ metadata: {name: typo}
 apiVersion: handback.dev/v1
 kind: Handoff
 metadata: {name: newer}
-"##;
+"#;
     fs::write(&file, text).unwrap();
     let said = handback(&["check", file.to_str().unwrap()]);
     assert_eq!(said.exit, 2, "{said:?}");
@@ -288,7 +288,7 @@ metadata: {name: newer}
 fn check_takes_a_good_manifest_and_judges_its_plan() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("run.yaml");
-    let text = r##"apiVersion: handback.dev/v1alpha1
+    let text = r#"apiVersion: handback.dev/v1alpha1
 kind: TestRun
 metadata: {generateName: checkout-}
 spec:
@@ -305,7 +305,7 @@ apiVersion: handback.dev/v1alpha1
 kind: Handoff
 metadata: {name: ho}
 spec: {runRef: {name: checkout}, mode: View}
-"##;
+"#;
     fs::write(&file, text).unwrap();
     let place = home.path().to_str().unwrap();
     let said = handback(&["check", file.to_str().unwrap()]);

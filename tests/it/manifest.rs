@@ -131,8 +131,8 @@ fn every_rule_and_every_bound_has_a_case() {
                 turned("screenshots.after.", "screenshots.before."),
                 turned("screenshots.before.", "screenshots.after."),
             ];
-            let covered = places.iter().any(|place| rows.contains(place.as_str()))
-                || said.iter().any(|says| *says == path);
+            let covered =
+                places.iter().any(|place| rows.contains(place.as_str())) || said.contains(&path);
             if bounded.iter().any(|bound| schema.get(bound).is_some()) && !covered {
                 missing.push(format!("{kind}: no row of bounds for {path}"));
             }

@@ -88,10 +88,8 @@ fn case(base: &Value, row: &Value) -> Case {
             object["status"] = status.clone();
             object
         };
-        let second = row.get("then").map(|then| match then {
-            Value::Null => object.clone(),
-            status => with(status),
-        });
+        let second =
+            row.get("then").map(|then| if then.is_null() { object.clone() } else { with(then) });
         Step::Status { first: with(status), second }
     } else {
         Step::Create
@@ -185,14 +183,10 @@ fn only(row: &Value, known: &[&str]) {
 
 /// With `{n}` in all its texts replaced.
 fn numbered(value: &Value, n: usize) -> Value {
-    match value {
-        Value::String(text) => json!(text.replace("{n}", &n.to_string())),
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| (name.clone(), numbered(value, n)));
-            Value::Object(fields.collect())
-        }
-        other => other.clone(),
+    if let Value::String(text) = value {
+        return json!(text.replace("{n}", &n.to_string()));
     }
+    each(value, &|value| numbered(value, n))
 }
 
 fn changed(object: &Value, set: &Value, unset: &Value) -> Value {
@@ -214,17 +208,24 @@ fn changed(object: &Value, set: &Value, unset: &Value) -> Value {
 
 /// `{repeat: a, times: 3}` as `aaa`, anywhere in it.
 fn expanded(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => match (fields.get("repeat"), fields.get("times")) {
-            (Some(Value::String(text)), Some(times)) => json!(text.repeat(count(times))),
-            _ => {
-                let fields = fields.iter().map(|(name, value)| (name.clone(), expanded(value)));
-                Value::Object(fields.collect())
-            }
-        },
-        Value::Array(items) => Value::Array(items.iter().map(expanded).collect()),
-        other => other.clone(),
+    if let (Some(text), Some(times)) = (value["repeat"].as_str(), value.get("times")) {
+        return json!(text.repeat(count(times)));
     }
+    each(value, &expanded)
+}
+
+/// With everything directly below changed.
+fn each(value: &Value, change: &dyn Fn(&Value) -> Value) -> Value {
+    let mut value = value.clone();
+    let below: Vec<&mut Value> = match &mut value {
+        Value::Object(fields) => fields.values_mut().collect(),
+        Value::Array(items) => items.iter_mut().collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    };
+    for place in below {
+        *place = change(place);
+    }
+    value
 }
 
 fn put(object: &mut Value, path: &str, value: Value) {
