@@ -91,6 +91,12 @@ impl Judge {
         problems
     }
 
+    /// The object as a server keeps it: without what it does not know, with defaults, without nulls
+    /// where they mean nothing.
+    pub fn stored(&self, object: &Value) -> Value {
+        stored(self.definition.schema(), object)
+    }
+
     fn rules(&self, mut new: Value, mut old: Option<Value>) -> Vec<Problem> {
         alike::without_nulls(&mut new);
         if let Some(old) = &mut old {

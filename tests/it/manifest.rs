@@ -6,9 +6,10 @@ use std::{collections::BTreeSet, fs, path::Path};
 use handback::manifest::{
     check,
     crd::{Definition, definitions},
+    handoff::Handoff,
     offline::{Judge, Write},
     problem::Problem,
-    test_run::TestRunSpec,
+    test_run::{TestRun, TestRunSpec},
 };
 use serde_json::Value;
 
@@ -63,17 +64,17 @@ fn offline_takes_and_refuses_what_a_server_does() {
 
 #[test]
 fn the_operator_agrees_on_what_can_be_run() {
-    let definition = definition("TestRun");
+    let judge = Judge::new(definition("TestRun"));
+    let known = rules(judge.definition().schema());
     let runs = cases::all().remove(0);
     let mut wrong = Vec::new();
     let (mut taken, mut refused) = (0, 0);
     for case in runs.cases.iter().filter(|case| matches!(case.step, Step::Create)) {
-        let Ok(spec) = serde_json::from_value::<TestRunSpec>(case.object["spec"].clone()) else {
-            continue;
-        };
+        let spec = judge.stored(&case.object)["spec"].take();
+        let Ok(spec) = serde_json::from_value::<TestRunSpec>(spec) else { continue };
         let name = case.object["metadata"]["name"].as_str().unwrap_or("generated");
         let problems = check::check(name, &spec).err().unwrap_or_default();
-        let rule = case.says.as_deref().filter(|says| rules(definition.schema()).contains(*says));
+        let rule = case.says.as_deref().filter(|says| known.contains(*says));
         let fits = match (&case.says, rule) {
             (None, _) => !case.semantic || problems.is_empty(),
             // A generated name is judged by the server only.
@@ -92,6 +93,30 @@ fn the_operator_agrees_on_what_can_be_run() {
         taken > 50 && refused > 20,
         "{taken} taken, {refused} refused: too few to mean anything"
     );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_operator_can_read_whatever_a_server_stores() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for cases::Cases { kind, cases } in cases::all() {
+        let judge = Judge::new(definition(&kind));
+        for case in cases.iter().filter(|case| case.says.is_none() && case.semantic) {
+            count += 1;
+            let stored = judge.stored(match &case.step {
+                Step::Create => &case.object,
+                Step::Update(new) => new,
+                Step::Status { first, second } => second.as_ref().unwrap_or(first),
+            });
+            let read = match kind.as_str() {
+                "TestRun" => serde_json::from_value::<TestRun>(stored).err(),
+                _ => serde_json::from_value::<Handoff>(stored).err(),
+            };
+            wrong.extend(read.map(|error| format!("{kind}, {}: {error}", case.name)));
+        }
+    }
+    assert!(count > 200, "only {count} objects");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -149,7 +149,7 @@ fn object(node: &Node, text: &str, judges: &[Judge]) -> Found {
     problems.extend(judge.refusals(&value, Write::Create));
     let mut notes = Vec::new();
     if definition.kind == "TestRun" {
-        problems.extend(meant(&value, &problems));
+        problems.extend(meant(&judge.stored(&value), &problems));
     }
     let mut placed: Vec<(Place, String)> = problems
         .iter()
@@ -159,7 +159,7 @@ fn object(node: &Node, text: &str, judges: &[Judge]) -> Found {
         })
         .collect();
     if definition.kind == "TestRun"
-        && let Some(spec) = readable(&value, &problems)
+        && let Some(spec) = readable(&judge.stored(&value), &problems)
     {
         embedded::judge(node, &spec, text, &mut placed, &mut notes);
     }
