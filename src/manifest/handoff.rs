@@ -68,7 +68,7 @@ pub struct HandoffSpec {
     /// What the person is needed for: login, 2fa, captcha, permission, manual_recovery or other.
     /// Default other.
     #[serde(default)]
-    pub reason: Reason,
+    pub reason: HandoffReason,
     /// The identity that may act, as the API server knows it. Default "": nobody has claimed it yet,
     /// which only the operator may create. Set once, together with holderKey.
     #[serde(default)]
@@ -206,7 +206,7 @@ pub enum Mode {
 /// What a person is needed for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum HandoffReason {
     /// To sign in.
     Login,
     /// To enter a second factor.

@@ -5,7 +5,7 @@
 pub mod artifacts;
 pub mod pod;
 
-use kube::{CustomResource, KubeSchema, core::Rule};
+use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

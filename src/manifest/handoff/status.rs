@@ -1,7 +1,7 @@
 //! What the operator writes about a `Handoff`, mirrored from the gate's journal.
 #![expect(unreachable_pub, reason = "kube's schema derive writes public items")]
 
-use kube::{KubeSchema, core::Rule};
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! What a run records and where it is stored.
 #![expect(unreachable_pub, reason = "kube's schema derive writes public items")]
 
-use kube::{KubeSchema, core::Rule};
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
