@@ -20,7 +20,7 @@ use crate::manifest::{
 
 /// Now, always.
 const NOW: Moment = Moment(1_000_000);
-/// Times longer ago than every limit are all the same.
+/// A time that no decision looks at any more.
 const OLDEST: Moment = Moment(990_000);
 
 /// What is searched: a run of a certain kind, and what can happen to it.
@@ -71,6 +71,8 @@ enum Mishap {
     Crash(u8),
     /// The agent's container is killed, for memory or for a bug.
     AgentCrashes,
+    /// The gate gives up its upload.
+    GiveUp,
 }
 
 /// The TestRun, as the API server or the cache has it.
@@ -174,8 +176,6 @@ enum Happening {
     AgentEnds(usize),
     /// Its gate has stored everything.
     Upload(usize),
-    /// Its gate gives up.
-    GiveUp(usize),
     /// All that is left of a pod that is being deleted ends.
     PodEnds(usize),
     /// The cluster gives up a node that is lost.
@@ -295,7 +295,6 @@ impl World {
             | Happening::Start(index)
             | Happening::AgentEnds(index)
             | Happening::Upload(index)
-            | Happening::GiveUp(index)
             | Happening::PodEnds(index)
             | Happening::NodeGone(index)
             | Happening::ViewerLeaves(index) => {
@@ -329,7 +328,8 @@ impl World {
                     | Mishap::CutOff
                     | Mishap::View
                     | Mishap::BrowserEnds
-                    | Mishap::AgentCrashes => {
+                    | Mishap::AgentCrashes
+                    | Mishap::GiveUp => {
                         let Some(pod) = world.newest() else { return Ok(None) };
                         pod.suffer(mishap);
                     }
@@ -365,22 +365,19 @@ impl World {
         self.pods.iter().flatten().filter(|pod| pod.shell.pod().live()).count() <= 1
     }
 
-    /// The same world, with now where it always is and without what no decision can depend on.
+    /// The same world, with now where it always is, without what no decision can depend on, and with
+    /// times that are longer ago than what they are compared with all the same.
     fn normalise(&mut self, shift: i64) {
         for run in self.run.iter_mut().chain(&mut self.run_cache) {
             normal_record(&mut run.record, shift);
         }
         let shells = self.pods.iter_mut().flatten().map(|pod| &mut pod.shell);
         for shell in shells.chain(self.pod_cache.iter_mut().flatten()) {
-            earlier(&mut shell.created, shift);
-            earlier(&mut shell.began, shift);
-            shell.deleting.iter_mut().for_each(|time| earlier(time, shift));
-            if shell.agent != AgentShell::Running {
-                shell.began = OLDEST;
-            }
-            if shell.agent != AgentShell::Waiting {
-                shell.created = OLDEST;
-            }
+            let waits = shell.agent == AgentShell::Waiting;
+            let runs = shell.agent == AgentShell::Running;
+            earlier(&mut shell.created, shift, if waits { operator::START } else { 0 });
+            earlier(&mut shell.began, shift, if runs { operator::ACTIVE + 1 } else { 0 });
+            shell.deleting.iter_mut().for_each(|time| earlier(time, shift, 0));
         }
         let newest = self.pods.iter().flatten().last().map_or(0, |pod| pod.shell.uid);
         if self.memory.uid != newest {
@@ -388,35 +385,34 @@ impl World {
             self.memory.gate = Gate::default();
         }
         let gate = &mut self.memory.gate;
-        gate.tried.iter_mut().for_each(|time| earlier(time, shift));
-        // Longer ago than the distance between two tries is all the same.
+        gate.tried.iter_mut().for_each(|time| earlier(time, shift, 1));
         gate.tried = gate.tried.filter(|time| NOW.since(*time) < 1);
         if let Some(answer) = &mut gate.answer {
-            earlier(&mut answer.at, shift);
-            answer.told_idle.iter_mut().for_each(|time| earlier(time, shift));
+            earlier(&mut answer.at, shift, operator::MAX);
+            answer.told_idle.iter_mut().for_each(|time| earlier(time, shift, 1));
         }
         if let Some((_, at)) = &mut self.memory.target {
-            earlier(at, shift);
+            earlier(at, shift, 1);
         }
     }
 }
 
-/// Times that no decision looks at any more are all the same.
 fn normal_record(record: &mut Record, shift: i64) {
-    let over = record.ending.is_some();
+    let begun = record.ending.is_some() || record.started.is_some();
     for time in [&mut record.bound, &mut record.browser_ready, &mut record.uploaded] {
         time.iter_mut().for_each(|time| *time = OLDEST);
     }
-    for time in [&mut record.accepted, &mut record.target_ready, &mut record.retrying] {
-        let used = !over && record.started.is_none();
-        time.iter_mut().for_each(|time| if used { earlier(time, shift) } else { *time = OLDEST });
-    }
     record.started.iter_mut().for_each(|time| *time = OLDEST);
-    record.finished.iter_mut().for_each(|time| earlier(time, shift));
+    for time in [&mut record.accepted, &mut record.target_ready, &mut record.retrying] {
+        let limit = if begun { 0 } else { operator::START };
+        time.iter_mut().for_each(|time| earlier(time, shift, limit));
+    }
+    record.finished.iter_mut().for_each(|time| earlier(time, shift, operator::MAX));
 }
 
-fn earlier(time: &mut Moment, seconds: i64) {
-    *time = time.plus(-seconds).max(OLDEST);
+/// `seconds` earlier, as now has moved; at most `limit` ago.
+fn earlier(time: &mut Moment, seconds: i64, limit: i64) {
+    *time = time.plus(-seconds).max(NOW.plus(-limit));
 }
 
 impl Real {
@@ -427,12 +423,11 @@ impl Real {
         let deleting = shell.deleting.is_some();
         let gate = shell.gate == GateShell::Running;
         let done = !matches!(shell.agent, AgentShell::Waiting | AgentShell::Running);
-        let can: [(bool, fn(usize) -> Happening); 7] = [
+        let can: [(bool, fn(usize) -> Happening); 6] = [
             (alive && !shell.node && !deleting, Happening::Schedule),
             (alive && shell.node && !deleting && shell.agent == AgentShell::Waiting, Happening::Start),
             (alive && shell.agent == AgentShell::Running, Happening::AgentEnds),
             (alive && gate && done && !self.stored, Happening::Upload),
-            (alive && gate && done && !self.stored && !self.gave_up, Happening::GiveUp),
             (alive && deleting && shell.node, Happening::PodEnds),
             (self.viewer, Happening::ViewerLeaves),
         ];
@@ -451,7 +446,6 @@ impl Real {
             }
             Happening::AgentEnds(_) => self.end_agent(true),
             Happening::Upload(_) => self.stored = true,
-            Happening::GiveUp(_) => self.gave_up = true,
             Happening::PodEnds(_) => self.end(true),
             Happening::NodeGone(_) => {
                 shell.disruption = Some(Disruption::NodeLost);
@@ -487,6 +481,9 @@ impl Real {
             }
             Mishap::BrowserEnds if shell.browser == Browser::Ready => {
                 shell.browser = Browser::Ended;
+            }
+            Mishap::GiveUp if shell.gate == GateShell::Running && !self.stored => {
+                self.gave_up = true;
             }
             Mishap::AgentCrashes if shell.agent == AgentShell::Running => self.end_agent(false),
             _ => {}
@@ -530,7 +527,7 @@ impl Real {
 
     fn tick(&mut self) {
         // As much as any limit is as much as more.
-        let most = |seconds: &mut i64| *seconds = (*seconds + 1).min(4);
+        let most = |seconds: &mut i64| *seconds = (*seconds + 1).min(1);
         if !self.viewer {
             most(&mut self.idle);
         }

@@ -1,11 +1,14 @@
 //! The operator of a [`World`]: what it observes, and an applier that is as careful as asked.
 
 use super::*;
+use crate::decide::record::Artifacts;
 
-pub(super) const ACTIVE: i64 = 2;
-pub(super) const GRACE: i64 = 2;
+pub(super) const START: i64 = 1;
+pub(super) const ACTIVE: i64 = 1;
+pub(super) const GRACE: i64 = 1;
+pub(super) const MAX: i64 = 3;
 const UPLOAD: i64 = 1;
-const MAX: i64 = 5;
+const IDLE: i64 = 1;
 const TUNING: Tuning = Tuning {
     probe: 1,
     quiet: 1,
@@ -14,7 +17,7 @@ const TUNING: Tuning = Tuning {
     patience: 0,
     hang: 1,
     warning: 1,
-    cap_warnings: [2, 1],
+    cap_warnings: [1, 1],
     slack: 0,
 };
 
@@ -48,15 +51,15 @@ impl World {
                 namespace: String::new(),
                 created: OLDEST,
                 cancelled: run.cancelled,
-                readiness: setting.readiness.then_some(2),
-                start_deadline: if mutation == Mutation::NeverLate { 1_000_000 } else { 2 },
+                readiness: setting.readiness.then_some(START),
+                start_deadline: if mutation == Mutation::NeverLate { 1_000_000 } else { START },
                 active_deadline: ACTIVE,
                 backoff_limit: setting.backoff_limit,
                 keep: setting.keep,
-                idle: 2,
+                idle: IDLE,
                 max: MAX,
-                ttl_after_success: 1,
-                ttl_after_failure: 6,
+                ttl_after_success: 0,
+                ttl_after_failure: MAX,
                 storage: setting.storage.then(String::new),
                 upload_timeout: UPLOAD,
                 on_upload_failure: setting.on_upload_failure,
@@ -256,7 +259,8 @@ impl World {
         if mutation == Mutation::FinalizerStays {
             return Ok(true);
         }
-        let run = self.run.clone();
+        // What a run that is gone had decided still counts.
+        let run = self.run.clone().or_else(|| self.run_cache.clone());
         let Some(pod) = self.real(uid) else { return Ok(true) };
         let view = pod.shell.pod();
         let over = !view.live() || view.overdue(NOW);
@@ -323,7 +327,7 @@ impl World {
 }
 
 /// A run's artifacts need not be waited for any longer.
-fn time_is_up(run: Option<super::Stored>, setting: &Setting) -> bool {
+fn time_is_up(run: Option<Stored>, setting: &Setting) -> bool {
     let Some(record) = run.map(|run| run.record) else { return false };
     let Some(finished) = record.finished else { return false };
     let gave_up = matches!(record.artifacts, Artifacts::Failed(_));
@@ -348,7 +352,10 @@ impl Real {
             told_cap: self.told_cap,
             cancelling: self.cancelling,
             deadline: ACTIVE,
-            left: ACTIVE + TUNING.hang - NOW.since(self.shell.began),
+            left: match self.shell.agent {
+                AgentShell::Running => (ACTIVE + TUNING.hang - NOW.since(self.shell.began)).max(0),
+                _ => 0,
+            },
         }
     }
 }

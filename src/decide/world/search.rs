@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     io::Write as _,
+    rc::Rc,
 };
 
 use super::{operator::GRACE, *};
@@ -24,6 +25,7 @@ const ALL: &[Mishap] = &[
     Mishap::LostAnswer(1),
     Mishap::Crash(1),
     Mishap::AgentCrashes,
+    Mishap::GiveUp,
 ];
 
 const SETTINGS: [Setting; 4] = [
@@ -75,20 +77,22 @@ const SETTINGS: [Setting; 4] = [
 
 /// All reachable worlds and how far the farthest is.
 struct Found {
-    worlds: Vec<World>,
+    worlds: Vec<Rc<World>>,
     depth: usize,
 }
 
 /// Breadth first, so that the path to the first broken promise is a shortest one.
 fn search(setting: &Setting, mutation: Mutation) -> Result<Found, String> {
     let start = World::new(setting);
-    let mut came: HashMap<World, Option<(World, Happening)>> = HashMap::new();
-    let mut queue = VecDeque::from([(start.clone(), 0)]);
+    let start = Rc::new(start);
+    let mut came = Came::new();
+    let mut queue = VecDeque::from([(Rc::clone(&start), 0)]);
     let mut rested = HashSet::new();
     let mut depth = 0;
     came.insert(start, None);
     while let Some((world, far)) = queue.pop_front() {
         depth = far;
+        if came.len() % 64 == 0 && queue.len() % 16 == 0 { eprintln!("DBG {} known {} queued {} deep", came.len(), queue.len(), far); }
         if let Err((promise, rounds)) = rests(&world, setting, mutation, &mut rested) {
             return Err(format!("{promise}: {}; left alone: {rounds}", path(&came, &world)));
         }
@@ -96,7 +100,8 @@ fn search(setting: &Setting, mutation: Mutation) -> Result<Found, String> {
             match world.after(happening, setting, mutation) {
                 Ok(Some(next)) => {
                     if !came.contains_key(&next) {
-                        came.insert(next.clone(), Some((world.clone(), happening)));
+                        let next = Rc::new(next);
+                        came.insert(Rc::clone(&next), Some((Rc::clone(&world), happening)));
                         queue.push_back((next, far + 1));
                     }
                 }
@@ -110,7 +115,10 @@ fn search(setting: &Setting, mutation: Mutation) -> Result<Found, String> {
     Ok(Found { worlds: came.into_keys().collect(), depth })
 }
 
-fn path(came: &HashMap<World, Option<(World, Happening)>>, world: &World) -> String {
+/// How each world was come by.
+type Came = HashMap<Rc<World>, Option<(Rc<World>, Happening)>>;
+
+fn path(came: &Came, world: &World) -> String {
     let mut steps = Vec::new();
     let mut world = world;
     while let Some(Some((before, happening))) = came.get(world) {
