@@ -12,6 +12,8 @@
 mod operator;
 mod search;
 
+use std::rc::Rc;
+
 use super::*;
 use crate::manifest::{
     status::Verdict,
@@ -149,9 +151,9 @@ struct Memory {
 /// Everything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
-    run: Option<Stored>,
+    run: Option<Rc<Stored>>,
     pods: [Option<Real>; 2],
-    run_cache: Option<Stored>,
+    run_cache: Option<Rc<Stored>>,
     pod_cache: [Option<Shell>; 2],
     memory: Memory,
     target: bool,
@@ -219,7 +221,7 @@ type Broken = &'static str;
 impl World {
     fn new(setting: &Setting) -> Self {
         Self {
-            run: Some(Stored { ahead: setting.ahead, ..Stored::default() }),
+            run: Some(Rc::new(Stored { ahead: setting.ahead, ..Stored::default() })),
             pods: [None; 2],
             run_cache: None,
             pod_cache: [None; 2],
@@ -231,6 +233,13 @@ impl World {
 
     fn shells(&self) -> [Option<Shell>; 2] {
         self.pods.map(|pod| pod.map(|pod| pod.shell))
+    }
+
+    /// Somebody changes the run.
+    fn change(&mut self, how: impl FnOnce(&mut Stored)) {
+        if let Some(run) = &mut self.run {
+            how(Rc::make_mut(run));
+        }
     }
 
     /// The pod that mishaps happen to.
@@ -290,7 +299,7 @@ impl World {
                 world.pods.iter_mut().flatten().for_each(|pod| pod.delete(NOW));
             }
             Happening::TargetReady => world.target = true,
-            Happening::TurnComes => world.run.iter_mut().for_each(|run| run.ahead = false),
+            Happening::TurnComes => world.change(|run| run.ahead = false),
             Happening::Schedule(index)
             | Happening::Start(index)
             | Happening::AgentEnds(index)
@@ -312,8 +321,7 @@ impl World {
                         }
                     }
                     Mishap::Cancel => {
-                        let Some(run) = &mut world.run else { return Ok(None) };
-                        run.cancelled = true;
+                        world.change(|run| run.cancelled = true);
                     }
                     Mishap::Delete => world.run = None,
                     Mishap::Vanish => {
@@ -343,9 +351,10 @@ impl World {
             return Err("at most one live pod a run");
         }
         // A mishap that changed nothing is none.
-        let mut same = world.clone();
-        same.mishaps = self.mishaps;
-        Ok((same != *self).then_some(world))
+        let left = std::mem::replace(&mut world.mishaps, self.mishaps);
+        let same = world == *self;
+        world.mishaps = left;
+        Ok((!same).then_some(world))
     }
 
     /// The API server lets go what may go.
@@ -369,7 +378,13 @@ impl World {
     /// times that are longer ago than what they are compared with all the same.
     fn normalise(&mut self, shift: i64) {
         for run in self.run.iter_mut().chain(&mut self.run_cache) {
-            normal_record(&mut run.record, shift);
+            // Most worlds have the run of the world before.
+            if shift != 0 || !is_normal(&run.record) {
+                normal_record(&mut Rc::make_mut(run).record, shift);
+            }
+        }
+        if self.run == self.run_cache {
+            self.run_cache.clone_from(&self.run);
         }
         let shells = self.pods.iter_mut().flatten().map(|pod| &mut pod.shell);
         for shell in shells.chain(self.pod_cache.iter_mut().flatten()) {
@@ -408,6 +423,19 @@ fn normal_record(record: &mut Record, shift: i64) {
         time.iter_mut().for_each(|time| earlier(time, shift, limit));
     }
     record.finished.iter_mut().for_each(|time| earlier(time, shift, operator::MAX));
+}
+
+/// Nothing is to be done about it while no time passes.
+fn is_normal(record: &Record) -> bool {
+    [record.bound, record.browser_ready, record.uploaded, record.started]
+        .into_iter()
+        .flatten()
+        .all(|time| time == OLDEST)
+        && (record.started.is_none() && record.ending.is_none()
+            || [record.accepted, record.target_ready, record.retrying]
+                .into_iter()
+                .flatten()
+                .all(|time| time == NOW))
 }
 
 /// `seconds` earlier, as now has moved; at most `limit` ago.

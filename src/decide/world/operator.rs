@@ -37,7 +37,7 @@ impl Plan {
 
 impl World {
     pub(super) fn facts(&self, setting: &Setting, mutation: Mutation) -> Facts {
-        let run = self.run_cache.clone().unwrap_or_default();
+        let run = self.run_cache.as_deref().cloned().unwrap_or_default();
         let ahead = Ahead { name: String::new(), uid: String::new(), cancelled: false };
         let mut gate = self.memory.gate.clone();
         if mutation == Mutation::UploadsBelieved
@@ -142,7 +142,7 @@ impl World {
         {
             return Err("no run is given up while its agent lives");
         }
-        run.record = record;
+        Rc::make_mut(run).record = record;
         Ok(true)
     }
 
@@ -327,8 +327,8 @@ impl World {
 }
 
 /// A run's artifacts need not be waited for any longer.
-fn time_is_up(run: Option<Stored>, setting: &Setting) -> bool {
-    let Some(record) = run.map(|run| run.record) else { return false };
+fn time_is_up(run: Option<Rc<Stored>>, setting: &Setting) -> bool {
+    let Some(record) = run.map(|run| run.record.clone()) else { return false };
     let Some(finished) = record.finished else { return false };
     let gave_up = matches!(record.artifacts, Artifacts::Failed(_));
     match setting.on_upload_failure {

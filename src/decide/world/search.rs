@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    hash::{BuildHasherDefault, Hasher},
     io::Write as _,
     rc::Rc,
 };
@@ -75,6 +76,54 @@ const SETTINGS: [Setting; 4] = [
     },
 ];
 
+/// A hasher that is quick without optimisation, where the standard one is most of the search.
+type Quick = BuildHasherDefault<Mix>;
+
+#[derive(Clone, Copy, Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let word = chunk.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte));
+            self.write_u64(word);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn write_u8(&mut self, word: u8) {
+        self.write_u64(word.into());
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(word.into());
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn write_isize(&mut self, word: isize) {
+        self.write_u64(word.cast_unsigned() as u64);
+    }
+
+    fn write_i32(&mut self, word: i32) {
+        self.write_u32(word.cast_unsigned());
+    }
+
+    fn write_i64(&mut self, word: i64) {
+        self.write_u64(word.cast_unsigned());
+    }
+
+    fn finish(&self) -> u64 {
+        // The map takes its bucket from the low bits, which see the fewest others.
+        self.0 ^ (self.0 >> 29)
+    }
+}
+
 /// All reachable worlds and how far the farthest is.
 struct Found {
     worlds: Vec<Rc<World>>,
@@ -85,9 +134,9 @@ struct Found {
 fn search(setting: &Setting, mutation: Mutation) -> Result<Found, String> {
     let start = World::new(setting);
     let start = Rc::new(start);
-    let mut came = Came::new();
+    let mut came = Came::default();
     let mut queue = VecDeque::from([(Rc::clone(&start), 0)]);
-    let mut rested = HashSet::new();
+    let mut rested = HashSet::default();
     let mut depth = 0;
     came.insert(start, None);
     while let Some((world, far)) = queue.pop_front() {
@@ -116,7 +165,7 @@ fn search(setting: &Setting, mutation: Mutation) -> Result<Found, String> {
 }
 
 /// How each world was come by.
-type Came = HashMap<Rc<World>, Option<(Rc<World>, Happening)>>;
+type Came = HashMap<Rc<World>, Option<(Rc<World>, Happening)>, Quick>;
 
 fn path(came: &Came, world: &World) -> String {
     let mut steps = Vec::new();
@@ -139,7 +188,7 @@ fn rests(
     world: &World,
     setting: &Setting,
     mutation: Mutation,
-    rested: &mut HashSet<World>,
+    rested: &mut HashSet<World, Quick>,
 ) -> Result<(), (Broken, String)> {
     let mut world = world.clone();
     let mut seen = Vec::new();
@@ -147,11 +196,11 @@ fn rests(
     // What only the environment changed may be reacted to before the time that was asked for.
     let mut due = true;
     loop {
+        world.run_cache.clone_from(&world.run);
+        world.pod_cache = world.shells();
         if rested.contains(&world) {
             break;
         }
-        world.run_cache.clone_from(&world.run);
-        world.pod_cache = world.shells();
         seen.push(world.clone());
         let plan = world.plan(setting, mutation);
         if plan.len() > 0 && !due {
@@ -231,7 +280,7 @@ impl World {
     }
 
     fn record(&self) -> Option<&Record> {
-        self.run.as_ref().map(|run| &run.record)
+        self.run.as_deref().map(|run| &run.record)
     }
 }
 
