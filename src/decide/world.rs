@@ -195,10 +195,10 @@ enum Mutation {
     None,
     /// Status is written over whatever is there.
     NoCompareAndSwap,
-    /// Pods are made from the caches.
-    CreateFromCache,
-    /// What is missing from the cache is taken for gone.
-    MissingIsGone,
+    /// Pods are made for the run in the cache.
+    RunFromCache,
+    /// The pods in the cache are taken for those that there are.
+    PodsFromCache,
     /// Orphans are deleted from the caches.
     OrphansFromCache,
     /// The gate is not asked once more before its pod is deleted.
@@ -282,13 +282,14 @@ impl World {
     fn after(
         &self,
         happening: Happening,
+        plan: &operator::Plan,
         setting: &Setting,
         mutation: Mutation,
     ) -> Result<Option<Self>, Broken> {
         let mut world = self.clone();
         let mut shift = 0;
         match happening {
-            Happening::Reconcile => world.reconcile(setting, mutation, usize::MAX)?,
+            Happening::Reconcile => world.apply_all(plan, setting, mutation, usize::MAX)?,
             Happening::RunCacheCatchesUp => world.run_cache.clone_from(&self.run),
             Happening::PodCacheCatchesUp => world.pod_cache = self.shells(),
             Happening::Tick => {
@@ -315,7 +316,11 @@ impl World {
                     Mishap::Forward => shift = 1,
                     Mishap::Back => shift = -1,
                     Mishap::LostAnswer(writes) | Mishap::Crash(writes) => {
-                        world.reconcile(setting, mutation, usize::from(writes))?;
+                        if plan.len() <= usize::from(writes) {
+                            // All of it was done.
+                            return Ok(None);
+                        }
+                        world.apply_all(plan, setting, mutation, usize::from(writes))?;
                         if matches!(mishap, Mishap::Crash(_)) {
                             world.memory = Memory::default();
                         }

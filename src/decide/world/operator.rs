@@ -37,7 +37,7 @@ impl Plan {
 
 impl World {
     pub(super) fn facts(&self, setting: &Setting, mutation: Mutation) -> Facts {
-        let run = self.run_cache.as_deref().cloned().unwrap_or_default();
+        let run = self.run_cache.as_deref();
         let ahead = Ahead { name: String::new(), uid: String::new(), cancelled: false };
         let mut gate = self.memory.gate.clone();
         if mutation == Mutation::UploadsBelieved
@@ -49,12 +49,18 @@ impl World {
             run: Run {
                 name: String::new(),
                 namespace: String::new(),
+                generation: 1,
                 created: OLDEST,
-                cancelled: run.cancelled,
+                deleting: false,
+                cancelled: run.is_some_and(|run| run.cancelled),
+                superseded: false,
+                problem: None,
+                remark: None,
                 readiness: setting.readiness.then_some(START),
                 start_deadline: if mutation == Mutation::NeverLate { 1_000_000 } else { START },
                 active_deadline: ACTIVE,
                 backoff_limit: setting.backoff_limit,
+                pool_missed: false,
                 keep: setting.keep,
                 idle: IDLE,
                 max: MAX,
@@ -63,7 +69,7 @@ impl World {
                 storage: setting.storage.then(String::new),
                 upload_timeout: UPLOAD,
                 on_upload_failure: setting.on_upload_failure,
-                ..fixtures::run()
+                sandbox_off: false,
             },
             pods: self.pod_cache.iter().flatten().map(Shell::pod).collect(),
             gate,
@@ -72,11 +78,17 @@ impl World {
                 found: if ready { Target::Ready } else { Target::Silent(String::new()) },
             }),
             line: Line {
-                before: run.ahead.then_some(ahead).into_iter().collect(),
+                before: run
+                    .is_some_and(|run| run.ahead)
+                    .then_some(ahead)
+                    .into_iter()
+                    .collect(),
                 ..Line::default()
             },
+            refusal: None,
+            control: None,
+            written: None,
             tuning: TUNING,
-            ..fixtures::facts()
         }
     }
 
@@ -101,23 +113,23 @@ impl World {
         plan
     }
 
-    /// Decides and applies at most `limit` writes and actions.
-    pub(super) fn reconcile(
+    /// Applies at most `limit` writes and actions.
+    pub(super) fn apply_all(
         &mut self,
+        plan: &Plan,
         setting: &Setting,
         mutation: Mutation,
         limit: usize,
     ) -> Result<(), Broken> {
-        let plan = self.plan(setting, mutation);
         let mut left = limit;
-        if let Some((record, only)) = plan.record {
-            if left == 0 || !self.write(record, only, mutation)? {
+        if let Some((record, only)) = &plan.record {
+            if left == 0 || !self.write(record, *only, mutation)? {
                 return Ok(());
             }
             left -= 1;
         }
-        for action in plan.actions.into_iter().take(left) {
-            if !self.apply(action, setting, mutation)? {
+        for action in plan.actions.iter().take(left) {
+            if !self.apply(action.clone(), setting, mutation)? {
                 return Ok(());
             }
         }
@@ -125,9 +137,9 @@ impl World {
     }
 
     /// Writes the status; false if that was refused.
-    fn write(&mut self, record: Record, only: Only, mutation: Mutation) -> Result<bool, Broken> {
+    fn write(&mut self, record: &Record, only: Only, mutation: Mutation) -> Result<bool, Broken> {
         let as_seen = self.run == self.run_cache || mutation == Mutation::NoCompareAndSwap;
-        let pods = self.pod_cache == self.shells() || mutation == Mutation::MissingIsGone;
+        let pods = self.pod_cache == self.shells() || mutation == Mutation::PodsFromCache;
         if !as_seen || (only == Only::PodsAsSeen && !pods) {
             return Ok(false);
         }
@@ -142,7 +154,7 @@ impl World {
         {
             return Err("no run is given up while its agent lives");
         }
-        Rc::make_mut(run).record = record;
+        Rc::make_mut(run).record = record.clone();
         Ok(true)
     }
 
@@ -155,7 +167,7 @@ impl World {
     ) -> Result<bool, Broken> {
         match action {
             Action::ProbeTarget => self.memory.target = Some((self.target, NOW)),
-            Action::CreatePod(attempt) => return Ok(self.create(attempt, mutation)),
+            Action::CreatePod(attempt) => return self.create(attempt, mutation),
             Action::AskGate { pod, .. } => return Ok(self.ask(&pod, |_| ())),
             Action::TellCancel(pod) => {
                 return Ok(self.ask(&pod, |gate| {
@@ -199,16 +211,18 @@ impl World {
         self.pods.iter_mut().flatten().find(|pod| pod.shell.uid.to_string() == uid.0)
     }
 
-    fn create(&mut self, attempt: Attempt, mutation: Mutation) -> bool {
-        let as_seen = self.run == self.run_cache && self.pod_cache == self.shells();
-        if self.run.is_none() || !(as_seen || mutation == Mutation::CreateFromCache) {
-            return false;
+    fn create(&mut self, attempt: Attempt, mutation: Mutation) -> Result<bool, Broken> {
+        let run = self.run == self.run_cache || mutation == Mutation::RunFromCache;
+        let pods = self.pod_cache == self.shells() || mutation == Mutation::PodsFromCache;
+        if !run || !pods {
+            return Ok(false);
+        }
+        if self.run.as_ref().is_none_or(|run| run.record.ending.is_some()) {
+            return Err("no pod is made for a run that is over");
         }
         let index = usize::from(attempt.0 > 1);
         if self.pods[index].is_none() {
-            // A uid is new as long as anything still has the last one of this name.
-            let last = self.pod_cache[index].map_or(0, |shell| shell.uid);
-            let uid = if last == attempt.0 as u8 * 2 { last + 1 } else { attempt.0 as u8 * 2 };
+            let uid = self.new_uid(attempt);
             let shell = Shell::new(attempt.0, uid);
             self.pods[index] = Some(Real {
                 shell,
@@ -225,7 +239,24 @@ impl World {
                 cancelling: None,
             });
         }
-        true
+        Ok(true)
+    }
+
+    /// A uid that nobody knows; each attempt has a few.
+    fn new_uid(&self, attempt: Attempt) -> u8 {
+        let base: u8 = if attempt.0 > 1 { 20 } else { 10 };
+        let recorded = |run: &Option<Rc<Stored>>| {
+            run.as_ref().and_then(|run| run.record.pod.as_ref()?.uid.parse().ok())
+        };
+        let known: Vec<u8> = self
+            .pod_cache
+            .iter()
+            .flatten()
+            .map(|shell| shell.uid)
+            .chain(recorded(&self.run))
+            .chain(recorded(&self.run_cache))
+            .collect();
+        (base..).find(|uid| !known.contains(uid)).unwrap()
     }
 
     /// Reaches the gate, does something to it, and notes its answer.

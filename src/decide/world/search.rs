@@ -24,55 +24,55 @@ const ALL: &[Mishap] = &[
     Mishap::View,
     Mishap::BrowserEnds,
     Mishap::LostAnswer(1),
+    Mishap::LostAnswer(2),
+    Mishap::Crash(0),
     Mishap::Crash(1),
     Mishap::AgentCrashes,
     Mishap::GiveUp,
 ];
 
-const SETTINGS: [Setting; 4] = [
-    Setting {
-        name: "kept",
-        backoff_limit: 0,
-        keep: When::Always,
-        on_upload_failure: UploadFailure::Hold,
-        storage: true,
-        readiness: false,
-        ahead: false,
-        mishaps: 1,
-        allowed: ALL,
-    },
+/// A run with most of the defaults.
+const KEPT: Setting = Setting {
+    name: "kept",
+    backoff_limit: 0,
+    keep: When::Always,
+    on_upload_failure: UploadFailure::Hold,
+    storage: true,
+    readiness: false,
+    ahead: false,
+    mishaps: 1,
+    allowed: ALL,
+};
+
+const SETTINGS: [Setting; 5] = [
+    KEPT,
     Setting {
         name: "tried again",
         backoff_limit: 1,
         keep: When::Never,
         on_upload_failure: UploadFailure::Discard,
-        storage: true,
-        readiness: false,
-        ahead: false,
-        mishaps: 1,
-        allowed: ALL,
+        ..KEPT
     },
     Setting {
-        name: "without storage",
-        backoff_limit: 0,
+        name: "kept without storage if it fails",
         keep: When::OnFailure,
-        on_upload_failure: UploadFailure::Hold,
         storage: false,
-        readiness: false,
-        ahead: false,
-        mishaps: 1,
-        allowed: ALL,
+        allowed: &[Mishap::Drain, Mishap::View, Mishap::AgentCrashes, Mishap::GiveUp],
+        ..KEPT
     },
     Setting {
-        name: "waiting",
-        backoff_limit: 0,
-        keep: When::Never,
-        on_upload_failure: UploadFailure::Discard,
-        storage: true,
+        name: "waiting for its target and its turn",
         readiness: true,
         ahead: true,
-        mishaps: 1,
-        allowed: ALL,
+        allowed: &[Mishap::Cancel, Mishap::Delete, Mishap::Crash(1), Mishap::Back],
+        ..KEPT
+    },
+    Setting {
+        name: "given up twice",
+        keep: When::Never,
+        mishaps: 2,
+        allowed: &[Mishap::Cancel, Mishap::Delete, Mishap::CutOff],
+        ..KEPT
     },
 ];
 
@@ -141,12 +141,12 @@ fn search(setting: &Setting, mutation: Mutation) -> Result<Found, String> {
     came.insert(start, None);
     while let Some((world, far)) = queue.pop_front() {
         depth = far;
-        if came.len() % 64 == 0 && queue.len() % 16 == 0 { eprintln!("DBG {} known {} queued {} deep", came.len(), queue.len(), far); }
         if let Err((promise, rounds)) = rests(&world, setting, mutation, &mut rested) {
             return Err(format!("{promise}: {}; left alone: {rounds}", path(&came, &world)));
         }
+        let plan = world.plan(setting, mutation);
         for happening in world.happenings(setting) {
-            match world.after(happening, setting, mutation) {
+            match world.after(happening, &plan, setting, mutation) {
                 Ok(Some(next)) => {
                     if !came.contains_key(&next) {
                         let next = Rc::new(next);
@@ -209,7 +209,7 @@ fn rests(
         told.push(format!("{:?} {:?}", plan.record.as_ref().map(|(r, _)| r.phase()), plan.actions));
         let before = world.clone();
         let fail = |promise: Broken| (promise, String::new());
-        world.reconcile(setting, mutation, usize::MAX).map_err(fail)?;
+        world.apply_all(&plan, setting, mutation, usize::MAX).map_err(fail)?;
         world.settle_pods();
         world.normalise(0);
         if world != before {
@@ -232,11 +232,11 @@ fn rests(
         }
         let shells = world.shells();
         world = world
-            .after(Happening::Tick, setting, mutation)
+            .after(Happening::Tick, &plan, setting, mutation)
             .map_err(fail)?
             .unwrap_or_else(|| world.clone());
         if world.run.is_none() {
-            let collected = world.after(Happening::Collect, setting, mutation).map_err(fail)?;
+            let collected = world.after(Happening::Collect, &plan, setting, mutation).map_err(fail)?;
             world = collected.unwrap_or(world);
         }
         let before: Vec<_> = shells.iter().flatten().map(|shell| shell.over).collect();
@@ -349,7 +349,7 @@ fn every_interleaving_keeps_every_promise() {
         assert!(reached, "no run {name}: the search is vacuous");
     }
     for record in records {
-        let facts = World::new(&SETTINGS[0]).facts(&SETTINGS[0], Mutation::None);
+        let facts = World::new(&KEPT).facts(&KEPT, Mutation::None);
         let status = record.write(&TestRunStatus::default(), &facts, NOW);
         if record.generation > 0 {
             assert_eq!(Record::read(&status), record, "what is written is not what is read");
@@ -363,17 +363,17 @@ const STATES: usize = 0;
 
 #[test]
 fn every_promise_is_broken_by_its_mutation() {
-    let check = |mutation, setting: usize, promise: &str| {
-        match search(&SETTINGS[setting], mutation) {
-            Err(found) => {
-                assert!(found.starts_with(promise), "{mutation:?} broke something else: {found}");
-            }
-            Ok(_) => panic!("{mutation:?} broke nothing"),
+    let check = |mutation, setting: usize, promise: &str| match search(&SETTINGS[setting], mutation)
+    {
+        Err(found) => {
+            assert!(found.starts_with(promise), "{mutation:?} broke something else: {found}");
         }
+        Ok(_) => panic!("{mutation:?} broke nothing"),
     };
     check(Mutation::NoCompareAndSwap, 0, "a verdict never changes");
-    check(Mutation::CreateFromCache, 1, "at most one live pod a run");
-    check(Mutation::MissingIsGone, 0, "no run is given up while its agent lives");
+    check(Mutation::PodsFromCache, 1, "at most one live pod a run");
+    check(Mutation::PodsFromCache, 0, "no run is given up while its agent lives");
+    check(Mutation::RunFromCache, 0, "no pod is made for a run that is over");
     check(Mutation::OrphansFromCache, 0, "only orphans are deleted as orphans");
     check(Mutation::ReapFromMemory, 0, "nobody who watches loses the browser before the end");
     check(Mutation::UploadsBelieved, 0, "nothing unsaved goes before its time");
