@@ -69,8 +69,10 @@ enum Mishap {
     BrowserEnds,
     /// The operator stops after so many writes or actions, and knows what it knew.
     LostAnswer(u8),
-    /// The same, and it starts anew.
+    /// The same, and another takes over, whose watch of pods has seen none yet.
     Crash(u8),
+    /// Another takes over, whose watch of runs has seen none yet.
+    Takeover,
     /// The agent's container is killed, for memory or for a bug.
     AgentCrashes,
     /// The gate gives up its upload.
@@ -316,19 +318,25 @@ impl World {
                     Mishap::Forward => shift = 1,
                     Mishap::Back => shift = -1,
                     Mishap::LostAnswer(writes) | Mishap::Crash(writes) => {
-                        if plan.len() <= usize::from(writes) {
+                        let crash = matches!(mishap, Mishap::Crash(_));
+                        if plan.len() < usize::from(writes) + usize::from(!crash) {
                             // All of it was done.
                             return Ok(None);
                         }
                         world.apply_all(plan, setting, mutation, usize::from(writes))?;
-                        if matches!(mishap, Mishap::Crash(_)) {
+                        if crash {
                             world.memory = Memory::default();
+                            world.pod_cache = [None; 2];
                         }
                     }
                     Mishap::Cancel => {
                         world.change(|run| run.cancelled = true);
                     }
                     Mishap::Delete => world.run = None,
+                    Mishap::Takeover => {
+                        world.memory = Memory::default();
+                        world.run_cache = None;
+                    }
                     Mishap::Vanish => {
                         let Some(pod) = world.pods.iter_mut().rfind(|pod| pod.is_some()) else {
                             return Ok(None);

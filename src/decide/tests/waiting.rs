@@ -116,7 +116,7 @@ fn the_target_is_looked_at_until_it_is_ready_or_its_time_is_over() {
     let (actions, _) = act(&facts, &record, at(30));
     assert_eq!(actions, [Action::CreatePod(Attempt(1))]);
     // The start deadline counts from there.
-    facts.pods = vec![pod(1)];
+    facts.pods = vec![Pod { created: at(30), ..pod(1) }];
     let record = write(&facts, &record, at(31));
     assert_eq!(record.target_ready, Some(at(30)));
     assert_eq!(wakes(&facts, &record, at(32)), Some(630));

@@ -27,6 +27,7 @@ const ALL: &[Mishap] = &[
     Mishap::LostAnswer(2),
     Mishap::Crash(0),
     Mishap::Crash(1),
+    Mishap::Takeover,
     Mishap::AgentCrashes,
     Mishap::GiveUp,
 ];
@@ -369,9 +370,9 @@ fn every_promise_is_broken_by_its_mutation() {
         }
         Ok(_) => panic!("{mutation:?} broke nothing"),
     };
-    let undisturbed = Setting { backoff_limit: 1, mishaps: 0, ..KEPT };
+    let taken_over = Setting { backoff_limit: 1, allowed: &[Mishap::Crash(0)], ..KEPT };
     check(Mutation::NoCompareAndSwap, &KEPT, "a verdict never changes");
-    check(Mutation::PodsFromCache, &undisturbed, "at most one live pod a run");
+    check(Mutation::PodsFromCache, &taken_over, "at most one live pod a run");
     check(Mutation::PodsFromCache, &KEPT, "no run is given up while its agent lives");
     check(Mutation::RunFromCache, &KEPT, "no pod is made for a run that is over");
     check(Mutation::OrphansFromCache, &KEPT, "only orphans are deleted as orphans");
