@@ -8,12 +8,16 @@ mod browser;
 mod cli;
 mod examples;
 mod gate;
+mod manifest;
 mod page;
+mod pod;
 mod run;
 mod snapshot;
 mod source;
 mod tidy;
 
+#[path = "../support/cases.rs"]
+mod cases;
 #[path = "../support/chromium.rs"]
 mod chromium;
 #[path = "../support/pages.rs"]
