@@ -29,9 +29,10 @@ fn wakes(facts: &Facts, record: &Record, now: Moment) -> Option<i64> {
 
 /// The Events of a decision.
 fn notes(facts: &Facts, record: &Record, now: Moment) -> Vec<Note> {
-    let notes = decide_record(facts, record, now).actions.into_iter().filter_map(|action| {
-        if let Action::Note(note) = action { Some(note) } else { None }
-    });
+    let notes = decide_record(facts, record, now)
+        .actions
+        .into_iter()
+        .filter_map(|action| if let Action::Note(note) = action { Some(note) } else { None });
     notes.collect()
 }
 

@@ -9,8 +9,11 @@
 //! What can go wrong beyond that costs a mishap, of which a search allows few: a violation that needs
 //! four things to go wrong at once is not found, one that needs three is.
 
+mod normal;
 mod operator;
+mod pods;
 mod search;
+mod tests;
 
 use std::rc::Rc;
 
@@ -79,9 +82,9 @@ enum Mishap {
     GiveUp,
 }
 
-/// The TestRun, as the API server or the cache has it.
+/// The `TestRun`, as the API server or the cache has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Stored {
+struct Object {
     record: Record,
     cancelled: bool,
     ahead: bool,
@@ -89,6 +92,7 @@ struct Stored {
 
 /// A pod, as the API server or the cache has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 struct Shell {
     attempt: i32,
     /// Tells pods of one name apart.
@@ -125,6 +129,7 @@ enum AgentShell {
 
 /// A pod, as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 struct Real {
     shell: Shell,
     /// Seconds until the kubelet kills what is left.
@@ -153,9 +158,9 @@ struct Memory {
 /// Everything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
-    run: Option<Rc<Stored>>,
+    run: Option<Rc<Object>>,
     pods: [Option<Real>; 2],
-    run_cache: Option<Rc<Stored>>,
+    run_cache: Option<Rc<Object>>,
     pod_cache: [Option<Shell>; 2],
     memory: Memory,
     target: bool,
@@ -223,7 +228,7 @@ type Broken = &'static str;
 impl World {
     fn new(setting: &Setting) -> Self {
         Self {
-            run: Some(Rc::new(Stored { ahead: setting.ahead, ..Stored::default() })),
+            run: Some(Rc::new(Object { ahead: setting.ahead, ..Object::default() })),
             pods: [None; 2],
             run_cache: None,
             pod_cache: [None; 2],
@@ -238,7 +243,7 @@ impl World {
     }
 
     /// Somebody changes the run.
-    fn change(&mut self, how: impl FnOnce(&mut Stored)) {
+    fn change(&mut self, how: impl FnOnce(&mut Object)) {
         if let Some(run) = &mut self.run {
             how(Rc::make_mut(run));
         }
@@ -374,7 +379,7 @@ impl World {
     fn settle_pods(&mut self) {
         for slot in &mut self.pods {
             let gone = slot.is_some_and(|pod| {
-                let ended = !pod.shell.pod().live() && !(pod.node_lost && !pod.shell.over);
+                let ended = !pod.shell.pod().live() && (!pod.node_lost || pod.shell.over);
                 pod.shell.deleting.is_some() && !pod.shell.finalizer && ended
             });
             if gone {
@@ -385,265 +390,5 @@ impl World {
 
     fn at_most_one_live_pod(&self) -> bool {
         self.pods.iter().flatten().filter(|pod| pod.shell.pod().live()).count() <= 1
-    }
-
-    /// The same world, with now where it always is, without what no decision can depend on, and with
-    /// times that are longer ago than what they are compared with all the same.
-    fn normalise(&mut self, shift: i64) {
-        for run in self.run.iter_mut().chain(&mut self.run_cache) {
-            // Most worlds have the run of the world before.
-            if shift != 0 || !is_normal(&run.record) {
-                normal_record(&mut Rc::make_mut(run).record, shift);
-            }
-        }
-        if self.run == self.run_cache {
-            self.run_cache.clone_from(&self.run);
-        }
-        let shells = self.pods.iter_mut().flatten().map(|pod| &mut pod.shell);
-        for shell in shells.chain(self.pod_cache.iter_mut().flatten()) {
-            let waits = shell.agent == AgentShell::Waiting;
-            let runs = shell.agent == AgentShell::Running;
-            earlier(&mut shell.created, shift, if waits { operator::START } else { 0 });
-            earlier(&mut shell.began, shift, if runs { operator::ACTIVE + 1 } else { 0 });
-            shell.deleting.iter_mut().for_each(|time| earlier(time, shift, 0));
-        }
-        let newest = self.pods.iter().flatten().last().map_or(0, |pod| pod.shell.uid);
-        if self.memory.uid != newest {
-            self.memory.uid = newest;
-            self.memory.gate = Gate::default();
-        }
-        let gate = &mut self.memory.gate;
-        gate.tried.iter_mut().for_each(|time| earlier(time, shift, 1));
-        gate.tried = gate.tried.filter(|time| NOW.since(*time) < 1);
-        if let Some(answer) = &mut gate.answer {
-            earlier(&mut answer.at, shift, operator::MAX);
-            answer.told_idle.iter_mut().for_each(|time| earlier(time, shift, 1));
-        }
-        if let Some((_, at)) = &mut self.memory.target {
-            earlier(at, shift, 1);
-        }
-    }
-}
-
-fn normal_record(record: &mut Record, shift: i64) {
-    let begun = record.ending.is_some() || record.started.is_some();
-    for time in [&mut record.bound, &mut record.browser_ready, &mut record.uploaded] {
-        time.iter_mut().for_each(|time| *time = OLDEST);
-    }
-    record.started.iter_mut().for_each(|time| *time = OLDEST);
-    for time in [&mut record.accepted, &mut record.target_ready, &mut record.retrying] {
-        let limit = if begun { 0 } else { operator::START };
-        time.iter_mut().for_each(|time| earlier(time, shift, limit));
-    }
-    record.finished.iter_mut().for_each(|time| earlier(time, shift, operator::MAX));
-}
-
-/// Nothing is to be done about it while no time passes.
-fn is_normal(record: &Record) -> bool {
-    [record.bound, record.browser_ready, record.uploaded, record.started]
-        .into_iter()
-        .flatten()
-        .all(|time| time == OLDEST)
-        && (record.started.is_none() && record.ending.is_none()
-            || [record.accepted, record.target_ready, record.retrying]
-                .into_iter()
-                .flatten()
-                .all(|time| time == NOW))
-}
-
-/// `seconds` earlier, as now has moved; at most `limit` ago.
-fn earlier(time: &mut Moment, seconds: i64, limit: i64) {
-    *time = time.plus(-seconds).max(NOW.plus(-limit));
-}
-
-impl Real {
-    /// What its kubelet, its people and its processes do by themselves.
-    fn happenings(&self) -> impl Iterator<Item = fn(usize) -> Happening> {
-        let shell = &self.shell;
-        let alive = !shell.over;
-        let deleting = shell.deleting.is_some();
-        let gate = shell.gate == GateShell::Running;
-        let done = !matches!(shell.agent, AgentShell::Waiting | AgentShell::Running);
-        let can: [(bool, fn(usize) -> Happening); 6] = [
-            (alive && !shell.node && !deleting, Happening::Schedule),
-            (alive && shell.node && !deleting && shell.agent == AgentShell::Waiting, Happening::Start),
-            (alive && shell.agent == AgentShell::Running, Happening::AgentEnds),
-            (alive && gate && done && !self.stored, Happening::Upload),
-            (alive && deleting && shell.node, Happening::PodEnds),
-            (self.viewer, Happening::ViewerLeaves),
-        ];
-        can.into_iter().filter_map(|(can, happening)| can.then_some(happening))
-    }
-
-    fn step(&mut self, happening: Happening) {
-        let shell = &mut self.shell;
-        match happening {
-            Happening::Schedule(_) => shell.node = true,
-            Happening::Start(_) => {
-                shell.browser = Browser::Ready;
-                shell.gate = GateShell::Running;
-                shell.agent = AgentShell::Running;
-                shell.began = NOW;
-            }
-            Happening::AgentEnds(_) => self.end_agent(true),
-            Happening::Upload(_) => self.stored = true,
-            Happening::PodEnds(_) => self.end(true),
-            Happening::NodeGone(_) => {
-                shell.disruption = Some(Disruption::NodeLost);
-                self.end(false);
-                self.delete(NOW);
-            }
-            Happening::ViewerLeaves(_) => {
-                self.viewer = false;
-                self.idle = 0;
-            }
-            _ => unreachable!("{happening:?} is not a pod's"),
-        }
-    }
-
-    fn suffer(&mut self, mishap: Mishap) {
-        let shell = &mut self.shell;
-        match mishap {
-            Mishap::Evict if !shell.over && shell.node => {
-                shell.disruption = Some(Disruption::Evicted);
-                self.end(false);
-            }
-            Mishap::Drain => self.delete(NOW),
-            Mishap::NodeLost if shell.node && !shell.over => {
-                self.node_lost = true;
-                self.cut_off = true;
-                self.viewer = false;
-            }
-            Mishap::CutOff => self.cut_off = true,
-            Mishap::View if shell.gate == GateShell::Running && !self.node_lost => {
-                self.viewer = true;
-                self.idle = 0;
-                self.told_idle = None;
-            }
-            Mishap::BrowserEnds if shell.browser == Browser::Ready => {
-                shell.browser = Browser::Ended;
-            }
-            Mishap::GiveUp if shell.gate == GateShell::Running && !self.stored => {
-                self.gave_up = true;
-            }
-            Mishap::AgentCrashes if shell.agent == AgentShell::Running => self.end_agent(false),
-            _ => {}
-        }
-    }
-
-    /// The agent ends: with its word, or killed.
-    fn end_agent(&mut self, orderly: bool) {
-        let told = self.cancelling.is_some() || self.shell.deleting.is_some();
-        self.shell.agent = match self.shell.agent {
-            AgentShell::Running if !orderly => AgentShell::Crashed,
-            AgentShell::Running if told => AgentShell::Cancelled,
-            AgentShell::Running => AgentShell::Passed,
-            other => other,
-        };
-        self.watched = self.viewer;
-    }
-
-    /// All containers end: in their order, with the upload, or killed.
-    fn end(&mut self, orderly: bool) {
-        if self.shell.agent == AgentShell::Running {
-            self.end_agent(orderly);
-        }
-        self.stored |= orderly && self.shell.agent != AgentShell::Waiting;
-        if self.shell.gate == GateShell::Running {
-            self.shell.gate = GateShell::Ended(self.stored);
-        }
-        if self.shell.browser == Browser::Ready {
-            self.shell.browser = Browser::Ended;
-        }
-        self.shell.over = true;
-        self.viewer = false;
-    }
-
-    fn delete(&mut self, now: Moment) {
-        if self.shell.deleting.is_none() {
-            self.shell.deleting = Some(now.plus(operator::GRACE));
-            self.grace = operator::GRACE;
-        }
-    }
-
-    fn tick(&mut self) {
-        // As much as any limit is as much as more.
-        let most = |seconds: &mut i64| *seconds = (*seconds + 1).min(1);
-        if !self.viewer {
-            most(&mut self.idle);
-        }
-        self.told_idle.iter_mut().for_each(most);
-        self.cancelling.iter_mut().for_each(most);
-        if self.shell.deleting.is_some() && !self.shell.over {
-            self.grace = (self.grace - 1).max(0);
-            if self.grace == 0 && !self.node_lost {
-                self.end(false);
-            }
-        }
-    }
-}
-
-impl Shell {
-    fn new(attempt: i32, uid: u8) -> Self {
-        Self {
-            attempt,
-            uid,
-            created: NOW,
-            began: OLDEST,
-            node: false,
-            finalizer: true,
-            marked: true,
-            deleting: None,
-            disruption: None,
-            over: false,
-            browser: Browser::Waiting,
-            gate: GateShell::Waiting,
-            agent: AgentShell::Waiting,
-        }
-    }
-
-    /// What the operator makes of it.
-    fn pod(&self) -> Pod {
-        let verdict = |verdict, exit| {
-            let report = Some(fixtures::report(verdict));
-            Agent::Ended(AgentEnd { started: self.began, exit, out_of_memory: false, report })
-        };
-        Pod {
-            attempt: Attempt(self.attempt),
-            uid: PodUid(self.uid.to_string()),
-            name: String::new(),
-            created: self.created,
-            bound: None,
-            node: self.node.then(String::new),
-            warm: false,
-            finalizer: self.finalizer,
-            marked: self.marked,
-            deleting: self.deleting,
-            disruption: self.disruption,
-            over: self.over,
-            deadline: operator::ACTIVE,
-            wait: None,
-            browser: self.browser,
-            gate: match self.gate {
-                GateShell::Waiting => GateContainer::Waiting,
-                GateShell::Running => GateContainer::Running,
-                GateShell::Ended(true) => {
-                    GateContainer::Ended(Some(Upload::Complete(super::Stored::default())))
-                }
-                GateShell::Ended(false) => GateContainer::Ended(None),
-            },
-            agent: match self.agent {
-                AgentShell::Waiting => Agent::Waiting,
-                AgentShell::Running => Agent::Running(self.began),
-                AgentShell::Passed => verdict(Verdict::Passed, 0),
-                AgentShell::Cancelled => verdict(Verdict::Cancelled, 5),
-                AgentShell::Crashed => Agent::Ended(AgentEnd {
-                    started: self.began,
-                    exit: 137,
-                    out_of_memory: true,
-                    report: None,
-                }),
-            },
-        }
     }
 }

@@ -52,8 +52,11 @@ fn the_largest_status_of_a_run_is_below_four_kibibytes() {
 
 #[test]
 fn what_belongs_to_handoffs_is_left_as_it_is() {
-    let control =
-        Control { handoff: "ho-1".to_owned(), mode: Mode::Control, holder: Some("alice".to_owned()) };
+    let control = Control {
+        handoff: "ho-1".to_owned(),
+        mode: Mode::Control,
+        holder: Some("alice".to_owned()),
+    };
     let old = TestRunStatus { control: Some(control), ..TestRunStatus::default() };
     let new = Record::default().write(&old, &facts(), at(1));
     assert_eq!(new.control, old.control);

@@ -88,8 +88,8 @@ fn a_quiet_run_takes_five_writes_to_its_artifacts_and_nine_in_all() {
 
 #[test]
 fn events_tell_the_life_of_a_run() {
-    let (facts, record) = begun();
     use Note::{Accepted, BrowserReady, Finished, Started, Uploaded};
+    let (facts, record) = begun();
     assert_eq!(notes(&facts, &Record::default(), at(10)), [Accepted, BrowserReady, Started]);
     let ended = vec![ended(1, at(10), 0, Some(report(Verdict::Passed)))];
     let facts = Facts { pods: ended, ..facts };
@@ -112,9 +112,8 @@ fn a_verdict_counts_only_with_its_exit_code() {
         let facts = Facts { pods: vec![ended(1, at(10), exit, said.clone())], ..facts() };
         assert_eq!(verdict_of(&facts), (verdict, reason.to_owned()), "exit {exit}, {said:?}");
     };
-    let said = |verdict, reason: &str| {
-        Some(Report { reason: reason.to_owned(), ..report(verdict) })
-    };
+    let said =
+        |verdict, reason: &str| Some(Report { reason: reason.to_owned(), ..report(verdict) });
     let usage = Some(Report {
         nothing_attempted: true,
         ..said(Verdict::Errored, "Usage").expect("a report")
@@ -148,7 +147,7 @@ fn cancelled_is_a_verdict_only_if_somebody_wanted_it() {
     check(human, false, false, Verdict::Cancelled, "StoppedByHuman");
     let drained = Pod { deleting: Some(at(400)), ..stopped() };
     check(drained.clone(), false, false, Verdict::Errored, "PodLost");
-    check(drained.clone(), true, false, Verdict::Cancelled, "Cancelled");
+    check(drained, true, false, Verdict::Cancelled, "Cancelled");
     let evicted = Pod { disruption: Some(Disruption::Evicted), over: true, ..stopped() };
     check(evicted, false, false, Verdict::Errored, "Evicted");
     // What the agent reported stands, also if its pod goes.
@@ -187,7 +186,7 @@ fn a_second_attempt_waits_for_the_end_of_the_first_and_then_for_its_own_deadline
     let run = Run { backoff_limit: 1, ..run() };
     let evicted = Pod { disruption: Some(Disruption::Evicted), over: true, ..running(1, at(10)) };
     let (_, record) = begun();
-    let mut facts = Facts { run, pods: vec![evicted.clone()], ..facts() };
+    let mut facts = Facts { run, pods: vec![evicted], ..facts() };
     let decided = decide_record(&facts, &record, at(100));
     let (record, only) = decided.record.expect("a retry");
     assert_eq!(only, Only::PodsAsSeen);
@@ -196,8 +195,7 @@ fn a_second_attempt_waits_for_the_end_of_the_first_and_then_for_its_own_deadline
         record.message,
         "attempt 1: the cluster took the pod away before the run had ended; attempt 2 of 2 follows"
     );
-    let release =
-        Action::ReleasePod { pod: uid(), keep_marks: false, only: Only::PodOver };
+    let release = Action::ReleasePod { pod: uid(), keep_marks: false, only: Only::PodOver };
     let delete = Action::DeletePod { pod: uid(), only: Only::Always };
     let create = Action::CreatePod(Attempt(2));
     assert_eq!(act(&facts, &record, at(101)).0, [release, delete, create.clone()]);
@@ -277,6 +275,7 @@ fn a_run_in_a_persons_hands_says_so() {
 
 #[test]
 fn conditions_of_a_finished_run_say_each_thing_once() {
+    use ConditionStatus::{False, True};
     let (facts, record) = stored();
     let status = record.write(&TestRunStatus::default(), &facts, at(110));
     let said: Vec<_> = status
@@ -284,7 +283,6 @@ fn conditions_of_a_finished_run_say_each_thing_once() {
         .iter()
         .map(|condition| (condition.type_.as_str(), condition.status, condition.reason.as_str()))
         .collect();
-    use ConditionStatus::{False, True};
     assert_eq!(
         said,
         [

@@ -1,7 +1,10 @@
 //! After the verdict: artifacts, idleness, the absolute end, orphans.
 
 use super::*;
-use crate::manifest::test_run::{When, artifacts::UploadFailure};
+use crate::manifest::{
+    status::TestRunStatus,
+    test_run::{When, artifacts::UploadFailure},
+};
 
 fn ask() -> Action {
     Action::AskGate { pod: uid(), patience: 0 }
@@ -117,8 +120,7 @@ fn the_absolute_end_is_announced_twice_and_ends_everything() {
 fn finalizer_and_marks_go_together_unless_somebody_has_control() {
     let (mut facts, record) = passed();
     facts.gate = answered(answer(110));
-    let release =
-        |keep_marks| Action::ReleasePod { pod: uid(), keep_marks, only: Only::Always };
+    let release = |keep_marks| Action::ReleasePod { pod: uid(), keep_marks, only: Only::Always };
     assert_eq!(act(&facts, &record, at(110)).0, [release(false)]);
     facts.control = Some("ho-1".to_owned());
     assert_eq!(act(&facts, &record, at(110)).0, [release(true)]);
@@ -138,7 +140,10 @@ fn artifacts_that_are_not_stored_in_time_hold_the_pod_or_are_let_go() {
     assert_eq!(act(&facts, &record, at(429)), (vec![], None));
     assert_eq!(wakes(&facts, &record, at(429)), Some(430));
     let failed = write(&facts, &record, at(430));
-    assert_eq!(failed.artifacts, record::Artifacts::Failed("artifacts.uploadTimeoutSeconds is over".to_owned()));
+    assert_eq!(
+        failed.artifacts,
+        record::Artifacts::Failed("artifacts.uploadTimeoutSeconds is over".to_owned())
+    );
     assert_eq!(notes(&facts, &record, at(430)), [Note::UploadFailed]);
     // Held: nothing is let go, the gate is asked from time to time, and may have done it after all.
     facts.gate = answered(Answer { upload: Upload::Working, ..answer(440) });
@@ -150,8 +155,7 @@ fn artifacts_that_are_not_stored_in_time_hold_the_pod_or_are_let_go() {
     // Discarded: released at once, with the marks.
     facts.run.on_upload_failure = UploadFailure::Discard;
     facts.gate = answered(Answer { upload: Upload::Failed("403".to_owned()), ..answer(440) });
-    let release =
-        Action::ReleasePod { pod: uid(), keep_marks: false, only: Only::Always };
+    let release = Action::ReleasePod { pod: uid(), keep_marks: false, only: Only::Always };
     let (actions, failed) = act(&facts, &record, at(440));
     assert_eq!(actions, [release]);
     assert_eq!(failed.expect("a failure").artifacts, record::Artifacts::Failed("403".to_owned()));
@@ -162,7 +166,7 @@ fn without_storage_artifacts_are_kept_in_the_pod() {
     let (mut facts, record) = passed();
     facts.run.storage = None;
     facts.gate = answered(answer(110));
-    let status = write(&facts, &record, at(110)).write(&Default::default(), &facts, at(110));
+    let status = write(&facts, &record, at(110)).write(&TestRunStatus::default(), &facts, at(110));
     let uploaded =
         status.conditions.iter().find(|found| found.type_ == "ArtifactsUploaded").expect("it");
     assert_eq!((uploaded.status, uploaded.reason.as_str()), (ConditionStatus::True, "KeptInPod"));
@@ -178,10 +182,9 @@ fn a_drained_pod_is_released_when_its_gate_has_said_how_it_went() {
     let Upload::Complete(stored) = answer(110).upload else { panic!("complete") };
     facts.pods[0].gate = GateContainer::Ended(Some(Upload::Complete(stored)));
     facts.pods[0].browser = Browser::Ended;
-    let release =
-        Action::ReleasePod { pod: uid(), keep_marks: false, only: Only::PodOver };
+    let release = Action::ReleasePod { pod: uid(), keep_marks: false, only: Only::PodOver };
     let (actions, record) = act(&facts, &record, at(130));
-    assert_eq!(actions, [release.clone()]);
+    assert_eq!(actions, std::slice::from_ref(&release));
     assert!(matches!(record.expect("stored").artifacts, record::Artifacts::Stored(_)));
     // Killed at the end of its grace: what is lost is said.
     let (mut facts, record) = passed();
@@ -208,7 +211,7 @@ fn an_orphan_is_deleted_if_its_run_is_really_gone_and_released_when_it_has_ended
         gate: GateContainer::Ended(Some(Upload::Complete(Stored::default()))),
         ..running(1, at(10))
     };
-    check(goes(over.clone()), 60, &[release.clone()]);
+    check(goes(over.clone()), 60, std::slice::from_ref(&release));
     check(goes(Pod { finalizer: false, ..over }), 60, &[]);
     // It never had a node, so there is nothing to wait for.
     check(goes(pod(1)), 60, &[release]);

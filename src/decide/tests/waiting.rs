@@ -127,8 +127,7 @@ fn a_newer_run_cancels_the_older_ones_if_its_policy_says_so() {
     let mut older = vec![ahead("first"), Ahead { cancelled: true, ..ahead("second") }];
     let mut facts =
         Facts { line: line(older.clone(), ConcurrencyPolicy::CancelPrevious), ..facts() };
-    let cancel =
-        Action::CancelRun { name: "first".to_owned(), uid: "uid of first".to_owned() };
+    let cancel = Action::CancelRun { name: "first".to_owned(), uid: "uid of first".to_owned() };
     let (actions, record) = act(&facts, &Record::default(), at(0));
     assert_eq!(actions, [cancel]);
     let record = record.expect("it is queued");
@@ -174,7 +173,8 @@ fn a_refused_pod_is_tried_again_every_ten_seconds() {
 fn a_cancelled_run_that_has_not_begun_ends_at_once_and_its_pod_goes() {
     let run = Run { cancelled: true, ..run() };
     let facts = Facts { run, pods: vec![pod(1)], ..facts() };
-    let (record, only) = decide_record(&facts, &Record::default(), at(5)).record.expect("a verdict");
+    let (record, only) =
+        decide_record(&facts, &Record::default(), at(5)).record.expect("a verdict");
     assert_eq!(record.verdict(), Some(Verdict::Cancelled));
     assert_eq!(only, Only::PodsAsSeen, "unless it begins at this moment");
     let delete = Action::DeletePod { pod: uid(), only: Only::Always };

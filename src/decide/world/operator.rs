@@ -43,7 +43,7 @@ impl World {
         if mutation == Mutation::UploadsBelieved
             && let Some(answer) = &mut gate.answer
         {
-            answer.upload = Upload::Complete(super::super::Stored::default());
+            answer.upload = Upload::Complete(Stored::default());
         }
         Facts {
             run: Run {
@@ -78,11 +78,7 @@ impl World {
                 found: if ready { Target::Ready } else { Target::Silent(String::new()) },
             }),
             line: Line {
-                before: run
-                    .is_some_and(|run| run.ahead)
-                    .then_some(ahead)
-                    .into_iter()
-                    .collect(),
+                before: run.is_some_and(|run| run.ahead).then_some(ahead).into_iter().collect(),
                 ..Line::default()
             },
             refusal: None,
@@ -150,7 +146,9 @@ impl World {
         if run.record.verdict().is_some_and(|verdict| Some(verdict) != record.verdict()) {
             return Err("a verdict never changes");
         }
-        if live && matches!(record.artifacts, Artifacts::Nothing(_)) && run.record.verdict().is_none()
+        if live
+            && matches!(record.artifacts, Artifacts::Nothing(_))
+            && run.record.verdict().is_none()
         {
             return Err("no run is given up while its agent lives");
         }
@@ -245,7 +243,7 @@ impl World {
     /// A uid that nobody knows; each attempt has a few.
     fn new_uid(&self, attempt: Attempt) -> u8 {
         let base: u8 = if attempt.0 > 1 { 20 } else { 10 };
-        let recorded = |run: &Option<Rc<Stored>>| {
+        let recorded = |run: &Option<Rc<Object>>| {
             run.as_ref().and_then(|run| run.record.pod.as_ref()?.uid.parse().ok())
         };
         let known: Vec<u8> = self
@@ -256,7 +254,7 @@ impl World {
             .chain(recorded(&self.run))
             .chain(recorded(&self.run_cache))
             .collect();
-        (base..).find(|uid| !known.contains(uid)).unwrap()
+        (base..base + 9).find(|uid| !known.contains(uid)).unwrap()
     }
 
     /// Reaches the gate, does something to it, and notes its answer.
@@ -333,7 +331,13 @@ impl World {
                     return Ok(false);
                 }
             }
-            _ => {}
+            Only::Always
+            | Only::PodsAsSeen
+            | Only::RunAndPodsAsSeen
+            | Only::RunAsSeen
+            | Only::RunGone
+            | Only::PodOver
+            | Only::Unfinished => {}
         }
         let attempt = run.as_ref().map_or(0, |run| run.record.attempt);
         let Some(pod) = self.real(uid) else { return Ok(true) };
@@ -358,7 +362,7 @@ impl World {
 }
 
 /// A run's artifacts need not be waited for any longer.
-fn time_is_up(run: Option<Rc<Stored>>, setting: &Setting) -> bool {
+fn time_is_up(run: Option<Rc<Object>>, setting: &Setting) -> bool {
     let Some(record) = run.map(|run| run.record.clone()) else { return false };
     let Some(finished) = record.finished else { return false };
     let gave_up = matches!(record.artifacts, Artifacts::Failed(_));
@@ -373,7 +377,7 @@ impl Real {
         Answer {
             at: NOW,
             upload: match (self.stored, self.gave_up) {
-                (true, _) => Upload::Complete(super::super::Stored::default()),
+                (true, _) => Upload::Complete(Stored::default()),
                 (false, true) => Upload::Failed(String::new()),
                 (false, false) => Upload::Working,
             },
@@ -385,7 +389,10 @@ impl Real {
             deadline: ACTIVE,
             left: match self.shell.agent {
                 AgentShell::Running => (ACTIVE + TUNING.hang - NOW.since(self.shell.began)).max(0),
-                _ => 0,
+                AgentShell::Waiting
+                | AgentShell::Passed
+                | AgentShell::Cancelled
+                | AgentShell::Crashed => 0,
             },
         }
     }
