@@ -40,7 +40,7 @@ pub struct Facts {
     pub target: Option<Probe>,
     /// The unfinished runs that hold the run's concurrency key before it.
     pub line: Line,
-    /// The API server's refusal of the last `CreatePod`, if that was refused.
+    /// The API server's refusal of the last `CreatePod` of the present attempt, if it was refused.
     pub refusal: Option<Refusal>,
     /// An active Control handoff has the run's slot (`status.control`, its Handoff not terminal).
     pub control: Option<String>,

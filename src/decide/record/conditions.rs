@@ -55,7 +55,8 @@ fn said<'a>(record: &'a Record, run: &Run) -> Vec<Said<'a>> {
     let mut said: Vec<Said<'a>> = Vec::with_capacity(10);
     said.push(match &record.waiting {
         Some(Waiting::Problem(reason)) => (Is::Accepted, False, reason, "", None),
-        _ => (Is::Accepted, True, "Accepted", "", record.accepted),
+        _ if record.accepted.is_some() => (Is::Accepted, True, "Accepted", "", record.accepted),
+        _ => (Is::Accepted, Unknown, "NotLooked", "", None),
     });
     said.push(match (&record.waiting, record.target_ready) {
         (_, Some(at)) => (Is::TargetReady, True, "Ready", "", Some(at)),
@@ -145,8 +146,10 @@ pub(super) fn read_waiting<'a>(
             .filter(|found| found.status != ConditionStatus::True)
             .map(|found| found.reason.as_str())
     };
-    if let Some(reason) = unmet(TestRunCondition::Accepted) {
-        return Some(Waiting::Problem(reason.to_owned()));
+    if let Some(refused) = condition(TestRunCondition::Accepted)
+        && refused.status == ConditionStatus::False
+    {
+        return Some(Waiting::Problem(refused.reason.clone()));
     }
     match (unmet(TestRunCondition::TargetReady), unmet(TestRunCondition::PodReady)) {
         (Some(TARGET_SILENT), _) => Some(Waiting::TargetSilent),
