@@ -11,6 +11,8 @@ MAKEFLAGS += --no-builtin-rules
 DEMO_ARGS ?=
 # Arguments of benches/compare.mjs, for example BENCH_ARGS='--only pages'.
 BENCH_ARGS ?=
+# The test cluster; several of different names may be up at once.
+CLUSTER ?= $(or $(HANDBACK_CLUSTER),default)
 # The plan of the demo.
 PLAN ?= examples/shop.md
 
@@ -55,6 +57,31 @@ check: ## The quick part: formatting, lints, layering
 .PHONY: setup
 setup: ## Install what is missing, or say exactly what to install
 	@scripts/setup.sh
+
+.PHONY: setup-cluster
+setup-cluster:
+	@scripts/setup.sh cluster
+
+.PHONY: cluster-up
+cluster-up: setup-cluster ## A Kubernetes of one node on this machine, for tests; one that is half dead is repaired
+	@tests/cluster/up $(CLUSTER)
+
+.PHONY: cluster-down
+cluster-down: ## Take it away, with all that it left
+	@tests/cluster/down $(CLUSTER)
+
+# An optimised build would take a quarter of an hour: the images for tests have the debug build, with the page in it.
+.PHONY: images
+images: setup-cluster web ## The container images, at target/images; the cluster gets them if it is up
+	@cargo build --locked --features embed
+	@install -D target/debug/handback target/images/program
+	@tests/cluster/images $(CLUSTER)
+
+# Brings a cluster of its own up and down, and kills parts of it. The images have to be there.
+.PHONY: test-cluster
+test-cluster: setup-cluster
+	$(call say,the test cluster itself)
+	@tests/cluster/test
 
 .PHONY: build
 build: ## The program, at target/debug/handback

@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
 # Checks for every program that Handback needs to be built, run and tested. As root on Debian it
-# installs what is missing; everywhere else it says what to install and fails.
+# installs what is missing; everywhere else it says what to install and fails: setup.sh [cluster]
+#
+# `cluster` adds what tests/cluster needs to run a Kubernetes here and to build images.
 set -euo pipefail
 
 NODE_MINIMUM=20.19
+GO_MINIMUM=1.25
+
+cluster=false
+[ "${1:-}" != cluster ] || cluster=true
 
 here() { command -v "$1" >/dev/null 2>&1; }
 
@@ -42,6 +48,27 @@ find_missing() {
   # Too old a Node is not replaced: somebody chose it.
   here node || need "Node.js $NODE_MINIMUM or later" nodejs npm
   here npm || ! here node || need 'npm' npm
+  if $cluster; then
+    find_missing_for_cluster
+  fi
+}
+
+find_missing_for_cluster() {
+  here containerd || need 'containerd' containerd
+  here runc || need 'runc' runc
+  [ -x /usr/lib/cni/bridge ] || [ -x /opt/cni/bin/bridge ] || need "CNI's plugins" containernetworking-plugins
+  here ip || need 'ip' iproute2
+  here iptables || need 'iptables' iptables
+  here conntrack || need 'conntrack' conntrack
+  here ipset || need 'ipset' ipset
+  here ethtool || need 'ethtool' ethtool
+  here socat || need 'socat' socat
+  here nsenter || need 'nsenter, unshare and findmnt' util-linux mount
+  here curl || need 'curl' curl
+  here openssl || need 'openssl' openssl
+  here buildah || need 'buildah' buildah
+  here skopeo || need 'skopeo' skopeo
+  here debootstrap || need 'debootstrap' debootstrap
 }
 
 debian_as_root() {
@@ -65,8 +92,10 @@ advise() {
     echo "setup: on Ubuntu the package chromium is a stub; install Google Chrome or a Chromium package of your own" >&2
   elif here dnf; then
     echo 'setup: on Fedora: sudo dnf install chromium tigervnc-server ffmpeg-free google-noto-sans-fonts gcc make python3 nodejs npm' >&2
+    ! $cluster || echo 'setup: and for the cluster: containerd runc containernetworking-plugins iptables conntrack-tools ipset ethtool socat buildah skopeo debootstrap golang' >&2
   elif here pacman; then
     echo 'setup: on Arch: sudo pacman -S --needed chromium tigervnc ffmpeg noto-fonts gcc make python3 nodejs npm' >&2
+    ! $cluster || echo 'setup: and for the cluster: containerd runc cni-plugins iptables-nft conntrack-tools ipset ethtool socat buildah skopeo debootstrap go' >&2
   else
     echo 'setup: install them with your package manager, then try again' >&2
   fi
@@ -92,6 +121,10 @@ if ! here cargo; then
   failed=true
 elif ! cargo fmt --version >/dev/null || ! cargo clippy --version >/dev/null; then
   echo 'setup: rustfmt or clippy is missing: rustup component add rustfmt clippy' >&2
+  failed=true
+fi
+if $cluster && ! { here go && at_least "$(go env GOVERSION | tr -d go)" "$GO_MINIMUM"; }; then
+  echo "setup: Go $GO_MINIMUM or later is missing: https://go.dev/dl" >&2
   failed=true
 fi
 if $failed; then
