@@ -61,6 +61,8 @@ pub enum Action {
         pod: PodUid,
         /// How long the gate may wait with its answer.
         patience: i64,
+        /// Its agent's container has ended, which the gate is told first: it may never have come.
+        ended: bool,
     },
     /// Tells the agent, through the gate, to end. The gate's answer has
     /// [`super::Answer::cancelling`]. A repeat changes nothing.

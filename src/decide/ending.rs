@@ -59,15 +59,15 @@ pub(super) enum Worth<'a> {
     Crashed(&'static str),
 }
 
-/// The exit code that belongs to a verdict (agent.md 8.3).
-fn exit_code(report: &Report) -> i32 {
-    match report.verdict {
-        Verdict::Passed => 0,
-        Verdict::Failed => 1,
-        Verdict::Errored if report.nothing_attempted => 2,
-        Verdict::Errored => 3,
-        Verdict::TimedOut => 4,
-        Verdict::Cancelled => 5,
+/// The exit codes that belong to a verdict (agent.md 8.3).
+fn exit_codes(verdict: Verdict) -> &'static [i32] {
+    match verdict {
+        Verdict::Passed => &[0],
+        Verdict::Failed => &[1],
+        // Nothing was attempted, or it was.
+        Verdict::Errored => &[2, 3],
+        Verdict::TimedOut => &[4],
+        Verdict::Cancelled => &[5],
     }
 }
 
@@ -75,7 +75,7 @@ fn exit_code(report: &Report) -> i32 {
 /// only if somebody wanted it; an agent that was told to stop by a drain or an eviction says it too.
 pub(super) fn worth<'a>(end: &'a AgentEnd, pod: &Pod, cancelled: bool) -> Worth<'a> {
     let taken_away = pod.deleting.is_some() || pod.disruption.is_some();
-    match end.report.as_ref().filter(|report| exit_code(report) == end.exit) {
+    match end.report.as_ref().filter(|report| exit_codes(report.verdict).contains(&end.exit)) {
         Some(report) if report.verdict != Verdict::Cancelled => Worth::Reported(report),
         Some(report) if cancelled || report.stopped_by_human => Worth::Cancelled(report),
         _ if end.out_of_memory => Worth::Crashed("OOMKilled"),

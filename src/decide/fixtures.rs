@@ -106,7 +106,6 @@ pub(super) fn ended(attempt: i32, since: Moment, exit: i32, report: Option<Repor
 pub(super) fn report(verdict: Verdict) -> Report {
     Report {
         verdict,
-        nothing_attempted: false,
         reason: String::new(),
         message: String::new(),
         scenarios: None,

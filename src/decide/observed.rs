@@ -266,8 +266,6 @@ pub struct AgentEnd {
 pub struct Report {
     /// In the words of the API.
     pub verdict: Verdict,
-    /// Nothing was attempted: usage, plan, or a forbidden URL. Its exit code is another one.
-    pub nothing_attempted: bool,
     /// In CamelCase, for example `AssertionFailed`; empty for Passed.
     pub reason: String,
     /// One sentence.
@@ -316,8 +314,8 @@ pub struct Answer {
     /// The deadline that it holds the agent to, in seconds of the agent's own time.
     pub deadline: i64,
     /// Seconds until it closes the agent's socket: 60 s after that deadline, what a person held not
-    /// counted. 0 or less: it is closed for that.
-    pub left: i64,
+    /// counted. 0 or less: it is closed for that. `None`: no agent is connected.
+    pub left: Option<i64>,
 }
 
 /// How far the artifacts are.

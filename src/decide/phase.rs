@@ -258,15 +258,24 @@ impl Turn<'_> {
         due = due.plus(self.facts.tuning.hang);
         if let Some(answer) = &self.facts.gate.answer
             && answer.at >= due
-            && answer.left > 0
+            && let Some(left) = answer.left
+            && left > 0
         {
-            due = answer.at.plus(answer.left);
+            due = answer.at.plus(left);
         }
         if self.now < due {
             return self.wake(due);
         }
         let hung = match self.ask(pod, due, 0) {
-            Asked::Answered(answer) => answer.left <= 0,
+            Asked::Answered(answer) => match answer.left {
+                Some(left) => left <= 0,
+                // It never came, or the kubelet has yet to say how it ended.
+                None => {
+                    let late = due.plus(self.facts.tuning.hang);
+                    self.wake(late);
+                    late <= self.now
+                }
+            },
             Asked::Waiting => false,
             Asked::Unreachable => true,
         };

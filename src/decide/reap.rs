@@ -86,7 +86,7 @@ impl Turn<'_> {
                 let since = self.facts.gate.answer.as_ref().map_or(self.now, |answer| answer.at);
                 let again = since.min(self.now).plus(self.facts.tuning.warning);
                 if again <= self.now || self.facts.gate.answer.is_none() {
-                    self.try_gate(Action::AskGate { pod: pod.uid.clone(), patience: 0 }, true);
+                    self.question(pod, 0);
                 } else {
                     self.wake(again);
                 }
@@ -109,7 +109,7 @@ impl Turn<'_> {
                 self.wake(self.upload_bound());
                 let patience = self.upload_bound().since(self.now);
                 let patience = patience.min(self.facts.tuning.patience);
-                self.try_gate(Action::AskGate { pod: pod.uid.clone(), patience }, true);
+                self.question(pod, patience);
                 return;
             }
         };

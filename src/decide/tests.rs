@@ -66,7 +66,7 @@ fn answer(seconds: i64) -> Answer {
         told_cap: None,
         cancelling: None,
         deadline: 1800,
-        left: 1000,
+        left: Some(1000),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     action::{Action, Note, Only},
     moment::Moment,
-    observed::{Answer, Facts, Pod},
+    observed::{Agent, Answer, Facts, Pod},
     record::{Artifacts, Bound, Ending, Record, Waiting},
     text::short,
 };
@@ -174,8 +174,14 @@ impl<'a> Turn<'a> {
         if gate.failures >= self.facts.tuning.tries {
             return Asked::Unreachable;
         }
-        self.try_gate(Action::AskGate { pod: pod.uid.clone(), patience }, true);
+        self.question(pod, patience);
         Asked::Waiting
+    }
+
+    /// Asks the gate how things are, whatever it said before.
+    pub(super) fn question(&mut self, pod: &Pod, patience: i64) {
+        let ended = matches!(pod.agent, Agent::Ended(_));
+        self.try_gate(Action::AskGate { pod: pod.uid.clone(), patience, ended }, true);
     }
 
     /// Has the gate do something.

@@ -55,7 +55,7 @@ fn a_quiet_run_takes_five_writes_to_its_artifacts_and_nine_in_all() {
     let asked = story.turn(100);
     assert_eq!(asked, [], "the verdict goes first");
     let asked = story.turn(100);
-    assert_eq!(asked, [Action::AskGate { pod: uid(), patience: 120 }]);
+    assert_eq!(asked, [Action::AskGate { pod: uid(), patience: 120, ended: true }]);
     story.seen.facts.gate = answered(answer(110));
     story.turn(110);
     assert_eq!(
@@ -114,10 +114,7 @@ fn a_verdict_counts_only_with_its_exit_code() {
     };
     let said =
         |verdict, reason: &str| Some(Report { reason: reason.to_owned(), ..report(verdict) });
-    let usage = Some(Report {
-        nothing_attempted: true,
-        ..said(Verdict::Errored, "Usage").expect("a report")
-    });
+    let usage = said(Verdict::Errored, "Usage");
     check(0, said(Verdict::Passed, ""), Verdict::Passed, "");
     check(1, said(Verdict::Failed, "AssertionFailed"), Verdict::Failed, "AssertionFailed");
     check(2, usage.clone(), Verdict::Errored, "Usage");
@@ -125,7 +122,7 @@ fn a_verdict_counts_only_with_its_exit_code() {
     check(4, said(Verdict::TimedOut, "Timeout"), Verdict::TimedOut, "Timeout");
     check(1, said(Verdict::Passed, ""), Verdict::Errored, "AgentCrashed");
     check(0, said(Verdict::Failed, "AssertionFailed"), Verdict::Errored, "AgentCrashed");
-    check(3, usage, Verdict::Errored, "AgentCrashed");
+    check(4, usage, Verdict::Errored, "AgentCrashed");
     check(0, None, Verdict::Errored, "AgentCrashed");
     check(101, None, Verdict::Errored, "AgentCrashed");
     // Nobody asked for it.
@@ -222,16 +219,21 @@ fn a_lost_pod_is_believed_only_if_the_api_server_says_so() {
 fn a_hung_agent_is_given_a_minute_beyond_its_deadline_by_the_gates_own_count() {
     let (mut facts, record) = begun();
     assert_eq!(wakes(&facts, &record, at(20)), Some(10 + 1800 + 60));
-    let ask = Action::AskGate { pod: uid(), patience: 0 };
+    let ask = Action::AskGate { pod: uid(), patience: 0, ended: false };
     assert_eq!(act(&facts, &record, at(1870)).0, [ask]);
     // A person held it for 500 s of that.
-    facts.gate = answered(Answer { left: 500, ..answer(1870) });
+    facts.gate = answered(Answer { left: Some(500), ..answer(1870) });
     assert_eq!(act(&facts, &record, at(1870)), (vec![], None));
     assert_eq!(wakes(&facts, &record, at(1870)), Some(2370));
-    facts.gate = answered(Answer { left: 0, ..answer(2370) });
-    let record = write(&facts, &record, at(2370));
-    assert_eq!(record.ending.expect("an ending").reason, "AgentHung");
-    assert!(record.available, "its browser is kept");
+    facts.gate = answered(Answer { left: Some(0), ..answer(2370) });
+    let hung = write(&facts, &record, at(2370));
+    assert_eq!(hung.ending.expect("an ending").reason, "AgentHung");
+    assert!(hung.available, "its browser is kept");
+    // One that is not connected has another minute for the kubelet's word.
+    facts.gate = answered(Answer { left: None, ..answer(1870) });
+    assert_eq!(act(&facts, &record, at(1929)), (vec![], None));
+    assert_eq!(wakes(&facts, &record, at(1929)), Some(1930));
+    assert!(write(&facts, &record, at(1930)).ending.is_some());
 }
 
 #[test]

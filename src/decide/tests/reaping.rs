@@ -7,7 +7,7 @@ use crate::manifest::{
 };
 
 fn ask() -> Action {
-    Action::AskGate { pod: uid(), patience: 0 }
+    Action::AskGate { pod: uid(), patience: 0, ended: true }
 }
 
 fn delete(only: Only) -> Action {

@@ -388,11 +388,13 @@ impl Real {
             cancelling: self.cancelling,
             deadline: ACTIVE,
             left: match self.shell.agent {
-                AgentShell::Running => (ACTIVE + TUNING.hang - NOW.since(self.shell.began)).max(0),
+                AgentShell::Running => {
+                    Some((ACTIVE + TUNING.hang - NOW.since(self.shell.began)).max(0))
+                }
                 AgentShell::Waiting
                 | AgentShell::Passed
                 | AgentShell::Cancelled
-                | AgentShell::Crashed => 0,
+                | AgentShell::Crashed => None,
             },
         }
     }
