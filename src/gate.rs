@@ -24,6 +24,7 @@ mod screen;
 mod seats;
 mod session;
 mod store;
+mod upload;
 mod view;
 mod wire;
 
@@ -47,13 +48,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::upload::{Pace, S3, Storage};
 use self::{
     http::{Door, Sums},
     session::{Command, Session},
+    upload::Uploader,
 };
 use crate::{
     clock::Clock,
-    pod::contract::{Artifact, RFB_SOCKET, Size},
+    pod::contract::{Artifact, RFB_SOCKET, Size, Upload},
     redact::Redactor,
 };
 
@@ -86,6 +89,8 @@ pub struct Config {
     pub keep_alive: Option<Duration>,
     /// Who opens addresses that name nobody else.
     pub user: String,
+    /// Where the run's files go besides the run directory; `None` leaves them there.
+    pub storage: Option<Storage>,
     /// The run's secrets, kept out of what Inspect offers.
     pub redactor: Arc<Redactor>,
     /// What time it is.
@@ -149,6 +154,8 @@ pub struct Ended {
     pub why: Why,
     /// A sentence for a person.
     pub message: String,
+    /// What became of the run's files.
+    pub upload: Upload,
 }
 
 /// See [`Ended`].
@@ -185,6 +192,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     host: Arc<str>,
     user: Arc<str>,
+    upload: watch::Receiver<Upload>,
 }
 
 impl fmt::Debug for Handle {
@@ -198,6 +206,7 @@ pub struct Orders {
     commands: mpsc::Sender<Command>,
     receive: mpsc::Receiver<Command>,
     host: Arc<str>,
+    upload: watch::Sender<Upload>,
 }
 
 impl fmt::Debug for Orders {
@@ -230,8 +239,10 @@ pub fn handle(config: &Config, listener: &TcpListener) -> Result<(Handle, Orders
     let host: Arc<str> = format!("{}.localhost:{port}", config.run.id).into();
     let (commands, receive) = mpsc::channel(BACKLOG);
     let user = config.user.as_str().into();
-    let handle = Handle { commands: commands.clone(), host: Arc::clone(&host), user };
-    Ok((handle, Orders { commands, receive, host }))
+    let (upload, state) = watch::channel(Upload::default());
+    let handle =
+        Handle { commands: commands.clone(), host: Arc::clone(&host), user, upload: state };
+    Ok((handle, Orders { commands, receive, host, upload }))
 }
 
 impl Handle {
@@ -258,6 +269,11 @@ impl Handle {
         Ok(Address { url: crate::secret::Secret::new(url), used: wait })
     }
 
+    /// Where the run's files are, now and whenever that changes.
+    pub fn upload(&self) -> watch::Receiver<Upload> {
+        self.upload.clone()
+    }
+
     /// Ends the browser and then the gate; a second time it does nothing.
     pub async fn end(&self, why: Why, message: &str) {
         // A gate that is gone has ended.
@@ -278,11 +294,12 @@ pub fn seal(
     for file in files {
         store.register(file);
     }
-    store.seal(run).map_err(|error| GateError::Manifest(Box::new(error)))
+    store.seal(run).map(drop).map_err(|error| GateError::Manifest(Box::new(error)))
 }
 
 /// Serves until the browser has ended, or until `shutdown` is cancelled and the browser has ended
-/// because of that.
+/// because of that. With [`Config::storage`] it also waits for the end of the run and for its files
+/// to be stored, at most until their time is over.
 ///
 /// # Errors
 /// When the agent's socket cannot be made.
@@ -292,7 +309,7 @@ pub async fn run(
     orders: Orders,
     shutdown: CancellationToken,
 ) -> Result<Ended, GateError> {
-    let Orders { commands, receive, host } = orders;
+    let Orders { commands, receive, host, upload } = orders;
     let path = config.agent_socket.clone();
     let failed = |source| GateError::AgentSocket { path: path.clone(), source };
     let agents = UnixListener::bind(&config.agent_socket).map_err(failed)?;
@@ -334,7 +351,16 @@ pub async fn run(
             () = closed.cancelled() => {}
         }
     });
-    let session = Session::new(config, commands, tasks.clone());
+    let (uploader, uploading) =
+        Uploader::start(config.storage.as_ref(), config.run_dir.clone(), upload);
+    if let Some(uploading) = uploading {
+        let settled = commands.clone();
+        tasks.spawn(async move {
+            uploading.await;
+            settled.send(Command::Stored).await.ok();
+        });
+    }
+    let session = Session::new(config, uploader, commands, tasks.clone());
     let ended = session.run(receive).await;
     closing.cancel();
     tasks.close();

@@ -30,7 +30,8 @@ use super::{
     rfb::message::Message,
     screen::injector::Order,
     seats::{Seats, Secrets},
-    store::Store,
+    store::{Sealed, Store},
+    upload::Uploader,
     view::{Holder, RunView, VideoView, View},
 };
 use crate::{
@@ -161,7 +162,13 @@ pub(super) enum Command {
     AgentRelease {
         reply: oneshot::Sender<Vec<(String, &'static str, Value)>>,
     },
-    Sealed,
+    /// The manifest, if it could be written, and files of the run that nobody had announced.
+    Sealed {
+        sealed: Option<Sealed>,
+        adopted: Vec<Artifact>,
+    },
+    /// The run's files are in the storage, or never will be.
+    Stored,
     VideoTaken(VideoReport),
 
     // The browser.
@@ -245,6 +252,7 @@ pub(super) struct Session {
     tokens: HashMap<String, oneshot::Sender<()>>,
     feed: Feed,
     store: Store,
+    uploader: Uploader,
     browser: Browser,
     agent: Option<Agent>,
     run: RunView,
@@ -267,6 +275,7 @@ impl Session {
     /// A session for a run that has not begun.
     pub(super) fn new(
         config: Arc<Config>,
+        uploader: Uploader,
         commands: mpsc::Sender<Command>,
         tasks: TaskTracker,
     ) -> Self {
@@ -290,6 +299,7 @@ impl Session {
             tokens: HashMap::new(),
             feed: Feed::new(View::default()),
             store,
+            uploader,
             browser: Browser::default(),
             agent: None,
             run,
@@ -327,8 +337,9 @@ impl Session {
             self.publish();
             if let Some(ended) = &self.ended
                 && self.browser.is_down()
+                && self.uploader.is_settled()
             {
-                return ended.clone();
+                return Ended { upload: self.uploader.state(), ..ended.clone() };
             }
         }
     }
@@ -394,7 +405,9 @@ impl Session {
             Command::AgentRelease { reply } => {
                 reply.send(self.browser.mux.release(self.config.viewport)).ok();
             }
-            Command::Sealed => self.sealed(),
+            Command::Sealed { sealed, adopted } => self.sealed(sealed, adopted),
+            // It is looked at after every command.
+            Command::Stored => {}
             Command::VideoTaken(report) => self.video_taken(report),
             Command::Supervisor { from } => self.supervisor(from),
             Command::SupervisorConnected(send) => self.supervisor_connected(send),
@@ -466,11 +479,19 @@ impl Session {
             return;
         }
         tracing::info!(run = %self.run.id, why = why.name(), "the browser is being ended");
-        self.ended = Some(Ended { why, message: message.to_owned() });
+        let upload = self.uploader.state();
+        self.ended = Some(Ended { why, message: message.to_owned(), upload });
         self.browser_ended(why, message);
         self.feed.notice(None, "stopping", message);
         self.step(Event::BrowserGone(Close::Stopped));
         self.stop_supervisor();
+        if !self.uploader.is_settled() {
+            self.uploader.close();
+            if self.agent.is_none() {
+                // Nobody is left who could finish the run.
+                self.agent_lost();
+            }
+        }
     }
 
     /// What the page shows of a browser that is gone.

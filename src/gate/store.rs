@@ -29,13 +29,28 @@ pub(super) struct StoreError {
     source: io::Error,
 }
 
+/// What an agent that died leaves behind without a word: both are complete up to then.
+const LEFT: [(&str, &str, &str); 2] = [
+    ("events.ndjson", "events", "application/x-ndjson"),
+    ("results.json", "results", "application/json"),
+];
+
 /// One line of the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Line {
-    path: String,
-    media_type: String,
-    bytes: u64,
-    sha256: String,
+pub(super) struct Line {
+    pub(super) path: String,
+    pub(super) media_type: String,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+}
+
+/// A manifest that is written.
+#[derive(Clone, Debug)]
+pub(super) struct Sealed {
+    /// The manifest itself, which it does not list.
+    pub(super) manifest: Line,
+    /// What it lists.
+    pub(super) files: Vec<Line>,
 }
 
 /// The files that were registered, by path.
@@ -70,8 +85,23 @@ impl Store {
         Some((artifact, self.directory.join(&artifact.path)))
     }
 
+    /// Registers what is there and nobody announced, and gives it. Blocks.
+    pub(super) fn adopt(&mut self) -> Vec<Artifact> {
+        let mut adopted = Vec::new();
+        for (path, kind, media_type) in LEFT {
+            let known = self.files.contains_key(path);
+            if !known && open(&self.directory, &self.directory.join(path)).is_ok() {
+                let (path, kind) = (path.to_owned(), kind.to_owned());
+                let artifact = Artifact { path, kind, media_type: media_type.to_owned() };
+                self.register(artifact.clone());
+                adopted.push(artifact);
+            }
+        }
+        adopted
+    }
+
     /// Writes the manifest of all registered files. Blocks.
-    pub(super) fn seal(&self, run: &str) -> Result<(), StoreError> {
+    pub(super) fn seal(&self, run: &str) -> Result<Sealed, StoreError> {
         let mut lines = Vec::new();
         for artifact in self.files.values().filter(|artifact| artifact.path != MANIFEST) {
             let path = self.directory.join(&artifact.path);
@@ -81,13 +111,20 @@ impl Store {
             let (path, media_type) = (artifact.path.clone(), artifact.media_type.clone());
             lines.push(Line { path, media_type, bytes, sha256 });
         }
-        let manifest = serde_json::json!({
+        let listed = serde_json::json!({
             "schema": "handback.manifest/v1", "run_id": run, "files": lines,
         });
         let path = self.directory.join(MANIFEST);
         let failed = |source| StoreError { doing: "writing", path: path.clone(), source };
-        let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::from).map_err(failed)?;
-        replace(&path, |file| file.write_all(&text)).map_err(failed)
+        let text = serde_json::to_vec_pretty(&listed).map_err(io::Error::from).map_err(failed)?;
+        replace(&path, |file| file.write_all(&text)).map_err(failed)?;
+        let manifest = Line {
+            path: MANIFEST.to_owned(),
+            media_type: "application/json".to_owned(),
+            bytes: text.len() as u64,
+            sha256: hex(&Sha256::digest(&text)),
+        };
+        Ok(Sealed { manifest, files: lines })
     }
 
     /// Takes the video from where the recorder left it. Blocks.
@@ -131,13 +168,18 @@ pub(super) fn sum(file: &mut fs::File) -> io::Result<(u64, String)> {
         hash.update(piece.get(..read).unwrap_or_default());
         length += read as u64;
     }
-    let mut hex = String::with_capacity(64);
-    for byte in hash.finalize() {
+    Ok((length, hex(&hash.finalize())))
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
-            hex.extend(char::from_digit(u32::from(digit), 16));
+            text.extend(char::from_digit(u32::from(digit), 16));
         }
     }
-    Ok((length, hex))
+    text
 }
 
 /// What tells one state of a file from the next without reading it.
@@ -197,9 +239,12 @@ mod tests {
         fs::write(directory.path().join("a.txt"), "hello").unwrap();
         let mut store = Store::new(directory.path().to_owned());
         store.register(artifact("a.txt"));
-        store.seal("01run").unwrap();
-        let manifest: serde_json::Value =
-            serde_json::from_slice(&fs::read(directory.path().join(MANIFEST)).unwrap()).unwrap();
+        let sealed = store.seal("01run").unwrap();
+        let bytes = fs::read(directory.path().join(MANIFEST)).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(sealed.manifest.sha256, hex(&Sha256::digest(&bytes)));
+        assert_eq!(sealed.manifest.bytes, bytes.len() as u64);
+        assert_eq!(sealed.files.len(), 1);
         let sum = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
         assert_eq!(
             manifest["files"],
@@ -207,6 +252,18 @@ mod tests {
         );
         let mode = fs::metadata(directory.path().join(MANIFEST)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_a_dead_agent_left_is_adopted_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Store::new(directory.path().to_owned());
+        assert!(store.adopt().is_empty());
+        fs::write(directory.path().join("events.ndjson"), "{}\n").unwrap();
+        let adopted: Vec<_> = store.adopt().into_iter().map(|one| one.path).collect();
+        assert_eq!(adopted, ["events.ndjson"]);
+        assert!(store.adopt().is_empty());
+        assert!(store.find("events.ndjson").is_some());
     }
 
     #[test]

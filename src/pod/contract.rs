@@ -18,7 +18,11 @@
 //! The end is [`ToGate::CloseVideo`], the agent's files, [`ToGate::Finished`], then
 //! [`FromGate::Sealed`] when the manifest is written; the agent closes its connection.
 
+mod upload;
+
 use serde::{Deserialize, Serialize};
+
+pub use upload::{Upload, UploadState};
 
 /// The browser supervisor's control socket, in the directory of the browser's sockets.
 pub const CONTROL_SOCKET: &str = "control.sock";

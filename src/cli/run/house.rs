@@ -107,6 +107,7 @@ impl House {
             resolver_rules: options.policy.resolver_rules(),
             keep_alive: options.keep,
             user: options.user.clone(),
+            storage: None,
             redactor: Arc::clone(&options.redactor),
             clock: Arc::new(SystemClock),
         };

@@ -8,7 +8,7 @@ use crate::{
     decide::lease::{Epoch, Event, Input, Tool},
     gate::{
         cdp::ChromeError,
-        store::{MANIFEST, VIDEO},
+        store::{MANIFEST, Sealed, VIDEO},
     },
     pod::contract::{AgentFrame, Artifact, FromGate, ToBrowser, ToGate, VideoReport, VideoStatus},
 };
@@ -73,10 +73,15 @@ impl Session {
             }
             ToGate::ToolBegin { id, .. } => self.step(Event::ToolBegin(Tool(id))),
             ToGate::ToolEnd { id } => self.step(Event::ToolEnd(Tool(id))),
-            ToGate::Event { line } => self.feed.event(&line),
+            ToGate::Event { line } => {
+                self.uploader.event(line.len() + 1);
+                self.feed.event(&line);
+            }
             ToGate::Mark(mark) => self.tell_supervisor(ToBrowser::Mark(mark)),
             ToGate::Artifact(artifact) => {
-                if !self.store.register(artifact) {
+                if self.store.register(artifact.clone()) {
+                    self.uploader.file(&artifact);
+                } else {
                     warn!("the agent named a file outside of the run directory");
                 }
             }
@@ -142,23 +147,36 @@ impl Session {
             self.video.status = "off";
         }
         self.step(Event::AgentGone);
-        let (store, run) = (self.store.clone(), self.run.id.clone());
+        self.uploader.close();
+        let (mut store, run) = (self.store.clone(), self.run.id.clone());
         let commands = self.commands.clone();
         self.task(async move {
-            let sealed = tokio::task::spawn_blocking(move || store.seal(&run)).await;
-            match sealed {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
+            let sealed = tokio::task::spawn_blocking(move || {
+                let adopted = store.adopt();
+                (store.seal(&run), adopted)
+            });
+            let (sealed, adopted) = match sealed.await {
+                Ok((Ok(sealed), adopted)) => (Some(sealed), adopted),
+                Ok((Err(error), adopted)) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     warn!(%error, cause, "no manifest: the run directory is not complete");
+                    (None, adopted)
                 }
-                Err(error) => warn!(%error, "no manifest: the run directory is not complete"),
-            }
-            commands.send(Command::Sealed).await.ok();
+                Err(error) => {
+                    warn!(%error, "no manifest: the run directory is not complete");
+                    (None, vec![])
+                }
+            };
+            commands.send(Command::Sealed { sealed, adopted }).await.ok();
         });
     }
 
-    pub(super) fn sealed(&mut self) {
+    pub(super) fn sealed(&mut self, sealed: Option<Sealed>, adopted: Vec<Artifact>) {
+        for artifact in adopted {
+            self.uploader.file(&artifact);
+            self.store.register(artifact);
+        }
+        self.uploader.sealed(sealed);
         self.store.register(Artifact {
             path: MANIFEST.to_owned(),
             kind: "manifest".to_owned(),
@@ -171,8 +189,12 @@ impl Session {
         if self.agent.take_if(|agent| agent.connection == connection).is_none() {
             return;
         }
+        self.agent_lost();
+    }
+
+    /// It died: what it left is sealed as it is, and the browser is there to look at.
+    pub(super) fn agent_lost(&mut self) {
         if self.finished.is_none() {
-            // It died: what it left is sealed as it is, and the browser is there to look at.
             self.finish("errored".to_owned(), Some("agent_lost".to_owned()));
         }
     }
@@ -187,11 +209,13 @@ impl Session {
         self.video.reason.clone_from(&report.reason);
         self.video.duration_ms = Some(report.duration_ms);
         if report.status == VideoStatus::Recorded {
-            self.store.register(Artifact {
+            let artifact = Artifact {
                 path: VIDEO.to_owned(),
                 kind: "video".to_owned(),
                 media_type: "video/webm".to_owned(),
-            });
+            };
+            self.uploader.file(&artifact);
+            self.store.register(artifact);
         }
         if let Some(agent) = &mut self.agent {
             agent.waits_for_video = false;

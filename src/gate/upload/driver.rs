@@ -1,0 +1,324 @@
+//! The one task that knows what is stored and what is still to be: it is told what there is and
+//! starts a job for each, the manifest last.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    super::store::{Line, MANIFEST, Sealed},
+    Storage, Told,
+    error::UploadError,
+    events::EventLog,
+    object::Work,
+    reader::Sum,
+    s3::Bucket,
+};
+use crate::pod::contract::{Artifact, Upload, UploadState};
+
+/// What goes up as soon as it is made.
+const LIVE: &str = "screenshot";
+
+/// A job that has ended.
+enum Done {
+    File {
+        path: String,
+        stored: Result<Sum, UploadError>,
+    },
+    /// How far the log of events is stored now.
+    Events(EventLog, Result<(), UploadError>),
+    Manifest(Result<(), UploadError>),
+}
+
+/// See the module.
+pub(super) struct Driver {
+    work: Arc<Work>,
+    timeout: Duration,
+    state: watch::Sender<Upload>,
+    jobs: JoinSet<Done>,
+    /// Announced, by path.
+    files: BTreeMap<String, Artifact>,
+    under_way: BTreeSet<String>,
+    stored: BTreeMap<String, Sum>,
+    /// Absent while a job has it.
+    events: Option<EventLog>,
+    /// Bytes of events that were told and are not on their way.
+    waiting: usize,
+    sealed: Option<Option<Sealed>>,
+    manifest_sent: bool,
+    deadline: Option<Instant>,
+    /// The first that went wrong.
+    failed: Option<UploadError>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        storage: &Storage,
+        directory: PathBuf,
+        state: watch::Sender<Upload>,
+    ) -> Result<Self, UploadError> {
+        let work = Work {
+            bucket: Bucket::new(&storage.s3)?,
+            directory,
+            prefix: storage.s3.prefix.clone(),
+            pace: storage.pace,
+            slots: Arc::new(Semaphore::new(storage.pace.in_flight)),
+            over: CancellationToken::new(),
+        };
+        Ok(Self {
+            work: Arc::new(work),
+            timeout: storage.timeout,
+            state,
+            jobs: JoinSet::new(),
+            files: BTreeMap::new(),
+            under_way: BTreeSet::new(),
+            stored: BTreeMap::new(),
+            events: Some(EventLog::default()),
+            waiting: 0,
+            sealed: None,
+            manifest_sent: false,
+            deadline: None,
+            failed: None,
+        })
+    }
+
+    /// Runs until everything is stored, or something is not going to be.
+    pub(super) async fn run(mut self, mut told: mpsc::UnboundedReceiver<Told>) {
+        let mut every = interval(self.work.pace.events_every);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let over = self.work.over.clone();
+        let mut listening = true;
+        while !self.is_over() {
+            let deadline = self.deadline.unwrap_or_else(Instant::now);
+            tokio::select! {
+                told = told.recv(), if listening => match told {
+                    Some(told) => self.told(told),
+                    None => {
+                        listening = false;
+                        self.abandon();
+                    }
+                },
+                Some(done) = self.jobs.join_next() => match done {
+                    Ok(done) => self.done(done),
+                    Err(error) => self.lost(&error),
+                },
+                _ = every.tick() => self.send_events(1),
+                () = sleep_until(deadline), if self.deadline.is_some() && !over.is_cancelled() => {
+                    self.end_of_time();
+                }
+            }
+            self.go_on();
+        }
+        self.report();
+    }
+
+    /// Whether nothing is under way and nothing more is to come.
+    fn is_over(&self) -> bool {
+        let hopeless = self.failed.is_some()
+            && self.sealed.is_some()
+            && self.events.as_ref().is_some_and(EventLog::is_done);
+        self.jobs.is_empty() && (self.manifest_sent || hopeless || self.work.over.is_cancelled())
+    }
+
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::Event(bytes) => {
+                self.waiting += bytes;
+                self.send_events(self.work.pace.events_bytes);
+            }
+            Told::File(artifact) => {
+                let (path, live) = (artifact.path.clone(), artifact.kind == LIVE);
+                let media_type = artifact.media_type.clone();
+                self.files.insert(path.clone(), artifact);
+                if live && self.sealed.is_none() {
+                    self.send(path, media_type, None);
+                }
+            }
+            Told::Close => {
+                self.deadline.get_or_insert_with(|| Instant::now() + self.timeout);
+            }
+            Told::Sealed(sealed) if self.sealed.is_none() => self.seal(sealed),
+            Told::Sealed(_) => {}
+        }
+    }
+
+    /// Everything is there: what is not stored yet is sent, the small files first, since the report
+    /// is worth more than the video if there is time for one of them only.
+    fn seal(&mut self, sealed: Option<Sealed>) {
+        self.deadline.get_or_insert_with(|| Instant::now() + self.timeout);
+        if let Some(sealed) = &sealed {
+            self.state.send_modify(|state| {
+                state.manifest_sha256 = Some(sealed.manifest.sha256.clone());
+            });
+            let mut lines: Vec<&Line> = sealed.files.iter().collect();
+            lines.sort_by_key(|line| line.bytes);
+            for line in lines {
+                let sum = Sum { bytes: line.bytes, sha256: line.sha256.clone() };
+                self.send(line.path.clone(), line.media_type.clone(), Some(sum));
+            }
+        } else {
+            self.failed.get_or_insert(UploadError::NoManifest);
+            for artifact in self.files.clone().into_values() {
+                self.send(artifact.path, artifact.media_type, None);
+            }
+        }
+        self.sealed = Some(sealed);
+        if let Some(log) = &mut self.events {
+            log.resume();
+        }
+    }
+
+    /// Starts the job for a file, unless it is stored or on its way.
+    fn send(&mut self, path: String, media_type: String, expected: Option<Sum>) {
+        if self.stored.contains_key(&path) || !self.under_way.insert(path.clone()) {
+            return;
+        }
+        let work = Arc::clone(&self.work);
+        self.jobs.spawn(async move {
+            let stored = work.file(&path, &media_type, expected).await;
+            Done::File { path, stored }
+        });
+    }
+
+    /// Sends what has been told of events if it is at least so much.
+    fn send_events(&mut self, least: usize) {
+        let ending = self.sealed.is_some();
+        if !ending && self.waiting < least {
+            return;
+        }
+        let Some(log) = self.events.take_if(|log| log.wants(ending)) else { return };
+        self.waiting = 0;
+        let work = Arc::clone(&self.work);
+        self.jobs.spawn(async move {
+            let (log, stored) = log.send(&work).await;
+            Done::Events(log, stored)
+        });
+    }
+
+    fn done(&mut self, done: Done) {
+        let ending = self.sealed.is_some();
+        match done {
+            Done::File { path, stored } => {
+                self.under_way.remove(&path);
+                match stored {
+                    Ok(sum) => self.keep(path, sum),
+                    Err(error) if ending || self.work.over.is_cancelled() => self.fail(error),
+                    // Once more at the end: somebody may have made the bucket by then.
+                    Err(error) => warn!(%path, %error, "not stored yet"),
+                }
+            }
+            Done::Events(log, stored) => {
+                match stored {
+                    // There may be more than fits into one piece.
+                    Ok(()) => self.waiting += usize::from(!log.is_done()),
+                    Err(error) if ending => self.fail(error),
+                    Err(error) => warn!(%error, "events are not stored yet"),
+                }
+                self.events = Some(log);
+            }
+            Done::Manifest(stored) => {
+                if let Err(error) = stored {
+                    self.fail(error);
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, path: String, sum: Sum) {
+        self.state.send_modify(|state| {
+            state.state = UploadState::Uploading;
+            state.count += 1;
+            state.bytes += sum.bytes;
+        });
+        self.stored.insert(path, sum);
+    }
+
+    fn fail(&mut self, error: UploadError) {
+        warn!(reason = error.reason(), %error, "the run's files are not all stored");
+        self.failed.get_or_insert(error);
+    }
+
+    fn lost(&mut self, error: &tokio::task::JoinError) {
+        let source = std::io::Error::other(error.to_string());
+        self.fail(UploadError::Unreadable { path: "a file".to_owned(), source });
+        // Which one is not known: at the next look it is missing.
+        self.work.over.cancel();
+    }
+
+    /// After the end of the run: the rest of the events, and when all else is stored the manifest.
+    fn go_on(&mut self) {
+        if self.sealed.is_none() || self.work.over.is_cancelled() {
+            return;
+        }
+        self.send_events(0);
+        let Some(Some(sealed)) = &self.sealed else { return };
+        if !self.jobs.is_empty() || self.manifest_sent || self.failed.is_some() {
+            return;
+        }
+        let different = |line: &&Line| {
+            self.stored.get(&line.path).is_none_or(|stored| stored.sha256 != line.sha256)
+        };
+        if let Some(line) = sealed.files.iter().find(different) {
+            // It was sent as it was made, and has been changed since.
+            let path = line.path.clone();
+            return self.fail(UploadError::Changed { path });
+        }
+        self.manifest_sent = true;
+        let (work, Line { path, media_type, bytes, sha256 }) =
+            (Arc::clone(&self.work), sealed.manifest.clone());
+        self.jobs.spawn(async move {
+            let sum = Some(Sum { bytes, sha256 });
+            Done::Manifest(work.file(&path, &media_type, sum).await.map(drop))
+        });
+    }
+
+    fn end_of_time(&mut self) {
+        if self.sealed.is_none() {
+            self.fail(UploadError::Deadline {
+                what: MANIFEST.to_owned(),
+                last: "the run has not ended".to_owned(),
+            });
+        }
+        self.work.over.cancel();
+    }
+
+    /// The gate is gone: nobody will say what else there is.
+    fn abandon(&mut self) {
+        if self.sealed.is_none() {
+            self.fail(UploadError::Abandoned);
+            self.work.over.cancel();
+        }
+    }
+
+    fn report(self) {
+        let failed = self.failed.or_else(|| {
+            let last = "other files took all of it".to_owned();
+            let late = UploadError::Deadline { what: MANIFEST.to_owned(), last };
+            (!self.manifest_sent).then_some(late)
+        });
+        self.state.send_modify(|state| match &failed {
+            None => state.state = UploadState::Complete,
+            Some(error) => fail(state, error),
+        });
+        let Upload { state, count, bytes, reason, .. } = &*self.state.borrow();
+        info!(?state, count, bytes, reason, "the upload has ended");
+    }
+}
+
+/// It will not be complete.
+pub(super) fn fail(state: &mut Upload, error: &UploadError) {
+    state.state = UploadState::Failed;
+    state.reason = Some(error.reason().to_owned());
+    state.message = Some(error.sentence());
+}

@@ -1,0 +1,123 @@
+//! Why the run's files are not all in the storage.
+
+use std::io;
+
+use super::meaning::Meaning;
+
+/// The longest sentence that goes into a status.
+const SENTENCE: usize = 512;
+
+/// Why one request did not do what it should.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) meaning: Meaning,
+    /// The server's word for it, letters and digits only; empty if it had none.
+    pub(super) code: String,
+    /// The operation and what came of it, redacted: `PutObject: SlowDown (503)`.
+    pub(super) text: String,
+}
+
+/// Why an upload failed for good. No variant holds a secret; the texts of others are redacted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UploadError {
+    /// The endpoint, its certificates or the credentials cannot be used at all.
+    #[error("the storage cannot be used: {0}")]
+    Storage(String),
+    /// The server will not change its mind.
+    #[error("the storage refused {key}: {}", failure.text)]
+    Refused { key: String, failure: Failure },
+    /// What is stored there is not ours.
+    #[error("something else is stored as {key} already, and nothing is overwritten")]
+    Taken { key: String },
+    /// What was read is not what was summed.
+    #[error("{path} was changed while it was being stored")]
+    Changed { path: String },
+    /// The file itself.
+    #[error("reading {path}: {source}")]
+    Unreadable { path: String, source: io::Error },
+    /// Its time is over.
+    #[error("the time for the upload is over; the last that was heard of {what}: {last}")]
+    Deadline { what: String, last: String },
+    /// There is nothing that says what belongs to the run.
+    #[error("the manifest could not be written; what there is was stored without it")]
+    NoManifest,
+    /// The gate ends.
+    #[error("the gate ended before the run did")]
+    Abandoned,
+}
+
+impl UploadError {
+    /// One of a fixed set.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Storage(_) => "StorageUnusable",
+            Self::Refused { failure, .. } => match failure.code.as_str() {
+                "AccessDenied"
+                | "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+                | "ExpiredToken"
+                | "InvalidToken"
+                | "TokenRefreshRequired" => "CredentialsRefused",
+                "NoSuchBucket" => "NoSuchBucket",
+                _ => "StorageRefused",
+            },
+            Self::Taken { .. } => "KeyTaken",
+            Self::Changed { .. } => "FileChanged",
+            Self::Unreadable { .. } => "FileUnreadable",
+            Self::Deadline { .. } => "DeadlineExceeded",
+            Self::NoManifest => "NoManifest",
+            Self::Abandoned => "Abandoned",
+        }
+    }
+
+    /// What happened and what to do, in at most 512 characters.
+    pub(super) fn sentence(&self) -> String {
+        let advice = match self.reason() {
+            "StorageUnusable" => "Correct artifacts.s3.",
+            "CredentialsRefused" => {
+                "Look at the keys in its Secret, and whether they may put, get and list there."
+            }
+            "NoSuchBucket" => "Create the bucket, or correct artifacts.s3.bucket.",
+            "StorageRefused" => "It must know conditional writes and multipart uploads.",
+            "DeadlineExceeded" => "Is the storage up, and uploadTimeoutSeconds long enough?",
+            _ => "The files are still in the pod.",
+        };
+        let mut text = self.to_string();
+        if let Some(first) = text.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        // The advice is the more useful half.
+        let room = SENTENCE - advice.len() - 2;
+        let told: String = text.chars().take(room).collect();
+        format!("{told}. {advice}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: &str) -> UploadError {
+        let text = format!("PutObject: {code} (403)");
+        let failure = Failure { meaning: Meaning::Final, code: code.to_owned(), text };
+        UploadError::Refused { key: "a/b".to_owned(), failure }
+    }
+
+    #[test]
+    fn a_person_hears_what_happened_and_what_to_do() {
+        assert_eq!(
+            refused("InvalidAccessKeyId").sentence(),
+            "The storage refused a/b: PutObject: InvalidAccessKeyId (403). Look at the keys in its \
+             Secret, and whether they may put, get and list there."
+        );
+        assert_eq!(refused("NoSuchBucket").reason(), "NoSuchBucket");
+        assert_eq!(refused("Odd").reason(), "StorageRefused");
+    }
+
+    #[test]
+    fn a_sentence_has_an_end() {
+        let error = UploadError::Deadline { what: "x".repeat(400), last: "é".repeat(400) };
+        assert_eq!(error.sentence().chars().count(), SENTENCE);
+        assert!(error.sentence().ends_with("long enough?"), "{}", error.sentence());
+    }
+}
