@@ -9,13 +9,17 @@
 //! # Guarantees
 //! - Nothing reaches the browser but the lease holder's input, the gate's releases and its own few
 //!   commands ([`session`]).
-//! - Every request needs a seat, and a seat a one-use token ([`http`]).
+//! - Every request needs a seat, and a seat a one-use token ([`http`]); in a pod a ticket that the
+//!   holder of a handoff has signed ([`ticket`]), or the operator's own key.
 //! - When [`run`] returns, the browser's supervisor has been told to end.
 
 mod cdp;
 mod chrome;
 mod events;
+mod handoffs;
+mod hosts;
 mod http;
+pub mod in_pod;
 mod inspect;
 mod problem;
 mod range;
@@ -24,11 +28,13 @@ mod screen;
 mod seats;
 mod session;
 mod store;
+mod ticket;
 mod upload;
 mod view;
 mod wire;
 
 use std::{
+    collections::HashSet,
     fmt, io,
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
@@ -50,13 +56,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::upload::{Pace, S3, Storage};
 use self::{
+    hosts::Hosts,
     http::{Door, Sums},
     session::{Command, Session},
     upload::Uploader,
 };
 use crate::{
     clock::Clock,
-    pod::contract::{Artifact, RFB_SOCKET, Size, Upload},
+    pod::contract::{Artifact, PublicKey, RFB_SOCKET, Size, UploadReport, places},
     redact::Redactor,
 };
 
@@ -95,6 +102,20 @@ pub struct Config {
     pub redactor: Arc<Redactor>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What there is besides in a pod; in `handback run` there is none.
+    pub pod: Option<PodFacts>,
+}
+
+/// What makes a pod's gate different: people come with tickets, and it ends only when the files are
+/// saved.
+#[derive(Clone, Debug)]
+pub struct PodFacts {
+    /// The pod's uid, which tickets are for.
+    pub uid: String,
+    /// Who may open the stream.
+    pub operator_key: PublicKey,
+    /// How long the run may take.
+    pub active_deadline: Duration,
 }
 
 /// The run, as people know it.
@@ -154,8 +175,13 @@ pub struct Ended {
     pub why: Why,
     /// A sentence for a person.
     pub message: String,
-    /// What became of the run's files.
-    pub upload: Upload,
+}
+
+/// How it ended, and what became of the run's files.
+#[derive(Clone, Debug)]
+struct Saved {
+    ended: Ended,
+    report: UploadReport,
 }
 
 /// See [`Ended`].
@@ -192,7 +218,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     host: Arc<str>,
     user: Arc<str>,
-    upload: watch::Receiver<Upload>,
+    upload: watch::Receiver<UploadReport>,
 }
 
 impl fmt::Debug for Handle {
@@ -206,7 +232,7 @@ pub struct Orders {
     commands: mpsc::Sender<Command>,
     receive: mpsc::Receiver<Command>,
     host: Arc<str>,
-    upload: watch::Sender<Upload>,
+    upload: watch::Sender<UploadReport>,
 }
 
 impl fmt::Debug for Orders {
@@ -239,7 +265,7 @@ pub fn handle(config: &Config, listener: &TcpListener) -> Result<(Handle, Orders
     let host: Arc<str> = format!("{}.localhost:{port}", config.run.id).into();
     let (commands, receive) = mpsc::channel(BACKLOG);
     let user = config.user.as_str().into();
-    let (upload, state) = watch::channel(Upload::default());
+    let (upload, state) = watch::channel(UploadReport::default());
     let handle =
         Handle { commands: commands.clone(), host: Arc::clone(&host), user, upload: state };
     Ok((handle, Orders { commands, receive, host, upload }))
@@ -269,8 +295,8 @@ impl Handle {
         Ok(Address { url: crate::secret::Secret::new(url), used: wait })
     }
 
-    /// Where the run's files are, now and whenever that changes.
-    pub fn upload(&self) -> watch::Receiver<Upload> {
+    /// What becomes of the run's files, now and whenever that changes.
+    pub fn upload(&self) -> watch::Receiver<UploadReport> {
         self.upload.clone()
     }
 
@@ -298,8 +324,8 @@ pub fn seal(
 }
 
 /// Serves until the browser has ended, or until `shutdown` is cancelled and the browser has ended
-/// because of that. With [`Config::storage`] it also waits for the end of the run and for its files
-/// to be stored, at most until their time is over.
+/// because of that. With [`Config::storage`] the browser ends when the run's files are stored, or the
+/// time for that is over.
 ///
 /// # Errors
 /// When the agent's socket cannot be made.
@@ -309,6 +335,15 @@ pub async fn run(
     orders: Orders,
     shutdown: CancellationToken,
 ) -> Result<Ended, GateError> {
+    run_and_save(config, listener, orders, shutdown).await.map(|saved| saved.ended)
+}
+
+async fn run_and_save(
+    config: Config,
+    listener: TcpListener,
+    orders: Orders,
+    shutdown: CancellationToken,
+) -> Result<Saved, GateError> {
     let Orders { commands, receive, host, upload } = orders;
     let path = config.agent_socket.clone();
     let failed = |source| GateError::AgentSocket { path: path.clone(), source };
@@ -318,9 +353,17 @@ pub async fn run(
     let config = Arc::new(config);
     let tasks = TaskTracker::new();
     let closing = CancellationToken::new();
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|_| GateError::Random)?;
+    let own = places::GATE_HOST.split('.').next().unwrap_or_default().to_owned();
+    let names = watch::Sender::new(HashSet::from([own]));
     let door = Door {
         commands: commands.clone(),
-        host,
+        hosts: match &config.pod {
+            Some(_) => Hosts::Labels(names.subscribe()),
+            None => Hosts::One(host),
+        },
+        in_pod: config.pod.is_some(),
         run: config.run.id.as_str().into(),
         clock: Arc::clone(&config.clock),
         display: Arc::new(config.browser_sockets.join(RFB_SOCKET)),
@@ -360,8 +403,8 @@ pub async fn run(
             settled.send(Command::Stored).await.ok();
         });
     }
-    let session = Session::new(config, uploader, commands, tasks.clone());
-    let ended = session.run(receive).await;
+    let session = Session::new(config, uploader, commands, tasks.clone(), &secret, names);
+    let (ended, report) = session.run(receive).await;
     closing.cancel();
     tasks.close();
     // Pages hear the end first; those that do not listen are not waited for.
@@ -370,7 +413,7 @@ pub async fn run(
     })
     .await
     .ok();
-    Ok(ended)
+    Ok(Saved { ended, report })
 }
 
 /// Tells connections apart.

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Component, Path, PathBuf},
 };
 
@@ -29,12 +29,6 @@ pub(super) struct StoreError {
     source: io::Error,
 }
 
-/// What an agent that died leaves behind without a word: both are complete up to then.
-const LEFT: [(&str, &str, &str); 2] = [
-    ("events.ndjson", "events", "application/x-ndjson"),
-    ("results.json", "results", "application/json"),
-];
-
 /// One line of the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Line {
@@ -45,12 +39,20 @@ pub(super) struct Line {
 }
 
 /// A manifest that is written.
-#[derive(Clone, Debug)]
-pub(super) struct Sealed {
-    /// The manifest itself, which it does not list.
-    pub(super) manifest: Line,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Manifest {
+    /// The file itself, which it does not list.
+    pub(super) own: Line,
     /// What it lists.
     pub(super) files: Vec<Line>,
+}
+
+impl Manifest {
+    /// Number of files and their bytes together, itself included.
+    pub(super) fn total(&self) -> (u64, u64) {
+        let bytes = self.files.iter().map(|line| line.bytes).sum::<u64>() + self.own.bytes;
+        (self.files.len() as u64 + 1, bytes)
+    }
 }
 
 /// The files that were registered, by path.
@@ -79,29 +81,34 @@ impl Store {
         true
     }
 
+    /// Registers a file that somebody left behind, if it is there. Blocks for one look.
+    pub(super) fn adopt(&mut self, path: &str, kind: &str, media_type: &str) {
+        let (path, kind, media_type) = (path.to_owned(), kind.to_owned(), media_type.to_owned());
+        if open(&self.directory, &self.directory.join(&path)).is_ok() {
+            self.register(Artifact { path, kind, media_type });
+        }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<Artifact> {
+        self.files.values().cloned().collect()
+    }
+
     /// The file that people call so, and where it is.
     pub(super) fn find(&self, path: &str) -> Option<(&Artifact, PathBuf)> {
         let artifact = self.files.get(path)?;
         Some((artifact, self.directory.join(&artifact.path)))
     }
 
-    /// Registers what is there and nobody announced, and gives it. Blocks.
-    pub(super) fn adopt(&mut self) -> Vec<Artifact> {
-        let mut adopted = Vec::new();
-        for (path, kind, media_type) in LEFT {
-            let known = self.files.contains_key(path);
-            if !known && open(&self.directory, &self.directory.join(path)).is_ok() {
-                let (path, kind) = (path.to_owned(), kind.to_owned());
-                let artifact = Artifact { path, kind, media_type: media_type.to_owned() };
-                self.register(artifact.clone());
-                adopted.push(artifact);
-            }
-        }
-        adopted
-    }
-
     /// Writes the manifest of all registered files. Blocks.
-    pub(super) fn seal(&self, run: &str) -> Result<Sealed, StoreError> {
+    pub(super) fn seal(&self, run: &str) -> Result<Manifest, StoreError> {
+        // An agent that never came made no directory.
+        let failed = |source| StoreError { doing: "making", path: self.directory.clone(), source };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory)
+            .map_err(failed)?;
         let mut lines = Vec::new();
         for artifact in self.files.values().filter(|artifact| artifact.path != MANIFEST) {
             let path = self.directory.join(&artifact.path);
@@ -111,36 +118,53 @@ impl Store {
             let (path, media_type) = (artifact.path.clone(), artifact.media_type.clone());
             lines.push(Line { path, media_type, bytes, sha256 });
         }
-        let listed = serde_json::json!({
-            "schema": "handback.manifest/v1", "run_id": run, "files": lines,
+        let manifest = serde_json::json!({
+            "schema": "handback.manifest/v1", "run_id": run, "files": &lines,
         });
         let path = self.directory.join(MANIFEST);
         let failed = |source| StoreError { doing: "writing", path: path.clone(), source };
-        let text = serde_json::to_vec_pretty(&listed).map_err(io::Error::from).map_err(failed)?;
+        let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::from).map_err(failed)?;
         replace(&path, |file| file.write_all(&text)).map_err(failed)?;
-        let manifest = Line {
+        let own = Line {
             path: MANIFEST.to_owned(),
             media_type: "application/json".to_owned(),
             bytes: text.len() as u64,
             sha256: hex(&Sha256::digest(&text)),
         };
-        Ok(Sealed { manifest, files: lines })
+        Ok(Manifest { own, files: lines })
     }
 
     /// Takes the video from where the recorder left it. Blocks.
     pub(super) fn take_video(&self, media: &Path, name: &str) -> Result<(), StoreError> {
-        let from = media.join(name);
+        let from = left_by_recorder(media, name)?;
         let failed = |source| StoreError { doing: "taking", path: from.clone(), source };
-        let mut parts = Path::new(name).components();
-        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
-            return Err(failed(io::ErrorKind::InvalidInput.into()));
-        }
         // Copied, since the browser's side may still have the file open for writing.
         let mut source = open(media, &from).map_err(failed)?;
         replace(&self.directory.join(VIDEO), |file| io::copy(&mut source, file).map(drop))
             .map_err(failed)?;
         fs::remove_file(&from).map_err(failed)
     }
+
+    /// Throws the video away where the recorder left it. Blocks.
+    pub(super) fn discard(media: &Path, name: &str) -> Result<(), StoreError> {
+        let from = left_by_recorder(media, name)?;
+        fs::remove_file(&from).map_err(|source| StoreError {
+            doing: "removing",
+            path: from.clone(),
+            source,
+        })
+    }
+}
+
+/// Where a file of the recorder's is: in its own directory, and nowhere that its name leads to.
+fn left_by_recorder(media: &Path, name: &str) -> Result<PathBuf, StoreError> {
+    let from = media.join(name);
+    let mut parts = Path::new(name).components();
+    if matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+        return Ok(from);
+    }
+    let source = io::ErrorKind::InvalidInput.into();
+    Err(StoreError { doing: "taking", path: from, source })
 }
 
 /// Opens a regular file that is reached without any link. Blocks.
@@ -173,13 +197,8 @@ pub(super) fn sum(file: &mut fs::File) -> io::Result<(u64, String)> {
 
 /// Lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(digit), 16));
-        }
-    }
-    text
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 /// What tells one state of a file from the next without reading it.
@@ -242,9 +261,8 @@ mod tests {
         let sealed = store.seal("01run").unwrap();
         let bytes = fs::read(directory.path().join(MANIFEST)).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(sealed.manifest.sha256, hex(&Sha256::digest(&bytes)));
-        assert_eq!(sealed.manifest.bytes, bytes.len() as u64);
-        assert_eq!(sealed.files.len(), 1);
+        assert_eq!(sealed.own.sha256, hex(&Sha256::digest(&bytes)));
+        assert_eq!(sealed.total(), (2, bytes.len() as u64 + 5));
         let sum = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
         assert_eq!(
             manifest["files"],
@@ -252,18 +270,6 @@ mod tests {
         );
         let mode = fs::metadata(directory.path().join(MANIFEST)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn what_a_dead_agent_left_is_adopted_once() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut store = Store::new(directory.path().to_owned());
-        assert!(store.adopt().is_empty());
-        fs::write(directory.path().join("events.ndjson"), "{}\n").unwrap();
-        let adopted: Vec<_> = store.adopt().into_iter().map(|one| one.path).collect();
-        assert_eq!(adopted, ["events.ndjson"]);
-        assert!(store.adopt().is_empty());
-        assert!(store.find("events.ndjson").is_some());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! things: screenshots go up at once, events in pieces every 10 s or 1 MiB. [`Uploader::close`] when
 //! the run has ended: from then on the time counts. [`Uploader::sealed`] when the manifest is
 //! written: everything that it lists and that is not stored goes up, then the manifest itself. What
-//! has come of it is in the [`Upload`] that the caller watches; `Complete` and `Failed` are final.
+//! has come of it is in the [`UploadReport`] that the caller watches; `Complete` and `Failed` are final.
 //!
 //! # Guarantees
 //! - Keys are written once: every object is stored on the condition that there is none, and one that
@@ -37,10 +37,10 @@ use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 
-use self::driver::Driver;
-use super::store::Sealed;
+use self::{driver::Driver, error::UploadError};
+use super::store::Manifest;
 use crate::{
-    pod::contract::{Artifact, Upload, UploadState},
+    pod::contract::{Artifact, UploadReport, UploadState},
     secret::Secret,
 };
 
@@ -128,28 +128,28 @@ enum Told {
     Event(usize),
     File(Artifact),
     Close,
-    Sealed(Option<Sealed>),
+    Sealed(Manifest),
+    Unsealed(Vec<Artifact>),
 }
 
-/// Tells the uploader what there is. Without one, the run directory is where the files stay.
+/// Tells the uploader what there is. Without storage the run directory is where the files stay.
 #[derive(Debug)]
 pub(super) struct Uploader {
     told: Option<mpsc::UnboundedSender<Told>>,
-    state: watch::Sender<Upload>,
+    state: watch::Sender<UploadReport>,
 }
 
 impl Uploader {
-    /// An uploader, and what it does until [`Upload`] is settled. With unusable storage it has failed
-    /// already: the run is worth having all the same.
+    /// An uploader, and what it does until the report is settled. With storage that cannot be used it
+    /// has failed already: the run is worth having all the same.
     pub(super) fn start(
         storage: Option<&Storage>,
         run_dir: PathBuf,
-        state: watch::Sender<Upload>,
+        state: watch::Sender<UploadReport>,
     ) -> (Self, Option<impl Future<Output = ()> + use<>>) {
         let Some(storage) = storage else {
             return (Self { told: None, state }, None);
         };
-        state.send_modify(|upload| upload.state = UploadState::Pending);
         match Driver::new(storage, run_dir, state.clone()) {
             Ok(driver) => {
                 let (told, hear) = mpsc::unbounded_channel();
@@ -157,7 +157,7 @@ impl Uploader {
             }
             Err(error) => {
                 tracing::error!(%error, "the run's files stay in the pod");
-                state.send_modify(|upload| driver::fail(upload, &error));
+                state.send_modify(|report| driver::fail(report, &error));
                 (Self { told: None, state }, None)
             }
         }
@@ -169,8 +169,8 @@ impl Uploader {
     }
 
     /// This file of the run directory is complete.
-    pub(super) fn file(&self, artifact: &Artifact) {
-        self.tell(Told::File(artifact.clone()));
+    pub(super) fn file(&self, artifact: Artifact) {
+        self.tell(Told::File(artifact));
     }
 
     /// The run has ended, or has to: the time counts. A second time it does nothing.
@@ -178,29 +178,29 @@ impl Uploader {
         self.tell(Told::Close);
     }
 
-    /// The manifest is written; `None` if it could not be.
-    pub(super) fn sealed(&self, sealed: Option<Sealed>) {
-        if let (None, Some(sealed)) = (&self.told, &sealed) {
-            // It stays in the pod, and is complete there.
-            self.state.send_modify(|upload| {
-                upload.manifest_sha256 = Some(sealed.manifest.sha256.clone());
-                if upload.state == UploadState::KeptInPod {
-                    upload.count = sealed.files.len() as u64;
-                    upload.bytes = sealed.files.iter().map(|line| line.bytes).sum();
-                }
-            });
+    /// The manifest is written.
+    pub(super) fn sealed(&self, manifest: Manifest) {
+        self.state.send_modify(|report| {
+            report.manifest_sha256 = Some(manifest.own.sha256.clone());
+            if self.told.is_none() && report.state == UploadState::Pending {
+                report.state = UploadState::KeptInPod;
+                (report.count, report.bytes) = manifest.total();
+            }
+        });
+        self.tell(Told::Sealed(manifest));
+    }
+
+    /// The manifest could not be written; these are the files.
+    pub(super) fn unsealed(&self, files: Vec<Artifact>) {
+        if self.told.is_none() && !self.state().state.is_settled() {
+            self.state.send_modify(|report| driver::fail(report, &UploadError::NoManifest));
         }
-        self.tell(Told::Sealed(sealed));
+        self.tell(Told::Unsealed(files));
     }
 
-    /// How far it is.
-    pub(super) fn state(&self) -> Upload {
+    /// What has become of the files so far.
+    pub(super) fn state(&self) -> UploadReport {
         self.state.borrow().clone()
-    }
-
-    /// Whether nothing changes any more.
-    pub(super) fn is_settled(&self) -> bool {
-        self.state.borrow().state.is_settled()
     }
 
     fn tell(&self, told: Told) {

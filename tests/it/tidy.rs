@@ -26,7 +26,7 @@ const WITHOUT_GROUND: [&str; 2] = ["decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 21] = [
+const PURE: [&str; 25] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -42,8 +42,12 @@ const PURE: [&str; 21] = [
     "src/gate/rfb",
     "src/gate/range",
     "src/gate/seats",
+    "src/gate/ticket",
+    "src/gate/handoffs",
     "src/gate/view",
     "src/gate/problem",
+    "src/gate/upload/meaning",
+    "src/gate/upload/backoff",
     "src/agent/plan",
     "src/agent/verdict",
     "src/agent/describe",
@@ -71,8 +75,12 @@ const IMPURE: [&str; 16] = [
 ];
 
 /// Foreign types that live behind one door.
-const DOORS: [(&str, &str); 2] =
-    [("chromiumoxide_cdp", "src/page/cdp"), ("chromiumoxide_types", "src/page/cdp")];
+const DOORS: [(&str, &str); 4] = [
+    ("chromiumoxide_cdp", "src/page/cdp"),
+    ("chromiumoxide_types", "src/page/cdp"),
+    ("aws_sdk_s3", "src/gate/upload/s3"),
+    ("aws_smithy_http_client", "src/gate/upload/s3"),
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

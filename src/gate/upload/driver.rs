@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    super::store::{Line, MANIFEST, Sealed},
+    super::store::{Line, MANIFEST, Manifest},
     Storage, Told,
     error::UploadError,
     events::EventLog,
@@ -25,7 +25,7 @@ use super::{
     reader::Sum,
     s3::Bucket,
 };
-use crate::pod::contract::{Artifact, Upload, UploadState};
+use crate::pod::contract::{Artifact, UploadReport, UploadState};
 
 /// What goes up as soon as it is made.
 const LIVE: &str = "screenshot";
@@ -38,24 +38,23 @@ enum Done {
     },
     /// How far the log of events is stored now.
     Events(EventLog, Result<(), UploadError>),
-    Manifest(Result<(), UploadError>),
+    Manifest(Result<Sum, UploadError>),
 }
 
 /// See the module.
 pub(super) struct Driver {
     work: Arc<Work>,
     timeout: Duration,
-    state: watch::Sender<Upload>,
+    state: watch::Sender<UploadReport>,
     jobs: JoinSet<Done>,
-    /// Announced, by path.
-    files: BTreeMap<String, Artifact>,
     under_way: BTreeSet<String>,
     stored: BTreeMap<String, Sum>,
     /// Absent while a job has it.
     events: Option<EventLog>,
     /// Bytes of events that were told and are not on their way.
     waiting: usize,
-    sealed: Option<Option<Sealed>>,
+    /// The run's files are complete: there is this manifest, or none.
+    sealed: Option<Option<Manifest>>,
     manifest_sent: bool,
     deadline: Option<Instant>,
     /// The first that went wrong.
@@ -66,7 +65,7 @@ impl Driver {
     pub(super) fn new(
         storage: &Storage,
         directory: PathBuf,
-        state: watch::Sender<Upload>,
+        state: watch::Sender<UploadReport>,
     ) -> Result<Self, UploadError> {
         let work = Work {
             bucket: Bucket::new(&storage.s3)?,
@@ -81,7 +80,6 @@ impl Driver {
             timeout: storage.timeout,
             state,
             jobs: JoinSet::new(),
-            files: BTreeMap::new(),
             under_way: BTreeSet::new(),
             stored: BTreeMap::new(),
             events: Some(EventLog::default()),
@@ -137,43 +135,40 @@ impl Driver {
                 self.waiting += bytes;
                 self.send_events(self.work.pace.events_bytes);
             }
-            Told::File(artifact) => {
-                let (path, live) = (artifact.path.clone(), artifact.kind == LIVE);
-                let media_type = artifact.media_type.clone();
-                self.files.insert(path.clone(), artifact);
-                if live && self.sealed.is_none() {
+            Told::File(Artifact { path, kind, media_type }) => {
+                if kind == LIVE && self.sealed.is_none() {
                     self.send(path, media_type, None);
                 }
             }
-            Told::Close => {
-                self.deadline.get_or_insert_with(|| Instant::now() + self.timeout);
+            Told::Close => self.close(),
+            Told::Sealed(manifest) => {
+                // The small files first: the report is worth more than the video if there is time for
+                // one of them only.
+                let mut lines = manifest.files.clone();
+                lines.sort_by_key(|line| line.bytes);
+                self.seal(Some(manifest));
+                for Line { path, media_type, bytes, sha256 } in lines {
+                    self.send(path, media_type, Some(Sum { bytes, sha256 }));
+                }
             }
-            Told::Sealed(sealed) if self.sealed.is_none() => self.seal(sealed),
-            Told::Sealed(_) => {}
+            Told::Unsealed(files) => {
+                self.seal(None);
+                self.failed.get_or_insert(UploadError::NoManifest);
+                for Artifact { path, media_type, kind: _ } in files {
+                    self.send(path, media_type, None);
+                }
+            }
         }
     }
 
-    /// Everything is there: what is not stored yet is sent, the small files first, since the report
-    /// is worth more than the video if there is time for one of them only.
-    fn seal(&mut self, sealed: Option<Sealed>) {
+    /// From now on the time counts.
+    fn close(&mut self) {
         self.deadline.get_or_insert_with(|| Instant::now() + self.timeout);
-        if let Some(sealed) = &sealed {
-            self.state.send_modify(|state| {
-                state.manifest_sha256 = Some(sealed.manifest.sha256.clone());
-            });
-            let mut lines: Vec<&Line> = sealed.files.iter().collect();
-            lines.sort_by_key(|line| line.bytes);
-            for line in lines {
-                let sum = Sum { bytes: line.bytes, sha256: line.sha256.clone() };
-                self.send(line.path.clone(), line.media_type.clone(), Some(sum));
-            }
-        } else {
-            self.failed.get_or_insert(UploadError::NoManifest);
-            for artifact in self.files.clone().into_values() {
-                self.send(artifact.path, artifact.media_type, None);
-            }
-        }
-        self.sealed = Some(sealed);
+    }
+
+    fn seal(&mut self, manifest: Option<Manifest>) {
+        self.close();
+        self.sealed = Some(manifest);
         if let Some(log) = &mut self.events {
             log.resume();
         }
@@ -227,19 +222,16 @@ impl Driver {
                 }
                 self.events = Some(log);
             }
-            Done::Manifest(stored) => {
-                if let Err(error) = stored {
-                    self.fail(error);
-                }
-            }
+            Done::Manifest(Ok(sum)) => self.keep(MANIFEST.to_owned(), sum),
+            Done::Manifest(Err(error)) => self.fail(error),
         }
     }
 
     fn keep(&mut self, path: String, sum: Sum) {
-        self.state.send_modify(|state| {
-            state.state = UploadState::Uploading;
-            state.count += 1;
-            state.bytes += sum.bytes;
+        self.state.send_modify(|report| {
+            report.state = UploadState::Uploading;
+            report.count += 1;
+            report.bytes += sum.bytes;
         });
         self.stored.insert(path, sum);
     }
@@ -262,24 +254,24 @@ impl Driver {
             return;
         }
         self.send_events(0);
-        let Some(Some(sealed)) = &self.sealed else { return };
+        let Some(Some(manifest)) = &self.sealed else { return };
         if !self.jobs.is_empty() || self.manifest_sent || self.failed.is_some() {
             return;
         }
         let different = |line: &&Line| {
             self.stored.get(&line.path).is_none_or(|stored| stored.sha256 != line.sha256)
         };
-        if let Some(line) = sealed.files.iter().find(different) {
+        if let Some(line) = manifest.files.iter().find(different) {
             // It was sent as it was made, and has been changed since.
             let path = line.path.clone();
             return self.fail(UploadError::Changed { path });
         }
         self.manifest_sent = true;
         let (work, Line { path, media_type, bytes, sha256 }) =
-            (Arc::clone(&self.work), sealed.manifest.clone());
+            (Arc::clone(&self.work), manifest.own.clone());
         self.jobs.spawn(async move {
             let sum = Some(Sum { bytes, sha256 });
-            Done::Manifest(work.file(&path, &media_type, sum).await.map(drop))
+            Done::Manifest(work.file(&path, &media_type, sum).await)
         });
     }
 
@@ -307,18 +299,18 @@ impl Driver {
             let late = UploadError::Deadline { what: MANIFEST.to_owned(), last };
             (!self.manifest_sent).then_some(late)
         });
-        self.state.send_modify(|state| match &failed {
-            None => state.state = UploadState::Complete,
-            Some(error) => fail(state, error),
+        self.state.send_modify(|report| match &failed {
+            None => report.state = UploadState::Complete,
+            Some(error) => fail(report, error),
         });
-        let Upload { state, count, bytes, reason, .. } = &*self.state.borrow();
+        let UploadReport { state, count, bytes, reason, .. } = &*self.state.borrow();
         info!(?state, count, bytes, reason, "the upload has ended");
     }
 }
 
 /// It will not be complete.
-pub(super) fn fail(state: &mut Upload, error: &UploadError) {
-    state.state = UploadState::Failed;
-    state.reason = Some(error.reason().to_owned());
-    state.message = Some(error.sentence());
+pub(super) fn fail(report: &mut UploadReport, error: &UploadError) {
+    report.state = UploadState::Failed;
+    report.reason = Some(error.reason().to_owned());
+    report.message = error.sentence();
 }

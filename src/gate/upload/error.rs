@@ -3,9 +3,7 @@
 use std::io;
 
 use super::meaning::Meaning;
-
-/// The longest sentence that goes into a status.
-const SENTENCE: usize = 512;
+use crate::pod::contract::termination::MAX_UPLOAD_SENTENCE;
 
 /// Why one request did not do what it should.
 #[derive(Clone, Debug)]
@@ -70,7 +68,7 @@ impl UploadError {
         }
     }
 
-    /// What happened and what to do, in at most 512 characters.
+    /// What happened and what to do, in at most 256 bytes.
     pub(super) fn sentence(&self) -> String {
         let advice = match self.reason() {
             "StorageUnusable" => "Correct artifacts.s3.",
@@ -87,9 +85,13 @@ impl UploadError {
             first.make_ascii_uppercase();
         }
         // The advice is the more useful half.
-        let room = SENTENCE - advice.len() - 2;
-        let told: String = text.chars().take(room).collect();
-        format!("{told}. {advice}")
+        let room = MAX_UPLOAD_SENTENCE.saturating_sub(advice.len() + 2);
+        let mut end = text.len().min(room);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        format!("{text}. {advice}")
     }
 }
 
@@ -116,8 +118,8 @@ mod tests {
 
     #[test]
     fn a_sentence_has_an_end() {
-        let error = UploadError::Deadline { what: "x".repeat(400), last: "é".repeat(400) };
-        assert_eq!(error.sentence().chars().count(), SENTENCE);
+        let error = UploadError::Deadline { what: "x".repeat(100), last: "é".repeat(400) };
+        assert_eq!(error.sentence().len(), MAX_UPLOAD_SENTENCE);
         assert!(error.sentence().ends_with("long enough?"), "{}", error.sentence());
     }
 }

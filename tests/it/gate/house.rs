@@ -99,6 +99,7 @@ impl House {
             storage: None,
             redactor: Arc::new(Redactor::new(vec![])),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            pod: None,
         };
         change(&mut config);
         let peers = Peers::start(&config.browser_sockets, &config.media, display);
