@@ -13,11 +13,14 @@ mod run;
 mod snapshot;
 mod source;
 mod tidy;
+mod upload;
 
 #[path = "../support/chromium.rs"]
 mod chromium;
 #[path = "../support/pages.rs"]
 mod pages;
+#[path = "../support/stored_run.rs"]
+mod stored_run;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/walked.rs"]
