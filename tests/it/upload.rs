@@ -10,6 +10,8 @@ use handback::{
     pod::contract::{UploadReport, UploadState},
 };
 
+use tokio::sync::watch;
+
 use self::server::{Fault, Seen, Server};
 use crate::stored_run::{self, PATIENCE, StoredRun, sha256};
 
@@ -173,7 +175,7 @@ async fn without_storage_the_files_stay_where_they_are() {
 
 #[tokio::test]
 async fn the_gate_ends_when_the_files_are_stored() {
-    let held = tokio::sync::watch::Sender::new(true);
+    let held = watch::Sender::new(true);
     let hold = held.subscribe();
     let server = Server::failing(move |one| {
         let held = one.key == "results.json" && *hold.borrow();

@@ -51,8 +51,8 @@ pub(super) struct Driver {
     stored: BTreeMap<String, Sum>,
     /// Absent while a job has it.
     events: Option<EventLog>,
-    /// Bytes of events that were told and are not on their way.
-    waiting: usize,
+    /// Bytes of events that were told.
+    logged: u64,
     /// The run's files are complete: there is this manifest, or none.
     sealed: Option<Option<Manifest>>,
     manifest_sent: bool,
@@ -83,7 +83,7 @@ impl Driver {
             under_way: BTreeSet::new(),
             stored: BTreeMap::new(),
             events: Some(EventLog::default()),
-            waiting: 0,
+            logged: 0,
             sealed: None,
             manifest_sent: false,
             deadline: None,
@@ -132,7 +132,7 @@ impl Driver {
     fn told(&mut self, told: Told) {
         match told {
             Told::Event(bytes) => {
-                self.waiting += bytes;
+                self.logged += bytes as u64;
                 self.send_events(self.work.pace.events_bytes);
             }
             Told::File(Artifact { path, kind, media_type }) => {
@@ -186,14 +186,13 @@ impl Driver {
         });
     }
 
-    /// Sends what has been told of events if it is at least so much.
+    /// Sends the next piece of the log if at least so much of it is waiting.
     fn send_events(&mut self, least: usize) {
-        let ending = self.sealed.is_some();
-        if !ending && self.waiting < least {
-            return;
-        }
-        let Some(log) = self.events.take_if(|log| log.wants(ending)) else { return };
-        self.waiting = 0;
+        let (ending, logged) = (self.sealed.is_some(), self.logged);
+        let due = |log: &mut EventLog| {
+            log.wants(ending) && (ending || log.waiting(logged) >= least as u64)
+        };
+        let Some(log) = self.events.take_if(due) else { return };
         let work = Arc::clone(&self.work);
         self.jobs.spawn(async move {
             let (log, stored) = log.send(&work).await;
@@ -214,13 +213,17 @@ impl Driver {
                 }
             }
             Done::Events(log, stored) => {
+                let more = stored.is_ok() && !log.is_done();
+                self.events = Some(log);
                 match stored {
-                    // There may be more than fits into one piece.
-                    Ok(()) => self.waiting += usize::from(!log.is_done()),
+                    Ok(()) => {}
                     Err(error) if ending => self.fail(error),
                     Err(error) => warn!(%error, "events are not stored yet"),
                 }
-                self.events = Some(log);
+                if more {
+                    // There may be more than fits into one piece.
+                    self.send_events(self.work.pace.events_bytes);
+                }
             }
             Done::Manifest(Ok(sum)) => self.keep(MANIFEST.to_owned(), sum),
             Done::Manifest(Err(error)) => self.fail(error),
@@ -238,7 +241,10 @@ impl Driver {
 
     fn fail(&mut self, error: UploadError) {
         warn!(reason = error.reason(), %error, "the run's files are not all stored");
-        self.failed.get_or_insert(error);
+        // Whoever only waited behind others knows least.
+        if self.failed.as_ref().is_none_or(|first| matches!(first, UploadError::Waited { .. })) {
+            self.failed = Some(error);
+        }
     }
 
     fn lost(&mut self, error: &tokio::task::JoinError) {

@@ -9,6 +9,8 @@ use crate::pod::contract::termination::MAX_UPLOAD_SENTENCE;
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) meaning: Meaning,
+    /// Of the answer, if there was one.
+    pub(super) status: Option<u16>,
     /// The server's word for it, letters and digits only; empty if it had none.
     pub(super) code: String,
     /// The operation and what came of it, redacted: `PutObject: SlowDown (503)`.
@@ -28,7 +30,7 @@ pub(super) enum UploadError {
     #[error("something else is stored as {key} already, and nothing is overwritten")]
     Taken { key: String },
     /// What was read is not what was summed.
-    #[error("{path} was changed while it was being stored")]
+    #[error("the file {path} was changed while it was being stored")]
     Changed { path: String },
     /// The file itself.
     #[error("reading {path}: {source}")]
@@ -36,6 +38,9 @@ pub(super) enum UploadError {
     /// Its time is over.
     #[error("the time for the upload is over; the last that was heard of {what}: {last}")]
     Deadline { what: String, last: String },
+    /// Its time was over before anything was sent of it.
+    #[error("the time for the upload is over; {what} waited behind others")]
+    Waited { what: String },
     /// There is nothing that says what belongs to the run.
     #[error("the manifest could not be written; what there is was stored without it")]
     NoManifest,
@@ -49,20 +54,18 @@ impl UploadError {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Storage(_) => "StorageUnusable",
-            Self::Refused { failure, .. } => match failure.code.as_str() {
-                "AccessDenied"
-                | "InvalidAccessKeyId"
-                | "SignatureDoesNotMatch"
-                | "ExpiredToken"
-                | "InvalidToken"
-                | "TokenRefreshRequired" => "CredentialsRefused",
-                "NoSuchBucket" => "NoSuchBucket",
+            Self::Refused { failure, .. } => match (failure.status, failure.code.as_str()) {
+                (Some(401 | 403), _)
+                | (_, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => {
+                    "CredentialsRefused"
+                }
+                (_, "NoSuchBucket") => "NoSuchBucket",
                 _ => "StorageRefused",
             },
             Self::Taken { .. } => "KeyTaken",
             Self::Changed { .. } => "FileChanged",
             Self::Unreadable { .. } => "FileUnreadable",
-            Self::Deadline { .. } => "DeadlineExceeded",
+            Self::Deadline { .. } | Self::Waited { .. } => "DeadlineExceeded",
             Self::NoManifest => "NoManifest",
             Self::Abandoned => "Abandoned",
         }
@@ -99,21 +102,23 @@ impl UploadError {
 mod tests {
     use super::*;
 
-    fn refused(code: &str) -> UploadError {
-        let text = format!("PutObject: {code} (403)");
-        let failure = Failure { meaning: Meaning::Final, code: code.to_owned(), text };
+    fn refused(status: u16, code: &str) -> UploadError {
+        let text = format!("PutObject: {code} ({status})");
+        let (status, code) = (Some(status), code.to_owned());
+        let failure = Failure { meaning: Meaning::Final, status, code, text };
         UploadError::Refused { key: "a/b".to_owned(), failure }
     }
 
     #[test]
     fn a_person_hears_what_happened_and_what_to_do() {
         assert_eq!(
-            refused("InvalidAccessKeyId").sentence(),
+            refused(403, "InvalidAccessKeyId").sentence(),
             "The storage refused a/b: PutObject: InvalidAccessKeyId (403). Look at the keys in its \
              Secret, and whether they may put, get and list there."
         );
-        assert_eq!(refused("NoSuchBucket").reason(), "NoSuchBucket");
-        assert_eq!(refused("Odd").reason(), "StorageRefused");
+        assert_eq!(refused(400, "ExpiredToken").reason(), "CredentialsRefused");
+        assert_eq!(refused(404, "NoSuchBucket").reason(), "NoSuchBucket");
+        assert_eq!(refused(400, "Odd").reason(), "StorageRefused");
     }
 
     #[test]

@@ -27,7 +27,12 @@ pub(super) struct EventLog {
 }
 
 impl EventLog {
-    /// Whether there is something to do.
+    /// How much is not stored of a log of so many bytes.
+    pub(super) fn waiting(&self, logged: u64) -> u64 {
+        logged.saturating_sub(self.stored)
+    }
+
+    /// Whether there may be something to do.
     pub(super) fn wants(&self, ending: bool) -> bool {
         !self.refused && !(ending && self.done)
     }

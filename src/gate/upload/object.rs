@@ -152,10 +152,8 @@ impl Work {
     /// The right to have a piece in memory.
     async fn slot(&self, what: &str) -> Result<OwnedSemaphorePermit, UploadError> {
         let waited = self.over.run_until_cancelled(Arc::clone(&self.slots).acquire_owned()).await;
-        waited.and_then(Result::ok).ok_or_else(|| UploadError::Deadline {
-            what: what.to_owned(),
-            last: "others were before it".to_owned(),
-        })
+        let slot = waited.and_then(Result::ok);
+        slot.ok_or_else(|| UploadError::Waited { what: what.to_owned() })
     }
 
     /// Does one request until it succeeds or its answer is one that `repeats` does not have.
@@ -253,6 +251,7 @@ impl Work {
                 key: key.clone(),
                 failure: Failure {
                     meaning: Meaning::Final,
+                    status: Some(404),
                     code: "NoSuchUpload".to_owned(),
                     text: "multipart uploads are forgotten before they are complete".to_owned(),
                 },

@@ -129,6 +129,7 @@ impl Bucket {
             .map_err(|error| self.failure("CreateMultipartUpload", error))?;
         created.upload_id.ok_or_else(|| Failure {
             meaning: Meaning::Passing,
+            status: None,
             code: String::new(),
             text: "CreateMultipartUpload: an answer without an id".to_owned(),
         })
@@ -237,6 +238,7 @@ impl Bucket {
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| Failure {
                 meaning: Meaning::Passing,
+                status: None,
                 code: String::new(),
                 text: self.told("GetObject", &error),
             })?;
@@ -253,11 +255,7 @@ impl Bucket {
         let status = error.raw_response().map(|answer| answer.status().as_u16());
         let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or("");
         // What a server calls it is shown, so it may be a word and nothing else.
-        let mut code: String = code.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
-        if code.is_empty() && status == Some(403) {
-            // An answer to HEAD has no body.
-            "AccessDenied".clone_into(&mut code);
-        }
+        let code: String = code.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
         let final_here = matches!(error, SdkError::ConstructionFailure(_));
         let meaning = if final_here { Meaning::Final } else { meaning(status, &code) };
         let text = match status {
@@ -266,7 +264,7 @@ impl Bucket {
             Some(status) => format!("{doing}: {code} ({status})"),
             None => self.told(doing, &error),
         };
-        Failure { meaning, code, text }
+        Failure { meaning, status, code, text }
     }
 
     /// An error of the connection with its causes, redacted and short.

@@ -8,6 +8,8 @@ use handback::{
     secret::Secret,
 };
 
+use tokio::sync::watch;
+
 use super::{
     assert_stored, play,
     server::{Fault, Seen, Server},
@@ -62,7 +64,7 @@ async fn one_fault_anywhere_changes_nothing() {
                 break;
             }
         }
-        assert!(number > 12, "{fault:?}: only {number} requests");
+        assert!(number >= 10, "{fault:?}: only {number} requests");
     }
 }
 
@@ -150,6 +152,7 @@ async fn a_run_that_does_not_end_is_given_up_in_time() {
     storage.timeout = Duration::from_secs(1);
     let mut run = StoredRun::start(Some(storage)).await;
     run.screenshot("001_s0_initial", b"picture").await;
+    server.saw("picture", |one| one.key == "screenshots/001_s0_initial.jpg").await;
     // The agent stays connected and says nothing more.
     let (_, report) = run.end().await;
     assert_failed(&server, &report, "DeadlineExceeded", "the run has not ended");
@@ -169,11 +172,18 @@ async fn wrong_credentials_fail_at_once() {
 
 #[tokio::test]
 async fn a_bucket_that_is_missing_may_be_made_while_the_run_goes_on() {
-    let server = Server::new().await.without_bucket();
+    let made = watch::Sender::new(false);
+    let there = made.subscribe();
+    let rule = move |_: &Seen| {
+        if *there.borrow() { Fault::None } else { Fault::Refuse(404, "NoSuchBucket") }
+    };
+    let server = Server::failing(rule).await;
     let mut run = StoredRun::start(Some(storage(&server))).await;
+    run.event(r#"{"seq":1}"#).await;
     run.screenshot("001_s0_initial", b"picture").await;
-    server.saw("first try", |one| one.key == "screenshots/001_s0_initial.jpg").await;
-    server.make_bucket();
+    server.saw("picture", |one| one.key == "screenshots/001_s0_initial.jpg").await;
+    server.saw("piece", |one| one.key == "events/000001.ndjson").await;
+    made.send_replace(true);
     run.finish().await;
     let report = run.settled().await;
     assert_stored(&server, &run, &report);

@@ -123,16 +123,6 @@ impl Server {
         self.root.path().join(BUCKET).join(PREFIX).join(key)
     }
 
-    /// Takes the bucket away, with what is in it.
-    pub fn without_bucket(self) -> Self {
-        std::fs::remove_dir_all(self.root.path().join(BUCKET)).unwrap();
-        self
-    }
-
-    pub fn make_bucket(&self) {
-        std::fs::create_dir(self.root.path().join(BUCKET)).unwrap();
-    }
-
     /// Every request so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.state.seen.borrow().clone()
