@@ -22,7 +22,9 @@
 //!
 //! # Assumptions
 //! A file does not change after it was announced, except for `events.ndjson`, which grows by whole
-//! lines until it is announced. The prefix belongs to this attempt of this run alone.
+//! lines until it is announced. The prefix belongs to this attempt of this run alone. The credentials
+//! may put and get objects there, abort multipart uploads and list those of the bucket; a lifecycle
+//! rule of the bucket removes the parts that a gate leaves which is killed in the middle of a video.
 
 mod backoff;
 mod driver;

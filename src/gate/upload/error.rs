@@ -24,11 +24,11 @@ pub(super) enum UploadError {
     #[error("the storage cannot be used: {0}")]
     Storage(String),
     /// The server will not change its mind.
-    #[error("the storage refused {key}: {}", failure.text)]
-    Refused { key: String, failure: Failure },
+    #[error("the storage refused {path}: {}", failure.text)]
+    Refused { path: String, failure: Failure },
     /// What is stored there is not ours.
-    #[error("something else is stored as {key} already, and nothing is overwritten")]
-    Taken { key: String },
+    #[error("something else is stored as {path} already, and nothing is overwritten")]
+    Taken { path: String },
     /// What was read is not what was summed.
     #[error("the file {path} was changed while it was being stored")]
     Changed { path: String },
@@ -106,7 +106,7 @@ mod tests {
         let text = format!("PutObject: {code} ({status})");
         let (status, code) = (Some(status), code.to_owned());
         let failure = Failure { meaning: Meaning::Final, status, code, text };
-        UploadError::Refused { key: "a/b".to_owned(), failure }
+        UploadError::Refused { path: "a/b".to_owned(), failure }
     }
 
     #[test]

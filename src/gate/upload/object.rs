@@ -56,9 +56,9 @@ impl From<UploadError> for Stop {
 }
 
 impl Stop {
-    fn of(self, key: &str) -> UploadError {
+    fn of(self, path: String) -> UploadError {
         match self {
-            Self::Said(failure) => UploadError::Refused { key: key.to_owned(), failure },
+            Self::Said(failure) => UploadError::Refused { path, failure },
             Self::Error(error) => error,
         }
     }
@@ -135,6 +135,11 @@ impl Work {
         Object { key, media_type: media_type.to_owned(), sum }
     }
 
+    /// What people know an object by: they have the prefix from elsewhere.
+    fn path(&self, key: &str) -> String {
+        key.strip_prefix(&self.prefix).unwrap_or(key).to_owned()
+    }
+
     async fn open(&self, path: &str) -> Result<Reader, UploadError> {
         let (directory, name) = (self.directory.clone(), path.to_owned());
         self.blocking(path, move || Reader::open(&directory, &name)).await
@@ -189,7 +194,7 @@ impl Work {
                 break;
             }
         }
-        Err(UploadError::Deadline { what: key.to_owned(), last }.into())
+        Err(UploadError::Deadline { what: self.path(key), last }.into())
     }
 
     async fn put(&self, object: &Object, body: Bytes) -> Result<(), UploadError> {
@@ -200,10 +205,10 @@ impl Work {
             Err(Stop::Said(failure)) if failure.meaning == Meaning::Taken => {
                 match self.is_ours(object).await? {
                     Some(true) => Ok(()),
-                    Some(false) | None => Err(UploadError::Taken { key: object.key.clone() }),
+                    Some(false) | None => Err(UploadError::Taken { path: self.path(&object.key) }),
                 }
             }
-            Err(stop) => Err(stop.of(&object.key)),
+            Err(stop) => Err(stop.of(self.path(&object.key))),
         }
     }
 
@@ -214,7 +219,7 @@ impl Work {
         {
             Ok(stored) => stored,
             Err(Stop::Said(failure)) if failure.meaning == Meaning::Missing => return Ok(None),
-            Err(stop) => return Err(stop.of(key)),
+            Err(stop) => return Err(stop.of(self.path(key))),
         };
         if stored.bytes != object.sum.bytes {
             return Ok(Some(false));
@@ -225,7 +230,7 @@ impl Work {
         // Stored by a server that keeps no metadata, or by somebody else.
         let again = [Meaning::Passing];
         let sum = self.persist(key, stored.bytes, &again, || self.bucket.sum(key)).await;
-        sum.map(|sum| Some(sum == object.sum)).map_err(|stop| stop.of(key))
+        sum.map(|sum| Some(sum == object.sum)).map_err(|stop| stop.of(self.path(key)))
     }
 
     async fn multipart(
@@ -248,7 +253,7 @@ impl Work {
         match tried? {
             true => Ok(()),
             false => Err(UploadError::Refused {
-                key: key.clone(),
+                path: self.path(key),
                 failure: Failure {
                     meaning: Meaning::Final,
                     status: Some(404),
@@ -275,7 +280,7 @@ impl Work {
             })
             .await;
         *lost_an_id |= tries > 1 || created.is_err();
-        let upload: Arc<str> = created.map_err(|stop| stop.of(key))?.into();
+        let upload: Arc<str> = created.map_err(|stop| stop.of(self.path(key)))?.into();
         let ended = match self.parts(object, path, &upload).await {
             Ok(tags) => self.complete(object, &upload, &tags).await,
             Err(stop) => Err(stop),
@@ -286,7 +291,7 @@ impl Work {
         }
         match ended {
             Err(Stop::Said(failure)) if failure.meaning == Meaning::NoUpload => Ok(false),
-            Err(stop) => Err(stop.of(key)),
+            Err(stop) => Err(stop.of(self.path(key))),
             Ok(done) => Ok(done),
         }
     }
@@ -358,7 +363,7 @@ impl Work {
             _ if tries > 1 || failure.meaning == Meaning::Taken => {
                 match self.is_ours(object).await? {
                     Some(true) => Ok(true),
-                    Some(false) => Err(UploadError::Taken { key: key.clone() }.into()),
+                    Some(false) => Err(UploadError::Taken { path: self.path(key) }.into()),
                     None => Err(Stop::Said(failure)),
                 }
             }

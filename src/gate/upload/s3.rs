@@ -267,18 +267,21 @@ impl Bucket {
         Failure { meaning, status, code, text }
     }
 
-    /// An error of the connection with its causes, redacted and short.
+    /// What was wrong with a connection, redacted and short. The last two causes say it; those before
+    /// say "dispatch failure".
     fn told(&self, doing: &str, error: &dyn std::error::Error) -> String {
-        let mut words = vec![error.to_string()];
+        let (mut before, mut last) = (String::new(), error.to_string());
         let mut cause = error.source();
         while let Some(inner) = cause {
-            let word = inner.to_string();
-            if words.last() != Some(&word) {
-                words.push(word);
+            let text = inner.to_string();
+            if text != last {
+                before = format!("{last}: ");
+                last = text;
             }
             cause = inner.source();
         }
-        let told: String = self.redactor.line(&words.join(": ")).chars().take(TEXT).collect();
+        let told: String =
+            self.redactor.line(&format!("{before}{last}")).chars().take(TEXT).collect();
         format!("{doing}: {told}")
     }
 }
