@@ -19,6 +19,9 @@ pub mod secret;
 pub mod shutdown;
 pub mod telemetry;
 
+// What the user writes and reads back: the custom resources.
+pub mod manifest;
+
 // Who holds the browser.
 pub mod decide;
 

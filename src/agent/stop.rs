@@ -158,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deadline_grows_and_never_shrinks() {
-        let (stop, _cancel, send, _tasks) = watch(Duration::from_secs(60));
+        let (stop, _cancel, send, _tasks) = watch(Duration::from_mins(1));
         let first = stop.deadline();
         send.send(Notice::Deadline { seconds: 30 }).unwrap();
         send.send(Notice::Deadline { seconds: 90 }).unwrap();

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long a page stays connected whose handoff has ended: its client renews it by itself.
-const RENEWAL: Time = Time::from_secs(60);
+const RENEWAL: Time = Time::from_mins(1);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -52,6 +52,15 @@ struct Grant {
     at: Timestamp,
     until: Timestamp,
     deadline: Time,
+}
+
+/// What a ticket gives a right to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// To watch.
+    Watch,
+    /// To act as well, in the place of what stands for the page.
+    Act(Seat),
 }
 
 /// In whose name a page is here.
@@ -129,14 +138,14 @@ impl Handoffs {
         self.list.iter().find(|one| one.prepare.uid == uid && one.phase.is_active())
     }
 
-    /// Whether a ticket of this handoff may ask for this, and what stands for the page if it may act.
-    pub(super) fn admits(&self, uid: &str, scope: Mode, epoch: u64) -> Option<Option<Seat>> {
+    /// What a ticket of this handoff gives a right to, if it does.
+    pub(super) fn admits(&self, uid: &str, scope: Mode, epoch: u64) -> Option<Right> {
         let one = self.active(uid).filter(|one| one.phase == HandoffPhase::Running)?;
         match scope {
-            Mode::View => (epoch == 0).then_some(None),
+            Mode::View => (epoch == 0).then_some(Right::Watch),
             Mode::Control => {
                 let current = one.epoch.is_some_and(|current| current.0 == epoch);
-                (one.prepare.mode == Mode::Control && current).then_some(one.place)
+                one.place.filter(|_| one.prepare.mode == Mode::Control && current).map(Right::Act)
             }
         }
     }
@@ -398,11 +407,11 @@ mod tests {
         let report = handoffs.report().remove(0);
         assert_eq!((report.phase, report.epoch), (HandoffPhase::Running, Some(8)));
         assert_eq!(report.deadline.as_deref(), Some("1970-01-01T00:11:40.000Z"));
-        assert_eq!(handoffs.admits("a", Mode::Control, 8), Some(Some(Seat(9))));
+        assert_eq!(handoffs.admits("a", Mode::Control, 8), Some(Right::Act(Seat(9))));
         for (scope, epoch) in [(Mode::Control, 7), (Mode::Control, 0), (Mode::View, 8)] {
             assert_eq!(handoffs.admits("a", scope, epoch), None, "{scope:?} {epoch}");
         }
-        assert_eq!(handoffs.admits("a", Mode::View, 0), Some(None));
+        assert_eq!(handoffs.admits("a", Mode::View, 0), Some(Right::Watch));
         handoffs.sit(Seat(2), "a", false);
         assert!(!handoffs.may_act(Seat(2)), "it only watches");
         handoffs.sit(Seat(2), "a", true);
@@ -424,7 +433,7 @@ mod tests {
         let check = |why, phase| {
             let mut handoffs = Handoffs::default();
             handoffs.ask(prepare("a", Mode::Control), Seat(9));
-            handoffs.granted(Seat(9), Epoch(1), Time::from_secs(600), at(0));
+            handoffs.granted(Seat(9), Epoch(1), Time::from_mins(10), at(0));
             handoffs.revoked(why, at(1));
             assert_eq!(phases(&handoffs), [phase]);
         };
@@ -437,7 +446,7 @@ mod tests {
         check(Close::Moved, HandoffPhase::Running);
         let mut handoffs = Handoffs::default();
         handoffs.ask(prepare("a", Mode::Control), Seat(9));
-        handoffs.granted(Seat(9), Epoch(1), Time::from_secs(600), at(0));
+        handoffs.granted(Seat(9), Epoch(1), Time::from_mins(10), at(0));
         assert_eq!(handoffs.call_off("a", Outcome::Cancelled, at(1)), Some(Seat(9)));
         handoffs.revoked(Close::Cancelled, at(1));
         assert_eq!(phases(&handoffs), [HandoffPhase::Cancelled(ClosedBy::Operator)]);
@@ -447,16 +456,19 @@ mod tests {
     fn who_cannot_have_it_is_told_why() {
         let mut handoffs = Handoffs::default();
         handoffs.ask(prepare("a", Mode::Control), Seat(8));
-        handoffs.granted(Seat(8), Epoch(1), Time::from_secs(600), at(0));
+        handoffs.granted(Seat(8), Epoch(1), Time::from_mins(10), at(0));
         handoffs.ask(prepare("b", Mode::Control), Seat(9));
         handoffs.denied(Seat(9), Denied::AlreadyHeld(crate::decide::lease::Person(0)), at(1));
+        handoffs.watch(prepare("v", Mode::View), at(1));
+        handoffs.revoked(Close::Stopped, at(2));
         handoffs.ask(prepare("c", Mode::Control), Seat(10));
         handoffs.browser_ended(at(2));
         assert_eq!(
             phases(&handoffs),
             [
-                HandoffPhase::Running,
+                HandoffPhase::Cancelled(ClosedBy::Human),
                 HandoffPhase::Failed(Failure::AlreadyHeld),
+                HandoffPhase::Cancelled(ClosedBy::Human),
                 HandoffPhase::Failed(Failure::BrowserGone)
             ]
         );
@@ -468,12 +480,12 @@ mod tests {
         handoffs.watch(prepare("a", Mode::View), at(0));
         handoffs.sit(Seat(1), "a", false);
         handoffs.sit(Seat(2), "a", false);
-        assert_eq!(handoffs.wake_at(), Some(Time::from_secs(600)));
+        assert_eq!(handoffs.wake_at(), Some(Time::from_mins(10)));
         assert!(handoffs.on_time(at(599)).is_empty());
         assert_eq!(phases(&handoffs), [HandoffPhase::Running]);
         assert!(handoffs.on_time(at(600)).is_empty());
         assert_eq!(phases(&handoffs), [HandoffPhase::TimedOut(ClosedBy::Timeout)]);
-        assert_eq!(handoffs.wake_at(), Some(Time::from_secs(660)));
+        assert_eq!(handoffs.wake_at(), Some(Time::from_mins(11)));
         handoffs.watch(prepare("b", Mode::View), at(610));
         handoffs.sit(Seat(2), "b", false);
         assert!(handoffs.on_time(at(659)).is_empty());

@@ -52,7 +52,7 @@ mod tests {
         let hosts = Hosts::Labels(names.subscribe());
         assert!(hosts.know("gate.localhost") && hosts.know("gate.localhost:40000"));
         assert!(!hosts.know("ho-x.localhost"));
-        names.send_modify(|names| drop(names.insert("ho-x".to_owned())));
+        names.send_modify(|names| assert!(names.insert("ho-x".to_owned())));
         assert!(hosts.know("ho-x.localhost:1"));
         for other in [
             "gate",

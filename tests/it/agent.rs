@@ -14,7 +14,7 @@ use handback::{
         results::Results,
         run_dir::RunDir,
     },
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     page::{DialogPolicy, cdp::Wire},
     pod::contract::{
         AgentFrame, BrowserFacts, FromGate, Recording, RecordingState, Sandbox, Size, ToGate,
@@ -165,9 +165,9 @@ async fn run(
     })
     .unwrap();
     let (progress, _) = mpsc::unbounded_channel();
-    let clock = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let dir = RunDir::create(out.path(), "01a").unwrap();
-    let mut journal = begin(&assignment, "01a", dir, clock.clone(), progress).unwrap();
+    let mut journal = begin(&assignment, "01a", dir, Arc::clone(&clock), progress).unwrap();
     let job = assignment.job("01a", clock);
     let tasks = TaskTracker::new();
     let connected = connect(&job, &socket, &mut journal, &tasks, &cancel).await.unwrap();

@@ -1,8 +1,9 @@
 //! The gate in the process: real sockets, real HTTP and `WebSocket`s, scripted neighbours.
 
 mod chrome;
-mod house;
+pub(crate) mod house;
 mod peers;
+mod pod;
 mod xvnc;
 
 use std::time::Duration;

@@ -8,13 +8,17 @@ mod browser;
 mod cli;
 mod examples;
 mod gate;
+mod manifest;
 mod page;
+mod pod;
 mod run;
 mod snapshot;
 mod source;
 mod tidy;
 mod upload;
 
+#[path = "../support/cases.rs"]
+mod cases;
 #[path = "../support/chromium.rs"]
 mod chromium;
 #[path = "../support/pages.rs"]

@@ -25,7 +25,7 @@ use crate::{
 
 /// How long an agent may take to come to its end once the pod has to. It stops at once, and then
 /// writes its report and closes the video.
-const AGENT_FAREWELL: Duration = Duration::from_secs(60);
+const AGENT_FAREWELL: Duration = Duration::from_mins(1);
 /// Joining a recording's segments and decoding the file once, for one that nobody else waits for.
 const VIDEO_CLOSE: Duration = Duration::from_mins(3);
 /// How long past its deadline an agent may still be connected ([`Session::grow_deadline`]).
@@ -51,6 +51,7 @@ impl Session {
         (self.run.verdict, self.run.reason) = (Some(verdict), reason);
         self.finished = Some(now);
         self.hung_at = None;
+        self.watched = self.seats.present(now).next().is_some();
         self.active(now);
         self.uploader.close();
         self.step(Event::AgentGone);
@@ -145,6 +146,7 @@ impl Session {
         if self.hung_at.is_some_and(|at| now >= at) {
             warn!(run = %self.run.id, "the agent goes on past its deadline; it is given up");
             self.agent = None;
+            self.given_up = true;
             self.agent_lost("agent_hung");
         }
         let Some(Leaving { ended: Ended { why, message }, patience }) = &self.leaving else {
@@ -171,16 +173,25 @@ impl Session {
     pub(super) fn watch_deadline(&mut self) {
         let Some(pod) = &self.config.pod else { return };
         let limit = pod.active_deadline;
-        self.began.get_or_insert(self.config.clock.boot());
+        let now = self.now();
+        self.began.get_or_insert(now);
         self.grow_deadline(limit);
     }
 
     /// The run may take this long in all; the agent keeps to it by itself, unless it hangs.
     pub(super) fn grow_deadline(&mut self, limit: Duration) {
+        self.deadline = self.deadline.max(limit);
         if let (Some(began), None) = (self.began, self.finished) {
-            let at = began + limit + HUNG;
-            self.hung_at = Some(self.hung_at.map_or(at, |old| old.max(at)));
+            self.hung_at = Some(began + self.deadline + HUNG);
         }
+    }
+
+    /// Until an agent that is still connected is given up; zero once one was.
+    pub(super) fn agent_left(&self, now: Time) -> Option<Duration> {
+        if self.given_up {
+            return Some(Duration::ZERO);
+        }
+        self.hung_at.map(|at| at.saturating_sub(now))
     }
 }
 

@@ -41,6 +41,22 @@ enum Done {
     Manifest(Result<Sum, UploadError>),
 }
 
+/// Whether the run's files are complete.
+enum Sealed {
+    /// More may come.
+    NotYet,
+    /// There is a manifest of them.
+    With(Manifest),
+    /// The manifest could not be written.
+    Without,
+}
+
+impl Sealed {
+    fn is_sealed(&self) -> bool {
+        !matches!(self, Self::NotYet)
+    }
+}
+
 /// See the module.
 pub(super) struct Driver {
     work: Arc<Work>,
@@ -53,8 +69,7 @@ pub(super) struct Driver {
     events: Option<EventLog>,
     /// Bytes of events that were told.
     logged: u64,
-    /// The run's files are complete: there is this manifest, or none.
-    sealed: Option<Option<Manifest>>,
+    sealed: Sealed,
     manifest_sent: bool,
     deadline: Option<Instant>,
     /// The first that went wrong.
@@ -84,7 +99,7 @@ impl Driver {
             stored: BTreeMap::new(),
             events: Some(EventLog::default()),
             logged: 0,
-            sealed: None,
+            sealed: Sealed::NotYet,
             manifest_sent: false,
             deadline: None,
             failed: None,
@@ -100,13 +115,14 @@ impl Driver {
         while !self.is_over() {
             let deadline = self.deadline.unwrap_or_else(Instant::now);
             tokio::select! {
-                told = told.recv(), if listening => match told {
-                    Some(told) => self.told(told),
-                    None => {
-                        listening = false;
+                told = told.recv(), if listening => {
+                    listening = told.is_some();
+                    if let Some(told) = told {
+                        self.told(told);
+                    } else {
                         self.abandon();
                     }
-                },
+                }
                 Some(done) = self.jobs.join_next() => match done {
                     Ok(done) => self.done(done),
                     Err(error) => self.lost(&error),
@@ -124,7 +140,7 @@ impl Driver {
     /// Whether nothing is under way and nothing more is to come.
     fn is_over(&self) -> bool {
         let hopeless = self.failed.is_some()
-            && self.sealed.is_some()
+            && self.sealed.is_sealed()
             && self.events.as_ref().is_some_and(EventLog::is_done);
         self.jobs.is_empty() && (self.manifest_sent || hopeless || self.work.over.is_cancelled())
     }
@@ -136,7 +152,7 @@ impl Driver {
                 self.send_events(self.work.pace.events_bytes);
             }
             Told::File(Artifact { path, kind, media_type }) => {
-                if kind == LIVE && self.sealed.is_none() {
+                if kind == LIVE && !self.sealed.is_sealed() {
                     self.send(path, media_type, None);
                 }
             }
@@ -146,13 +162,13 @@ impl Driver {
                 // one of them only.
                 let mut lines = manifest.files.clone();
                 lines.sort_by_key(|line| line.bytes);
-                self.seal(Some(manifest));
+                self.seal(Sealed::With(manifest));
                 for Line { path, media_type, bytes, sha256 } in lines {
                     self.send(path, media_type, Some(Sum { bytes, sha256 }));
                 }
             }
             Told::Unsealed(files) => {
-                self.seal(None);
+                self.seal(Sealed::Without);
                 self.failed.get_or_insert(UploadError::NoManifest);
                 for Artifact { path, media_type, kind: _ } in files {
                     self.send(path, media_type, None);
@@ -166,9 +182,9 @@ impl Driver {
         self.deadline.get_or_insert_with(|| Instant::now() + self.timeout);
     }
 
-    fn seal(&mut self, manifest: Option<Manifest>) {
+    fn seal(&mut self, sealed: Sealed) {
         self.close();
-        self.sealed = Some(manifest);
+        self.sealed = sealed;
         if let Some(log) = &mut self.events {
             log.resume();
         }
@@ -188,7 +204,7 @@ impl Driver {
 
     /// Sends the next piece of the log if at least so much of it is waiting.
     fn send_events(&mut self, least: usize) {
-        let (ending, logged) = (self.sealed.is_some(), self.logged);
+        let (ending, logged) = (self.sealed.is_sealed(), self.logged);
         let due = |log: &mut EventLog| {
             log.wants(ending) && (ending || log.waiting(logged) >= least as u64)
         };
@@ -201,7 +217,7 @@ impl Driver {
     }
 
     fn done(&mut self, done: Done) {
-        let ending = self.sealed.is_some();
+        let ending = self.sealed.is_sealed();
         match done {
             Done::File { path, stored } => {
                 self.under_way.remove(&path);
@@ -256,11 +272,11 @@ impl Driver {
 
     /// After the end of the run: the rest of the events, and when all else is stored the manifest.
     fn go_on(&mut self) {
-        if self.sealed.is_none() || self.work.over.is_cancelled() {
+        if !self.sealed.is_sealed() || self.work.over.is_cancelled() {
             return;
         }
         self.send_events(0);
-        let Some(Some(manifest)) = &self.sealed else { return };
+        let Sealed::With(manifest) = &self.sealed else { return };
         if !self.jobs.is_empty() || self.manifest_sent || self.failed.is_some() {
             return;
         }
@@ -282,7 +298,7 @@ impl Driver {
     }
 
     fn end_of_time(&mut self) {
-        if self.sealed.is_none() {
+        if !self.sealed.is_sealed() {
             self.fail(UploadError::Deadline {
                 what: MANIFEST.to_owned(),
                 last: "the run has not ended".to_owned(),
@@ -293,7 +309,7 @@ impl Driver {
 
     /// The gate is gone: nobody will say what else there is.
     fn abandon(&mut self) {
-        if self.sealed.is_none() {
+        if !self.sealed.is_sealed() {
             self.fail(UploadError::Abandoned);
             self.work.over.cancel();
         }

@@ -34,7 +34,7 @@ impl EventLog {
 
     /// Whether there may be something to do.
     pub(super) fn wants(&self, ending: bool) -> bool {
-        !self.refused && !(ending && self.done)
+        !(self.refused || ending && self.done)
     }
 
     /// Whether nothing more will be done.

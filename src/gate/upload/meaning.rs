@@ -42,22 +42,26 @@ const PASSING: [&str; 16] = [
 /// `status` is `None` if there was no answer; `code` is empty if the answer had none.
 pub(super) fn meaning(status: Option<u16>, code: &str) -> Meaning {
     match (status, code) {
-        (None, _) => Meaning::Passing,
         (_, code) if PASSING.contains(&code) => Meaning::Passing,
         (_, "PreconditionFailed") | (Some(412), _) => Meaning::Taken,
         (_, "NoSuchUpload") => Meaning::NoUpload,
-        (_, "NoSuchBucket") => Meaning::Final,
         // An answer to HEAD has no body and so no code.
         (Some(404), "" | "NoSuchKey" | "NotFound") => Meaning::Missing,
         (Some(409), _) => Meaning::Conflict,
-        (Some(408 | 425 | 429), _) => Meaning::Passing,
-        // "Not implemented": a server without conditional writes stays one.
-        (Some(501), _) => Meaning::Final,
-        // 507 is "insufficient storage".
-        (Some(500..), _) => Meaning::Passing,
-        // An error in an answer that says 200 and one that is cut short.
-        (Some(200..400), _) => Meaning::Passing,
-        (Some(_), _) => Meaning::Final,
+        (status, _) if status.is_none_or(passes) => Meaning::Passing,
+        (Some(_) | None, _) => Meaning::Final,
+    }
+}
+
+/// Whether a status alone says that it will be different later.
+fn passes(status: u16) -> bool {
+    match status {
+        // An error in an answer that says 200.
+        200..400 | 408 | 425 | 429 => true,
+        // "Not implemented": a server without conditional writes stays one. 507 is "insufficient
+        // storage".
+        500.. => status != 501,
+        _ => false,
     }
 }
 

@@ -175,7 +175,7 @@ impl Work {
         let limit = self.pace.limit(bytes);
         let mut last = "nothing yet".to_owned();
         for failed in 1_u32.. {
-            let tried = self.over.run_until_cancelled(timeout(limit, once())).await;
+            let tried = self.over.run_until_cancelled(timeout(limit, Box::pin(once()))).await;
             let failure = match tried {
                 None => break,
                 Some(Ok(Ok(done))) => return Ok(done),
@@ -379,7 +379,7 @@ impl Work {
     async fn abort(&self, key: &str, upload: &str) {
         let aborted = timeout(ABORT, async {
             let mut failed = 0;
-            while let Err(failure) = self.bucket.abort(key, upload).await {
+            while let Err(failure) = Box::pin(self.bucket.abort(key, upload)).await {
                 if failure.meaning != Meaning::Passing {
                     // Completed or forgotten: there is nothing left to abort.
                     return (failure.meaning != Meaning::Final).then_some(()).ok_or(failure.text);
@@ -401,7 +401,7 @@ impl Work {
     /// Aborts what is left under this key of uploads whose id never arrived. The key is of this
     /// attempt of this run alone.
     async fn sweep(&self, key: &str) {
-        let left = match timeout(ABORT, self.bucket.unfinished(key)).await {
+        let left = match timeout(ABORT, Box::pin(self.bucket.unfinished(key))).await {
             Ok(Ok(left)) => left,
             Ok(Err(Failure { text: error, .. })) => {
                 return warn!(%key, %error, "multipart uploads that may be left cannot be listed");

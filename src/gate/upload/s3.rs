@@ -68,6 +68,10 @@ pub(super) struct Stored {
 impl Bucket {
     /// Checks what can be checked without asking the server.
     pub(super) fn new(target: &S3) -> Result<Self, UploadError> {
+        if target.access_key.expose().is_empty() || target.secret_key.expose().is_empty() {
+            let keys = "its Secret needs accessKeyID and secretAccessKey";
+            return Err(UploadError::Storage(keys.to_owned()));
+        }
         let endpoint = endpoint(target).map_err(UploadError::Storage)?;
         let http = http_client(&endpoint, target).map_err(UploadError::Storage)?;
         let token = target.session_token.as_ref().map(|token| token.expose().to_owned());
@@ -376,6 +380,12 @@ mod tests {
         check(&target("ftp://s3.example"), "its endpoint must begin with https:// (or http://)");
         let none = "its endpoint is no address: relative URL without a base";
         check(&target("s3.example"), none);
+    }
+
+    #[test]
+    fn keys_that_are_not_there_are_told() {
+        let without = S3 { secret_key: Secret::new(String::new()), ..target("https://s3.example") };
+        check(&without, "its Secret needs accessKeyID and secretAccessKey");
     }
 
     #[test]
