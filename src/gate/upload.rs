@@ -138,29 +138,30 @@ enum Told {
 #[derive(Debug)]
 pub(super) struct Uploader {
     told: Option<mpsc::UnboundedSender<Told>>,
+    /// Why there is nobody to tell, although there should be.
+    unusable: Option<UploadError>,
     state: watch::Sender<UploadReport>,
 }
 
 impl Uploader {
     /// An uploader, and what it does until the report is settled. With storage that cannot be used it
-    /// has failed already: the run is worth having all the same.
+    /// fails once the run has ended: the run is worth having all the same.
     pub(super) fn start(
         storage: Option<&Storage>,
         run_dir: PathBuf,
         state: watch::Sender<UploadReport>,
     ) -> (Self, Option<impl Future<Output = ()> + use<>>) {
         let Some(storage) = storage else {
-            return (Self { told: None, state }, None);
+            return (Self { told: None, unusable: None, state }, None);
         };
         match Driver::new(storage, run_dir, state.clone()) {
             Ok(driver) => {
                 let (told, hear) = mpsc::unbounded_channel();
-                (Self { told: Some(told), state }, Some(driver.run(hear)))
+                (Self { told: Some(told), unusable: None, state }, Some(driver.run(hear)))
             }
             Err(error) => {
                 tracing::error!(%error, "the run's files stay in the pod");
-                state.send_modify(|report| driver::fail(report, &error));
-                (Self { told: None, state }, None)
+                (Self { told: None, unusable: Some(error), state }, None)
             }
         }
     }
@@ -184,9 +185,13 @@ impl Uploader {
     pub(super) fn sealed(&self, manifest: Manifest) {
         self.state.send_modify(|report| {
             report.manifest_sha256 = Some(manifest.own.sha256.clone());
-            if self.told.is_none() && report.state == UploadState::Pending {
-                report.state = UploadState::KeptInPod;
-                (report.count, report.bytes) = manifest.total();
+            match (&self.told, &self.unusable) {
+                (Some(_), _) => {}
+                (None, Some(error)) => driver::fail(report, error),
+                (None, None) => {
+                    report.state = UploadState::KeptInPod;
+                    (report.count, report.bytes) = manifest.total();
+                }
             }
         });
         self.tell(Told::Sealed(manifest));
@@ -194,8 +199,9 @@ impl Uploader {
 
     /// The manifest could not be written; these are the files.
     pub(super) fn unsealed(&self, files: Vec<Artifact>) {
-        if self.told.is_none() && !self.state().state.is_settled() {
-            self.state.send_modify(|report| driver::fail(report, &UploadError::NoManifest));
+        if self.told.is_none() {
+            let error = self.unusable.as_ref().unwrap_or(&UploadError::NoManifest);
+            self.state.send_modify(|report| driver::fail(report, error));
         }
         self.tell(Told::Unsealed(files));
     }

@@ -171,7 +171,10 @@ impl Driver {
                 self.seal(Sealed::Without);
                 self.failed.get_or_insert(UploadError::NoManifest);
                 for Artifact { path, media_type, kind: _ } in files {
-                    self.send(path, media_type, None);
+                    // Whatever is in its place is no manifest.
+                    if path != MANIFEST {
+                        self.send(path, media_type, None);
+                    }
                 }
             }
         }
