@@ -48,6 +48,12 @@ test-takeover: web build
 	$(call say,a second browser takes over)
 	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
 
+# A real S3 server and a client that is not ours.
+.PHONY: test-s3
+test-s3:
+	$(call say,the files of a run in a real S3 server)
+	@HANDBACK_VERSITYGW=$$(scripts/versitygw.sh) cargo test --locked --test s3
+
 .PHONY: check
 check: ## The quick part: formatting, lints, layering
 	@cargo fmt --all --check

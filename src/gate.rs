@@ -29,6 +29,7 @@ mod seats;
 mod session;
 mod store;
 mod ticket;
+mod upload;
 mod view;
 mod wire;
 
@@ -52,10 +53,12 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::upload::{Pace, S3, Storage};
 use self::{
     hosts::Hosts,
     http::{Door, Sums},
     session::{Command, Session},
+    upload::Uploader,
 };
 use crate::{
     clock::Clock,
@@ -92,6 +95,8 @@ pub struct Config {
     pub keep_alive: Option<Duration>,
     /// Who opens addresses that name nobody else.
     pub user: String,
+    /// Where the run's files go besides the run directory; `None` leaves them there.
+    pub storage: Option<Storage>,
     /// The run's secrets, kept out of what Inspect offers.
     pub redactor: Arc<Redactor>,
     /// What time it is.
@@ -212,6 +217,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     host: Arc<str>,
     user: Arc<str>,
+    upload: watch::Receiver<UploadReport>,
 }
 
 impl fmt::Debug for Handle {
@@ -225,6 +231,7 @@ pub struct Orders {
     commands: mpsc::Sender<Command>,
     receive: mpsc::Receiver<Command>,
     host: Arc<str>,
+    upload: watch::Sender<UploadReport>,
 }
 
 impl fmt::Debug for Orders {
@@ -257,8 +264,10 @@ pub fn handle(config: &Config, listener: &TcpListener) -> Result<(Handle, Orders
     let host: Arc<str> = format!("{}.localhost:{port}", config.run.id).into();
     let (commands, receive) = mpsc::channel(BACKLOG);
     let user = config.user.as_str().into();
-    let handle = Handle { commands: commands.clone(), host: Arc::clone(&host), user };
-    Ok((handle, Orders { commands, receive, host }))
+    let (upload, state) = watch::channel(UploadReport::default());
+    let handle =
+        Handle { commands: commands.clone(), host: Arc::clone(&host), user, upload: state };
+    Ok((handle, Orders { commands, receive, host, upload }))
 }
 
 impl Handle {
@@ -285,6 +294,11 @@ impl Handle {
         Ok(Address { url: crate::secret::Secret::new(url), used: wait })
     }
 
+    /// What becomes of the run's files, now and whenever that changes.
+    pub fn upload(&self) -> watch::Receiver<UploadReport> {
+        self.upload.clone()
+    }
+
     /// Ends the browser and then the gate; a second time it does nothing.
     pub async fn end(&self, why: Why, message: &str) {
         // A gate that is gone has ended.
@@ -309,7 +323,8 @@ pub fn seal(
 }
 
 /// Serves until the browser has ended, or until `shutdown` is cancelled and the browser has ended
-/// because of that.
+/// because of that. With [`Config::storage`] the browser ends when the run's files are stored, or the
+/// time for that is over.
 ///
 /// # Errors
 /// When the agent's socket cannot be made.
@@ -328,7 +343,7 @@ async fn run_and_save(
     orders: Orders,
     shutdown: CancellationToken,
 ) -> Result<Saved, GateError> {
-    let Orders { commands, receive, host } = orders;
+    let Orders { commands, receive, host, upload } = orders;
     let path = config.agent_socket.clone();
     let failed = |source| GateError::AgentSocket { path: path.clone(), source };
     let agents = wire::listen(&config.agent_socket).map_err(failed)?;
@@ -376,7 +391,16 @@ async fn run_and_save(
             () = closed.cancelled() => {}
         }
     });
-    let session = Session::new(config, commands, tasks.clone(), &secret, names);
+    let (uploader, uploading) =
+        Uploader::start(config.storage.as_ref(), config.run_dir.clone(), upload);
+    if let Some(uploading) = uploading {
+        let settled = commands.clone();
+        tasks.spawn(async move {
+            uploading.await;
+            settled.send(Command::Stored).await.ok();
+        });
+    }
+    let session = Session::new(config, uploader, commands, tasks.clone(), &secret, names);
     let (ended, report) = session.run(receive).await;
     closing.cancel();
     tasks.close();

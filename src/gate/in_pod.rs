@@ -5,6 +5,8 @@
 //! Chromium started. SIGTERM begins the end: the agent comes to its own, the recorder is stopped, the
 //! files are saved, then the browser is told to end, and the gate with it.
 
+mod storage;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -40,6 +42,9 @@ pub struct Config {
     /// Directory below which the run directory is
     #[arg(long, value_name = "DIR", default_value = places::ARTIFACTS.path)]
     pub artifacts: PathBuf,
+    /// Directory with the storage's credentials and CA
+    #[arg(long, value_name = "DIR", default_value = places::STORAGE.path)]
+    pub storage: PathBuf,
     /// Directory in which the recorder leaves the video
     #[arg(long, value_name = "DIR", default_value = places::MEDIA.path)]
     pub media: PathBuf,
@@ -120,6 +125,7 @@ async fn serve(config: Config, shutdown: &Shutdown) -> Result<UploadReport, PodE
         // The operator ends what nobody uses, and asks before it does.
         keep_alive: None,
         user: String::new(),
+        storage: storage::read(&contract.artifacts, &config.storage)?,
         redactor: Arc::new(redactor),
         clock: Arc::new(SystemClock),
         pod: Some(PodFacts {

@@ -40,6 +40,7 @@ use super::{
     seats::{Seats, Secrets},
     store::{Manifest, Store},
     ticket::Challenges,
+    upload::Uploader,
     view::{Holder, RunView, VideoView, View},
 };
 use crate::{
@@ -178,6 +179,8 @@ pub(super) enum Command {
         reply: oneshot::Sender<Vec<(String, &'static str, Value)>>,
     },
     Sealed(Option<Manifest>),
+    /// The run's files are in the storage, or never will be.
+    Stored,
     /// The recording that the manifest waits for takes too long.
     SealNow,
     VideoTaken(VideoReport),
@@ -304,7 +307,7 @@ pub(super) struct Session {
     hosts: watch::Sender<HashSet<String>>,
     dismissals: HashMap<Seat, CancellationToken>,
     reports: watch::Sender<Report>,
-    upload: UploadReport,
+    uploader: Uploader,
     /// The manifest waits for the end of the recording.
     seals_after_video: bool,
     /// When the operator cancelled the run.
@@ -334,6 +337,7 @@ impl Session {
     /// A session for a run that has not begun.
     pub(super) fn new(
         config: Arc<Config>,
+        uploader: Uploader,
         commands: mpsc::Sender<Command>,
         tasks: TaskTracker,
         secret: &[u8; 32],
@@ -380,7 +384,7 @@ impl Session {
             hosts,
             dismissals: HashMap::new(),
             reports: watch::Sender::new(Report::default()),
-            upload: UploadReport::default(),
+            uploader,
             seals_after_video: false,
             cancelled: None,
             told_idle: None,
@@ -423,7 +427,7 @@ impl Session {
             if let Some(ended) = &self.ended
                 && self.browser.is_down()
             {
-                return (ended.clone(), self.upload);
+                return (ended.clone(), self.uploader.state());
             }
         }
     }
@@ -496,6 +500,8 @@ impl Session {
                 reply.send(self.browser.mux.release(self.config.viewport)).ok();
             }
             Command::Sealed(manifest) => self.sealed(manifest),
+            // What waits for it looks after every command.
+            Command::Stored => {}
             Command::SealNow => self.seal_after_video(),
             Command::Challenge { nonce, reply } => {
                 reply.send(self.challenge(nonce)).ok();

@@ -31,22 +31,28 @@ pub(super) struct StoreError {
 
 /// One line of the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Line {
-    path: String,
-    media_type: String,
-    bytes: u64,
-    sha256: String,
+pub(super) struct Line {
+    pub(super) path: String,
+    pub(super) media_type: String,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
 }
 
-/// What is said of a manifest that is written.
+/// A manifest that is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Manifest {
-    /// Its own sum.
-    pub(super) sha256: String,
-    /// Files, itself included.
-    pub(super) count: u64,
-    /// Their bytes.
-    pub(super) bytes: u64,
+    /// The file itself, which it does not list.
+    pub(super) own: Line,
+    /// What it lists.
+    pub(super) files: Vec<Line>,
+}
+
+impl Manifest {
+    /// Number of files and their bytes together, itself included.
+    pub(super) fn total(&self) -> (u64, u64) {
+        let bytes = self.files.iter().map(|line| line.bytes).sum::<u64>() + self.own.bytes;
+        (self.files.len() as u64 + 1, bytes)
+    }
 }
 
 /// The files that were registered, by path.
@@ -83,6 +89,11 @@ impl Store {
         }
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<Artifact> {
+        self.files.values().cloned().collect()
+    }
+
     /// The file that people call so, and where it is.
     pub(super) fn find(&self, path: &str) -> Option<(&Artifact, PathBuf)> {
         let artifact = self.files.get(path)?;
@@ -114,10 +125,13 @@ impl Store {
         let failed = |source| StoreError { doing: "writing", path: path.clone(), source };
         let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::from).map_err(failed)?;
         replace(&path, |file| file.write_all(&text)).map_err(failed)?;
-        let sha256 = hex(&Sha256::digest(&text));
-        let count = lines.len() as u64 + 1;
-        let bytes = lines.iter().map(|line| line.bytes).sum::<u64>() + text.len() as u64;
-        Ok(Manifest { sha256, count, bytes })
+        let own = Line {
+            path: MANIFEST.to_owned(),
+            media_type: "application/json".to_owned(),
+            bytes: text.len() as u64,
+            sha256: hex(&Sha256::digest(&text)),
+        };
+        Ok(Manifest { own, files: lines })
     }
 
     /// Takes the video from where the recorder left it. Blocks.
@@ -181,7 +195,8 @@ pub(super) fn sum(file: &mut fs::File) -> io::Result<(u64, String)> {
     Ok((length, hex(&hash.finalize())))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
@@ -243,9 +258,11 @@ mod tests {
         fs::write(directory.path().join("a.txt"), "hello").unwrap();
         let mut store = Store::new(directory.path().to_owned());
         store.register(artifact("a.txt"));
-        store.seal("01run").unwrap();
-        let manifest: serde_json::Value =
-            serde_json::from_slice(&fs::read(directory.path().join(MANIFEST)).unwrap()).unwrap();
+        let sealed = store.seal("01run").unwrap();
+        let bytes = fs::read(directory.path().join(MANIFEST)).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(sealed.own.sha256, hex(&Sha256::digest(&bytes)));
+        assert_eq!(sealed.total(), (2, bytes.len() as u64 + 5));
         let sum = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
         assert_eq!(
             manifest["files"],

@@ -13,7 +13,7 @@ use super::{
     Order,
     contract::places::{
         self, AGENT_SOCKETS, ARTIFACTS, BROWSER_SOCKETS, CONTRACT, CONTRACT_ANNOTATION,
-        CONTRACT_FILE, HOME, JOURNAL, MEDIA, POD_UID_FILE, SECRETS, STORAGE,
+        CONTRACT_FILE, HOME, JOURNAL, MEDIA, POD_UID_FILE, SECRETS, STORAGE, STORAGE_CA,
     },
 };
 use crate::manifest::check::{ValidRun, ValidStorage, VariableSource};
@@ -23,8 +23,6 @@ pub(super) const SHARED_MEMORY: places::Volume = places::Volume { name: "shm", p
 /// The display's lock and socket; nothing else of the browser's writes there.
 pub(super) const TEMPORARY: places::Volume = places::Volume { name: "tmp", path: "/tmp" };
 
-/// The storage's CA, in the directory of [`STORAGE`].
-const CA_FILE: &str = "ca.crt";
 /// A volume of secrets is for its own user and group.
 const PRIVATE: i32 = 0o440;
 
@@ -116,7 +114,7 @@ fn credentials(storage: &ValidStorage) -> Vec<VolumeProjection> {
     });
     let ca = storage.ca_from.as_ref().map(|from| {
         let from = &from.config_map_key_ref;
-        let item = KeyToPath { key: from.key.clone(), path: CA_FILE.to_owned(), mode: None };
+        let item = KeyToPath { key: from.key.clone(), path: STORAGE_CA.to_owned(), mode: None };
         VolumeProjection {
             config_map: Some(ConfigMapProjection {
                 name: from.name.clone(),

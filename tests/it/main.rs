@@ -15,6 +15,7 @@ mod run;
 mod snapshot;
 mod source;
 mod tidy;
+mod upload;
 
 #[path = "../support/cases.rs"]
 mod cases;
@@ -22,6 +23,8 @@ mod cases;
 mod chromium;
 #[path = "../support/pages.rs"]
 mod pages;
+#[path = "../support/stored_run.rs"]
+mod stored_run;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/walked.rs"]

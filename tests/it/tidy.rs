@@ -27,7 +27,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 24] = [
+const PURE: [&str; 26] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -48,6 +48,8 @@ const PURE: [&str; 24] = [
     "src/gate/handoffs",
     "src/gate/view",
     "src/gate/problem",
+    "src/gate/upload/meaning",
+    "src/gate/upload/backoff",
     "src/agent/plan",
     "src/agent/verdict",
     "src/agent/describe",
@@ -77,8 +79,12 @@ const IMPURE: [&str; 18] = [
 ];
 
 /// Foreign types that live behind one door.
-const DOORS: [(&str, &str); 2] =
-    [("chromiumoxide_cdp", "src/page/cdp"), ("chromiumoxide_types", "src/page/cdp")];
+const DOORS: [(&str, &str); 4] = [
+    ("chromiumoxide_cdp", "src/page/cdp"),
+    ("chromiumoxide_types", "src/page/cdp"),
+    ("aws_sdk_s3", "src/gate/upload/s3"),
+    ("aws_smithy_http_client", "src/gate/upload/s3"),
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -108,6 +108,7 @@ impl House {
             resolver_rules: options.assignment.policy.resolver_rules(),
             keep_alive: options.keep,
             user: options.user.clone(),
+            storage: None,
             redactor: Arc::clone(&options.assignment.redactor),
             clock: Arc::new(SystemClock),
             pod: None,

@@ -72,10 +72,15 @@ impl Session {
             }
             ToGate::ToolBegin { id, .. } => self.step(Event::ToolBegin(Tool(id))),
             ToGate::ToolEnd { id } => self.step(Event::ToolEnd(Tool(id))),
-            ToGate::Event { line } => self.feed.event(&line),
+            ToGate::Event { line } => {
+                self.uploader.event(line.len() + 1);
+                self.feed.event(&line);
+            }
             ToGate::Mark(mark) => self.tell_supervisor(ToBrowser::Mark(mark)),
             ToGate::Artifact(artifact) => {
-                if !self.store.register(artifact) {
+                if self.store.register(artifact.clone()) {
+                    self.uploader.file(artifact);
+                } else {
                     warn!("the agent named a file outside of the run directory");
                 }
             }

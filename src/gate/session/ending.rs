@@ -2,7 +2,7 @@
 //!
 //! # Expected flow
 //! The run is finished by its agent, or by the agent's loss. A recording that goes on is closed, the
-//! manifest is written ([`Session::seal`]), the files are stored ([`Session::save`]); only then does a
+//! manifest is written ([`Session::seal`]), the files are stored (the uploader); only then does a
 //! browser of a pod end, whoever wanted it to. In `handback run` the directory is the storage, and the
 //! program around knows when it has what it wants.
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     decide::lease::{Event, Time},
-    pod::contract::{Artifact, FromGate, ToBrowser, UploadReport, UploadState},
+    pod::contract::{Artifact, FromGate, ToBrowser},
 };
 
 /// How long an agent may take to come to its end once the pod has to. It stops at once, and then
@@ -53,6 +53,7 @@ impl Session {
         self.hung_at = None;
         self.watched = self.seats.present(now).next().is_some();
         self.active(now);
+        self.uploader.close();
         self.step(Event::AgentGone);
         if self.video.status == "recording" && self.has_supervisor() {
             // Nobody else closes it any more.
@@ -119,39 +120,19 @@ impl Session {
         });
         self.tell_agent(&FromGate::Sealed);
         match manifest {
-            Some(manifest) => self.save(manifest),
-            None => self.saved(UploadReport {
-                state: UploadState::Failed,
-                message: "The run's files could not be summed, so there is no manifest.".to_owned(),
-                ..UploadReport::default()
-            }),
+            Some(manifest) => self.uploader.sealed(manifest),
+            None => self.uploader.unsealed(self.store.all()),
         }
-    }
-
-    /// The files are complete. Without storage they are where they stay.
-    fn save(&mut self, manifest: Manifest) {
-        let Manifest { sha256, count, bytes } = manifest;
-        self.saved(UploadReport {
-            state: UploadState::KeptInPod,
-            manifest_sha256: Some(sha256),
-            count,
-            bytes,
-            message: String::new(),
-        });
-    }
-
-    /// What became of the files; final.
-    fn saved(&mut self, report: UploadReport) {
-        info!(run = %self.run.id, state = ?report.state, count = report.count, "files are saved");
-        self.upload = report;
     }
 
     /// The end of the browser, as soon as nothing is lost by it.
     pub(super) fn leave(&mut self, why: Why, message: &str) {
-        if self.config.pod.is_none() {
+        if self.config.pod.is_none() && self.config.storage.is_none() {
             return self.end(why, message);
         }
         if self.leaving.is_none() {
+            // The kubelet gives as much time as an upload may take and no more.
+            self.uploader.close();
             let patience = self.now() + AGENT_FAREWELL;
             let ended = Ended { why, message: message.to_owned() };
             info!(run = %self.run.id, why = why.name(), "leaving once the files are saved");
@@ -176,7 +157,7 @@ impl Session {
             self.agent = None;
             self.agent_lost("agent_lost");
         }
-        if self.upload.state.is_settled() {
+        if self.uploader.state().state.is_settled() {
             self.leaving = None;
             self.end(why, &message);
         }

@@ -247,7 +247,7 @@ impl Session {
             cancelling_ms: self.cancelled.map(ago),
             deadline_seconds: self.deadline.as_secs(),
             agent_left_ms: self.agent_left(now).map(milliseconds),
-            upload: self.upload.clone(),
+            upload: self.uploader.state(),
             handoffs: self.handoffs.report(),
         }
     }

@@ -51,3 +51,11 @@ pub const CONTRACT: Volume = Volume { name: "contract", path: "/etc/handback/con
 pub const SECRETS: Volume = Volume { name: "secrets", path: "/etc/handback/secrets" };
 /// The storage's credentials and CA; the gate alone.
 pub const STORAGE: Volume = Volume { name: "storage", path: "/etc/handback/storage" };
+/// The access key's id, in the directory of [`STORAGE`]; these three are called as in the Secret.
+pub const STORAGE_ACCESS_KEY: &str = "accessKeyID";
+/// The access key itself.
+pub const STORAGE_SECRET_KEY: &str = "secretAccessKey";
+/// For credentials that expire; there need not be one.
+pub const STORAGE_SESSION_TOKEN: &str = "sessionToken";
+/// Authorities to trust instead of the image's own, as PEM; there need not be any.
+pub const STORAGE_CA: &str = "ca.crt";

@@ -16,6 +16,8 @@ use super::{Exit, Sandbox, SandboxWish};
 
 /// Bytes of a message.
 pub const MAX_MESSAGE: usize = 2048;
+/// Bytes of the gate's sentence: escaped they may become six times as many.
+pub const MAX_UPLOAD_SENTENCE: usize = 256;
 /// Bytes of the sentence for people before it is escaped: the `TestRun`'s own limit.
 const MAX_SENTENCE: usize = 1024;
 
@@ -188,14 +190,17 @@ pub struct UploadReport {
     /// How far it is.
     pub state: UploadState,
     /// SHA-256 of manifest.json, lower-case hexadecimal, once there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "manifestSHA256", default, skip_serializing_if = "Option::is_none")]
     pub manifest_sha256: Option<String>,
-    /// Files, the manifest included.
+    /// Files that are stored, the manifest included; pieces of the log of events are not counted.
     #[serde(default)]
     pub count: u64,
     /// Their bytes.
     #[serde(default)]
     pub bytes: u64,
+    /// Why it failed, `CamelCase`, one of the gate's fixed set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What went wrong, in a sentence.
     #[serde(default)]
     pub message: String,
@@ -204,9 +209,11 @@ pub struct UploadReport {
 /// See [`UploadReport`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum UploadState {
-    /// The run goes on, or its files are still on their way.
+    /// The run goes on, and nothing is stored yet.
     #[default]
     Pending,
+    /// Files are on their way.
+    Uploading,
     /// All of them are stored, the manifest last.
     Complete,
     /// There is no storage: they are complete, in the pod.
@@ -218,7 +225,7 @@ pub enum UploadState {
 impl UploadState {
     /// Whether it will not change any more.
     pub fn is_settled(self) -> bool {
-        self != Self::Pending
+        matches!(self, Self::Complete | Self::KeptInPod | Self::Failed)
     }
 }
 
@@ -226,7 +233,7 @@ impl UploadReport {
     /// The message: ASCII JSON of at most [`MAX_MESSAGE`] bytes.
     pub fn encode(&self) -> String {
         // Nothing of it is long but the sentence, whose every byte may become six.
-        ascii_json(&Self { message: cut(&self.message, 256), ..self.clone() })
+        ascii_json(&Self { message: cut(&self.message, MAX_UPLOAD_SENTENCE), ..self.clone() })
     }
 
     /// Reads a gate's message; none if it left nothing that can be read.
@@ -360,12 +367,14 @@ mod tests {
             manifest_sha256: Some("ab".repeat(32)),
             count: 40,
             bytes: 12_345_678,
+            reason: None,
             message: String::new(),
         };
-        assert!(report.encode().contains(r#""manifestSha256":"abab"#), "{}", report.encode());
+        assert!(report.encode().contains(r#""manifestSHA256":"abab"#), "{}", report.encode());
         assert_eq!(UploadReport::read(&report.encode()), Some(report));
         assert_eq!(UploadReport::read(""), None);
-        assert!(!UploadState::Pending.is_settled() && UploadState::Failed.is_settled());
+        assert!(!UploadState::Pending.is_settled() && !UploadState::Uploading.is_settled());
+        assert!(UploadState::Complete.is_settled() && UploadState::Failed.is_settled());
     }
 
     proptest! {

@@ -96,6 +96,7 @@ impl House {
             resolver_rules: vec![],
             keep_alive: Some(Duration::from_mins(15)),
             user: "ada".to_owned(),
+            storage: None,
             redactor: Arc::new(Redactor::new(vec![])),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             pod: None,
