@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::{
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     process::{Child, Command},
     time::{Instant, sleep, timeout},
@@ -44,8 +45,9 @@ const PASSWORD: &str = "analytical-engine";
 
 const SIGN_IN: &str = "<title>Sign in</title><form action=/in method=post><label>Name <input name=n>\
     </label><label>Password <input name=p type=password></label><button>Sign in</button></form>";
+/// Tells port `{PORT}` whatever is typed.
 const WELCOME: &str = "<title>Welcome</title><h1>Signed in</h1><label>Note <input id=note \
-    oninput=\"document.title=this.value\"></label>";
+    oninput=\"new Image().src='http://127.0.0.1:{PORT}/'+this.value\"></label>";
 const PLAN: &str = "Type \"{{NAME}}\" into the \"Name\" field\nType \"{{PASSWORD}}\" into the \"Password\" field\n\
     Click \"Sign in\"\nVerify \"Signed in\" is visible\nClick the \"Note\" field";
 const WAITS: &str = "Verify the title is \"Sign in\"\nWait for \"never there\" for up to 30 s\n\
@@ -282,7 +284,10 @@ fn contains(directory: &Path, file: &str, text: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_passes_seals_and_hands_the_very_same_browser_to_a_person() {
-    let site = site().await;
+    let ear = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = ear.local_addr().unwrap().port().to_string();
+    let welcome = WELCOME.replace("{PORT}", &port);
+    let site = Pages::start(&[("/", SIGN_IN), ("/in", &welcome)]).await;
     let mut pod = Pod::without_agent(&contract(&site.origin, PLAN)).await;
     let chromium = pod.chromium().await;
     let mut probe = handback("browser-started");
@@ -321,7 +326,13 @@ async fn a_pod_passes_seals_and_hands_the_very_same_browser_to_a_person() {
         screen.send(&[4, 1, 0, 0, 0, 0, 0, key]).await;
         screen.send(&[4, 0, 0, 0, 0, 0, 0, key]).await;
     }
-    screen.settle().await;
+    until("what the person typed", async || {
+        let (mut heard, _) = ear.accept().await.unwrap();
+        let mut line = [0; 7];
+        heard.read_exact(&mut line).await.ok()?;
+        (line == *b"GET /hi").then_some(())
+    })
+    .await;
     control.say(json!({"type": "release", "outcome": "finish"})).await;
     assert_eq!(control.revoked().await, "released");
     operator.handoff("c1", |one| one.phase == HandoffPhase::Finished(ClosedBy::Human)).await;
