@@ -15,6 +15,7 @@ use k8s_openapi::{
     api::core::v1::{LocalObjectReference, Pod, PodSpec, ResourceRequirements},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
+use sha2::{Digest as _, Sha256};
 
 use self::contract::{
     PublicKey, RunContract, SandboxWish, Size,
@@ -37,7 +38,7 @@ pub const RUN_LABEL: &str = "handback.dev/run";
 pub const RUN_UID_LABEL: &str = "handback.dev/run-uid";
 /// Which try of it.
 pub const ATTEMPT_LABEL: &str = "handback.dev/attempt";
-/// The concurrency key that the run holds, if it has one.
+/// The concurrency key that the run holds, if it has one, as [`key_label`] spells it.
 pub const KEY_LABEL: &str = "handback.dev/concurrency-key";
 /// The Kueue queue that the pod waits in.
 const QUEUE_LABEL: &str = "kueue.x-k8s.io/queue-name";
@@ -98,6 +99,13 @@ pub fn name(run: &str, attempt: u32) -> String {
     format!("tr-{run}-{attempt}")
 }
 
+/// A concurrency key as the value of a label: a key may be any text, a label's value may not.
+pub fn key_label(key: &str) -> String {
+    let sum = Sha256::digest(key.as_bytes());
+    let digits = sum.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+}
+
 /// The pod.
 ///
 /// # Errors
@@ -140,7 +148,7 @@ fn labels(order: &Order<'_>, template: &PodTemplate) -> BTreeMap<String, String>
         (RUN_LABEL, Some(order.run.name.clone())),
         (RUN_UID_LABEL, Some(order.uid.to_owned())),
         (ATTEMPT_LABEL, Some(order.attempt.to_string())),
-        (KEY_LABEL, spec.concurrency.as_ref().map(|one| one.key.clone())),
+        (KEY_LABEL, spec.concurrency.as_ref().map(|one| key_label(&one.key))),
         (QUEUE_LABEL, Some(spec.queue_name.clone()).filter(|name| !name.is_empty())),
     ];
     labels.extend(ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));

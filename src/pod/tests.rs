@@ -169,4 +169,7 @@ fn names_at_their_limits_make_a_pod_that_kubernetes_takes() {
     let queued = made(&run(|spec| spec["queueName"] = "team".into()));
     assert_eq!(queued["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], "team");
     assert_eq!(queued["metadata"]["labels"]["team"], "shop");
+    let keyed = made(&run(|spec| spec["concurrency"] = json!({"key": "PR #42 / shop"})));
+    let value = keyed["metadata"]["labels"][KEY_LABEL].as_str().unwrap();
+    assert_eq!((value, value.len()), (key_label("PR #42 / shop").as_str(), 32));
 }
