@@ -267,15 +267,13 @@ impl Turn<'_> {
             return self.wake(due);
         }
         let hung = match self.ask(pod, due, 0) {
-            Asked::Answered(answer) => match answer.left {
-                Some(left) => left <= 0,
+            Asked::Answered(answer) if answer.left.is_none() => {
                 // It never came, or the kubelet has yet to say how it ended.
-                None => {
-                    let late = due.plus(self.facts.tuning.hang);
-                    self.wake(late);
-                    late <= self.now
-                }
-            },
+                let late = due.plus(self.facts.tuning.hang);
+                self.wake(late);
+                late <= self.now
+            }
+            Asked::Answered(answer) => answer.left <= Some(0),
             Asked::Waiting => false,
             Asked::Unreachable => true,
         };

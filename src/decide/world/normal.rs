@@ -33,6 +33,13 @@ impl World {
         gate.tried = gate.tried.filter(|time| NOW.since(*time) < 1);
         if let Some(answer) = &mut gate.answer {
             earlier(&mut answer.at, shift, operator::MAX);
+            // Only a running agent is told anything. The cache does not forget its end, unless the
+            // memory is lost with it.
+            let mut seen = self.pod_cache.iter().flatten();
+            if seen.any(|shell| shell.uid == newest && shell.ended()) {
+                answer.left = None;
+                answer.cancelling = None;
+            }
             answer.told_idle.iter_mut().for_each(|time| earlier(time, shift, 1));
         }
         if let Some((_, at)) = &mut self.memory.target {

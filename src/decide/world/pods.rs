@@ -178,6 +178,11 @@ impl Shell {
         }
     }
 
+    /// Its agent has ended.
+    pub(super) fn ended(&self) -> bool {
+        !matches!(self.agent, AgentShell::Waiting | AgentShell::Running)
+    }
+
     /// What the operator makes of it.
     pub(super) fn pod(&self) -> Pod {
         let verdict = |verdict, exit| {
