@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod agent;
+mod api_server;
 mod apps;
 mod browser;
 mod cli;

@@ -1,5 +1,8 @@
 //! What the tests stand on.
 
+pub mod api_server;
+pub mod conformance;
 pub mod leftovers;
 pub mod run;
 pub mod shop;
+pub mod ticking;
