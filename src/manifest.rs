@@ -14,12 +14,16 @@
 //! text, list and map has a bound. Unknown fields are dropped when an object is read, so that an older
 //! operator can live with a newer definition; in text files they are errors.
 
+pub mod check;
 pub mod condition;
 pub mod crd;
 pub mod handoff;
+pub mod offline;
+pub mod problem;
 pub mod reference;
 mod rule;
 pub mod status;
+mod syntax;
 pub mod test_run;
 pub mod time;
 

@@ -1,5 +1,4 @@
 //! Conditions: what programs wait for (`kubectl wait --for=condition=…`).
-#![expect(unreachable_pub, reason = "kube's schema derive writes public items")]
 
 use std::fmt;
 

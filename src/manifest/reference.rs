@@ -1,5 +1,4 @@
 //! References to other objects, always in the namespace of the object that names them.
-#![expect(unreachable_pub, reason = "kube's schema derive writes public items")]
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
