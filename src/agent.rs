@@ -1,14 +1,18 @@
 //! Plan, drive, judge, report.
 //!
+//! [`assignment`] is what there is to do, [`begin`] opens its journal, [`in_pod`] does it in a pod.
 //! [`plan`] reads the plan, [`preflight`] asks whether the target is there, [`link`] talks to the
 //! gate, [`drive`] performs steps and writes them down in the [`journal`], [`verdict`] judges, and
 //! [`report`] writes what remains.
 
+pub mod assignment;
+pub mod begin;
 pub mod describe;
 mod direct;
 pub mod drive;
 pub mod events;
 pub mod finish;
+pub mod in_pod;
 pub mod journal;
 pub mod link;
 pub mod plan;

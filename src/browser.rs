@@ -39,7 +39,7 @@ use tokio::{
     io::AsyncReadExt,
     net::UnixListener,
     process::Child,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     task::JoinSet,
     time::timeout,
@@ -60,7 +60,7 @@ pub use self::{
 use crate::{
     clock::SystemClock,
     pod::contract::{
-        BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, FromBrowser, RFB_SOCKET, Size, ToBrowser,
+        BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, FromBrowser, RFB_SOCKET, Size, ToBrowser, places,
     },
 };
 
@@ -70,17 +70,23 @@ const HEADROOM: u32 = 160;
 /// When Chromium and the display end together, Chromium may be noticed first.
 const WHO_WAS_FIRST: Duration = Duration::from_millis(100);
 
+/// How long a gate may be away before it counts as gone for good: one that fails is started again
+/// within a second.
+const RETURN: Duration = Duration::from_secs(10);
+/// How much of a pod's grace is kept for ending Chromium and display.
+const ENDING: Duration = Duration::from_secs(5);
+
 /// What `handback browser` is told.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Config {
     /// Directory of the sockets that the gate connects to
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", default_value = places::BROWSER_SOCKETS.path)]
     pub sockets: PathBuf,
     /// Directory for the video
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", default_value = places::MEDIA.path)]
     pub media: PathBuf,
     /// Runtime directory, for the browser's home and temporary files
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", default_value = places::HOME.path)]
     pub runtime: PathBuf,
     /// The browser's profile: a directory that is kept, or one that goes with the run
     #[arg(long, value_name = "DIR|temporary", default_value = "temporary")]
@@ -97,6 +103,25 @@ pub struct Config {
     /// Chromium's program, if it is not in one of the usual places
     #[arg(long, value_name = "PATH")]
     pub browser: Option<PathBuf>,
+    /// In a pod: it ends with the gate; SIGTERM alone ends it only after SECONDS less five
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(6..))]
+    pub grace: Option<u64>,
+}
+
+/// What the startup probe of a pod is told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Probe {
+    /// Directory of the sockets that the gate connects to
+    #[arg(long, value_name = "DIR", default_value = places::BROWSER_SOCKETS.path)]
+    pub sockets: PathBuf,
+}
+
+impl Probe {
+    /// Whether Chromium and its display are ready: its bridge is made last of all.
+    pub fn is_ready(&self) -> bool {
+        let bridge = fs::metadata(self.sockets.join(CDP_SOCKET));
+        bridge.is_ok_and(|found| found.file_type().is_socket())
+    }
 }
 
 /// Which profile Chromium uses.
@@ -122,8 +147,17 @@ impl FromStr for ProfileChoice {
 impl Config {
     /// The command line that means this.
     fn arguments(&self) -> Vec<OsString> {
-        let Self { sockets, media, runtime, profile, profile_yields, sandbox, headless, browser } =
-            self;
+        let Self {
+            sockets,
+            media,
+            runtime,
+            profile,
+            profile_yields,
+            sandbox,
+            headless,
+            browser,
+            grace,
+        } = self;
         let mut arguments: Vec<OsString> = vec!["browser".into()];
         let mut add = |name: &str, value: &dyn AsRef<std::ffi::OsStr>| {
             arguments.push(name.into());
@@ -144,6 +178,9 @@ impl Config {
         add("--sandbox", &sandbox);
         if let Some(path) = browser {
             add("--browser", path);
+        }
+        if let Some(seconds) = grace {
+            add("--grace", &seconds.to_string());
         }
         for (wanted, flag) in [(*profile_yields, "--profile-yields"), (*headless, "--headless")] {
             if wanted {
@@ -200,16 +237,65 @@ pub async fn run(config: Config) -> Result<(), BrowserError> {
     let listener = listen(&path).map_err(|source| BrowserError::Listen { path, source })?;
     let mut terminate = signal(SignalKind::terminate()).map_err(BrowserError::System)?;
     let stop = CancellationToken::new();
+    let grace = config.grace.map(Duration::from_secs);
     let mut supervisor = Supervisor::new(config);
+    let gate = watch::Sender::new(Gate::Awaited);
+    let mut reaper = JoinSet::new();
+    if grace.is_some() {
+        reaper.spawn(process::reap_strangers());
+    }
     tokio::select! {
-        () = supervisor.supervise(listener, stop.clone()) => {}
-        _ = terminate.recv() => {}
+        () = supervisor.supervise(listener, stop.clone(), gate.clone()) => {}
+        () = end_of_pod(&mut terminate, gate.subscribe(), grace) => {}
         () = parent_gone() => {}
         () = stop.cancelled() => {}
     }
+    reaper.shutdown().await;
     supervisor.end().await;
     drop(runtime);
     Ok(())
+}
+
+/// Whether there is a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    /// None has come yet.
+    Awaited,
+    /// It is connected.
+    There,
+    /// It was, and is not.
+    Gone,
+}
+
+/// Resolves when the supervisor has to end by itself. As a child that is SIGTERM. In a pod (`grace` is
+/// what the kubelet gives it) it is the gate's end, since files that only the gate can save may still
+/// come out of the browser; after SIGTERM that much of the grace is left for ending.
+async fn end_of_pod(
+    terminate: &mut Signal,
+    mut gate: watch::Receiver<Gate>,
+    grace: Option<Duration>,
+) {
+    let Some(grace) = grace else {
+        terminate.recv().await;
+        return;
+    };
+    let abandoned = async {
+        loop {
+            // The sender lives as long as we do.
+            drop(gate.wait_for(|gate| *gate == Gate::Gone).await);
+            let back = gate.wait_for(|gate| *gate == Gate::There);
+            if timeout(RETURN, back).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = abandoned => return,
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("the pod is being ended; the browser waits for its gate");
+    let closed = gate.wait_for(|gate| *gate != Gate::There);
+    drop(timeout(grace.saturating_sub(ENDING), closed).await);
 }
 
 /// Resolves when the parent's end of our standard input is closed; never if that is no pipe.
@@ -304,7 +390,12 @@ impl Supervisor {
     }
 
     /// Obeys the gate until it says stop (which cancels `stop`).
-    async fn supervise(&mut self, listener: UnixListener, stop: CancellationToken) {
+    async fn supervise(
+        &mut self,
+        listener: UnixListener,
+        stop: CancellationToken,
+        gate: watch::Sender<Gate>,
+    ) {
         let (tell, outgoing) = mpsc::unbounded_channel();
         let (incoming, mut messages) = mpsc::unbounded_channel();
         let (commands, orders) = mpsc::unbounded_channel();
@@ -321,7 +412,7 @@ impl Supervisor {
         );
         let mut workers = JoinSet::new();
         workers.spawn(recorder.run(orders));
-        workers.spawn(control::serve(listener, incoming, outgoing, stop));
+        workers.spawn(control::serve(listener, incoming, outgoing, stop, gate));
         loop {
             tokio::select! {
                 Some(message) = messages.recv() => self.obey(message, &tell).await,
@@ -542,6 +633,7 @@ mod tests {
                 sandbox,
                 headless,
                 browser,
+                grace: headless.then_some(330),
             };
             let read = Line::try_parse_from(config.arguments()).unwrap().config;
             assert_eq!(format!("{read:?}"), format!("{config:?}"));

@@ -3,8 +3,10 @@
 //! Standard output is the answer, standard error is progress and logs. Exit codes are
 //! [`Exit`](crate::pod::contract::Exit).
 
+mod agent;
 mod browser;
 pub mod check;
+mod gate;
 mod paint;
 pub mod run;
 mod values;
@@ -14,8 +16,10 @@ use std::{ffi::OsString, io::Write, process::ExitCode};
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
+    agent::in_pod,
     browser::{Config, ShimArgs, shim},
     pod::contract::Exit,
+    shutdown::Shutdown,
     telemetry,
 };
 
@@ -39,6 +43,15 @@ enum Command {
     /// Supervise display, Chromium and recorder; started by `run`
     #[command(hide = true)]
     Browser(Box<Config>),
+    /// Carry out the contract of a run pod; started by the operator
+    #[command(hide = true)]
+    Agent(Box<in_pod::Config>),
+    /// Be the only door of a run pod; started by the operator
+    #[command(hide = true)]
+    Gate(Box<crate::gate::in_pod::Config>),
+    /// Succeed once the pod's browser is ready; its startup probe
+    #[command(hide = true)]
+    BrowserStarted(crate::browser::Probe),
     /// Become a program that dies with its parent
     #[command(hide = true)]
     Shim(ShimArgs),
@@ -64,6 +77,9 @@ pub fn main() -> ExitCode {
                 }
                 Command::Check(args) => check::main(&args),
                 Command::Browser(config) => browser::main(*config),
+                Command::Agent(config) => agent::main(*config),
+                Command::Gate(config) => gate::main(*config),
+                Command::BrowserStarted(probe) => browser::started(&probe),
                 // Returns only if the program could not be started.
                 Command::Shim(args) => return shim(&args),
             }
@@ -111,6 +127,28 @@ fn wants_json(typed: &[OsString]) -> bool {
         let run = matches.subcommand_matches("run");
         run.and_then(|run| run.try_get_one("json").ok().flatten()).copied().unwrap_or(false)
     })
+}
+
+/// A process of a pod: signals cancel, and whoever is in a hurry kills.
+fn on_runtime(work: impl AsyncFnOnce(&Shutdown) -> Exit) -> Exit {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the runtime could not be started");
+            return Exit::Errored;
+        }
+    };
+    let exit = runtime.block_on(async {
+        match Shutdown::on_signals() {
+            Ok(shutdown) => work(&shutdown).await,
+            Err(error) => {
+                tracing::error!(%error, "signals cannot be handled");
+                Exit::Errored
+            }
+        }
+    });
+    runtime.shutdown_background();
+    exit
 }
 
 /// Writes to a person; a closed pipe is success.

@@ -9,13 +9,17 @@
 //! # Guarantees
 //! - Nothing reaches the browser but the lease holder's input, the gate's releases and its own few
 //!   commands ([`session`]).
-//! - Every request needs a seat, and a seat a one-use token ([`http`]).
+//! - Every request needs a seat, and a seat a one-use token ([`http`]); in a pod a ticket that the
+//!   holder of a handoff has signed ([`ticket`]), or the operator's own key.
 //! - When [`run`] returns, the browser's supervisor has been told to end.
 
 mod cdp;
 mod chrome;
 mod events;
+mod handoffs;
+mod hosts;
 mod http;
+pub mod in_pod;
 mod inspect;
 mod problem;
 mod range;
@@ -24,10 +28,12 @@ mod screen;
 mod seats;
 mod session;
 mod store;
+mod ticket;
 mod view;
 mod wire;
 
 use std::{
+    collections::HashSet,
     fmt, io,
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
@@ -48,12 +54,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
+    hosts::Hosts,
     http::{Door, Sums},
     session::{Command, Session},
 };
 use crate::{
     clock::Clock,
-    pod::contract::{Artifact, RFB_SOCKET, Size},
+    pod::contract::{Artifact, PublicKey, RFB_SOCKET, Size, UploadReport, places},
     redact::Redactor,
 };
 
@@ -90,6 +97,20 @@ pub struct Config {
     pub redactor: Arc<Redactor>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What there is besides in a pod; in `handback run` there is none.
+    pub pod: Option<PodFacts>,
+}
+
+/// What makes a pod's gate different: people come with tickets, and it ends only when the files are
+/// saved.
+#[derive(Clone, Debug)]
+pub struct PodFacts {
+    /// The pod's uid, which tickets are for.
+    pub uid: String,
+    /// Who may open the stream.
+    pub operator_key: PublicKey,
+    /// How long the run may take.
+    pub active_deadline: Duration,
 }
 
 /// The run, as people know it.
@@ -149,6 +170,13 @@ pub struct Ended {
     pub why: Why,
     /// A sentence for a person.
     pub message: String,
+}
+
+/// How it ended, and what became of the run's files.
+#[derive(Clone, Debug)]
+struct Saved {
+    ended: Ended,
+    report: UploadReport,
 }
 
 /// See [`Ended`].
@@ -278,7 +306,7 @@ pub fn seal(
     for file in files {
         store.register(file);
     }
-    store.seal(run).map_err(|error| GateError::Manifest(Box::new(error)))
+    store.seal(run).map(drop).map_err(|error| GateError::Manifest(Box::new(error)))
 }
 
 /// Serves until the browser has ended, or until `shutdown` is cancelled and the browser has ended
@@ -292,6 +320,15 @@ pub async fn run(
     orders: Orders,
     shutdown: CancellationToken,
 ) -> Result<Ended, GateError> {
+    run_and_save(config, listener, orders, shutdown).await.map(|saved| saved.ended)
+}
+
+async fn run_and_save(
+    config: Config,
+    listener: TcpListener,
+    orders: Orders,
+    shutdown: CancellationToken,
+) -> Result<Saved, GateError> {
     let Orders { commands, receive, host } = orders;
     let path = config.agent_socket.clone();
     let failed = |source| GateError::AgentSocket { path: path.clone(), source };
@@ -301,9 +338,17 @@ pub async fn run(
     let config = Arc::new(config);
     let tasks = TaskTracker::new();
     let closing = CancellationToken::new();
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|_| GateError::Random)?;
+    let own = places::GATE_HOST.split('.').next().unwrap_or_default().to_owned();
+    let names = watch::Sender::new(HashSet::from([own]));
     let door = Door {
         commands: commands.clone(),
-        host,
+        hosts: match &config.pod {
+            Some(_) => Hosts::Labels(names.subscribe()),
+            None => Hosts::One(host),
+        },
+        in_pod: config.pod.is_some(),
         run: config.run.id.as_str().into(),
         clock: Arc::clone(&config.clock),
         display: Arc::new(config.browser_sockets.join(RFB_SOCKET)),
@@ -334,8 +379,8 @@ pub async fn run(
             () = closed.cancelled() => {}
         }
     });
-    let session = Session::new(config, commands, tasks.clone());
-    let ended = session.run(receive).await;
+    let session = Session::new(config, commands, tasks.clone(), &secret, names);
+    let (ended, report) = session.run(receive).await;
     closing.cancel();
     tasks.close();
     // Pages hear the end first; those that do not listen are not waited for.
@@ -344,7 +389,7 @@ pub async fn run(
     })
     .await
     .ok();
-    Ok(ended)
+    Ok(Saved { ended, report })
 }
 
 /// Tells connections apart.

@@ -46,8 +46,11 @@ impl Drive<'_> {
         let mut transcript = Transcript { taken: 0, total: steps.len(), failed: None };
         loop {
             self.listen();
-            let budget =
-                Budget { steps: job.max_steps, deadline: self.deadline, stop: self.stop.reason() };
+            let budget = Budget {
+                steps: job.max_steps,
+                deadline: self.stop.deadline(),
+                stop: self.stop.reason(),
+            };
             match turn::next(&transcript, &budget, self.journal.boot()) {
                 Next::Perform(position) => {
                     let Some(step) = steps.get(position) else { break };

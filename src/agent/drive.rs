@@ -4,7 +4,7 @@
 //! Nothing here fails upwards: whatever happens is in the journal, and [`drive`] returns so that the
 //! report can be written.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio::{
@@ -26,7 +26,7 @@ use crate::{
     },
     clock::Clock,
     page::{DialogPolicy, Limits, Mark, Page, PageOptions, Text, tool::Call},
-    pod::contract::{self, BrowserFacts, Recording, RecordingState, Sandbox, ToGate},
+    pod::contract::{self, BrowserFacts, Recording, RecordingState, Sandbox, StoppedBy, ToGate},
     policy::Policy,
 };
 
@@ -65,8 +65,6 @@ pub struct Job {
     pub stop_on_first_failure: bool,
     /// Whether to record.
     pub video: VideoWish,
-    /// The gate's socket.
-    pub socket: PathBuf,
     /// The machine's clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -78,6 +76,8 @@ pub enum VideoWish {
     IfPossible,
     /// Or no run.
     Required,
+    /// As for [`Self::IfPossible`], and thrown away if the run passes.
+    OfFailure,
     /// Not at all.
     Off,
 }
@@ -96,47 +96,64 @@ pub struct Halt {
 pub struct Driven {
     /// Why it ended early, if it did.
     pub halt: Option<Halt>,
+    /// Who ended it early, if somebody did.
+    pub stopped_by: Option<StoppedBy>,
     /// What the recorder said.
     pub recordings: Vec<Recording>,
+}
+
+/// A run whose gate is there.
+#[derive(Debug)]
+pub struct Connected {
+    /// Why it is to end, as soon as it is.
+    pub stop: Stop,
+    link: Link,
+    notices: mpsc::UnboundedReceiver<Notice>,
+}
+
+/// Says hello to the gate; from here on the run's time counts and it can be stopped.
+///
+/// # Errors
+/// If nothing listens on `socket`.
+pub async fn connect(
+    job: &Job,
+    socket: &Path,
+    journal: &mut Journal,
+    tasks: &TaskTracker,
+    cancel: &CancellationToken,
+) -> Result<Connected, Halt> {
+    let hello = ToGate::Hello {
+        run: job.run_id.clone(),
+        name: job.name.clone(),
+        url: journal.results.url.clone(),
+    };
+    let (link, notices) = Link::connect(socket, hello, tasks).await.map_err(|error| Halt {
+        reason: Reason::Internal,
+        message: format!("The gate does not answer on its socket: {error}."),
+    })?;
+    journal.attach(link.clone());
+    let stop = Stop::new(job.clock.boot(), job.timeout);
+    let (others, others_heard) = mpsc::unbounded_channel();
+    let clock = Arc::clone(&job.clock);
+    tasks.spawn(stop.clone().watch(cancel.clone(), clock, notices, others));
+    Ok(Connected { stop, link, notices: others_heard })
 }
 
 /// Drives every scenario of `job`.
 pub async fn drive(
     job: &Job,
     journal: &mut Journal,
+    connected: Connected,
     tasks: &TaskTracker,
-    cancel: &CancellationToken,
 ) -> Driven {
-    let stop = Stop::default();
-    let hello = ToGate::Hello {
-        run: job.run_id.clone(),
-        name: job.name.clone(),
-        url: journal.results.url.clone(),
-    };
-    let (link, notices) = match Link::connect(&job.socket, hello, tasks).await {
-        Ok(connected) => connected,
-        Err(error) => {
-            let halt = Halt {
-                reason: Reason::Internal,
-                message: format!("The gate does not answer on its socket: {error}."),
-            };
-            skip_rest(journal, &halt);
-            return Driven { halt: Some(halt), recordings: Vec::new() };
-        }
-    };
-    journal.attach(link.clone());
-    let deadline = job.clock.boot() + job.timeout;
-    let (others, others_heard) = mpsc::unbounded_channel();
-    let clock = Arc::clone(&job.clock);
-    tasks.spawn(stop.clone().watch(cancel.clone(), deadline, clock, notices, others));
+    let Connected { stop, link, notices } = connected;
     let mut drive = Drive {
         job,
         journal,
         link,
         tasks,
         stop,
-        notices: others_heard,
-        deadline,
+        notices,
         page: None,
         lost: false,
         last_url: job.url.to_string(),
@@ -147,14 +164,21 @@ pub async fn drive(
     let halt = drive.run().await.err();
     drive.listen();
     let recordings = std::mem::take(&mut drive.recordings);
+    let stopped_by = drive.stop.stopped_by();
     if let Some(halt) = &halt {
         skip_rest(journal, halt);
     }
-    Driven { halt, recordings }
+    Driven { halt, stopped_by, recordings }
+}
+
+/// A run that came to its end before there was anything to drive.
+pub fn give_up(journal: &mut Journal, halt: Halt, stopped_by: Option<StoppedBy>) -> Driven {
+    skip_rest(journal, &halt);
+    Driven { halt: Some(halt), stopped_by, recordings: Vec::new() }
 }
 
 /// Every scenario without a verdict was never started.
-pub fn skip_rest(journal: &mut Journal, halt: &Halt) {
+fn skip_rest(journal: &mut Journal, halt: &Halt) {
     let mut skipped = 0;
     for scenario in journal.results.scenarios.iter_mut().filter(|one| one.verdict.is_none()) {
         skipped += 1;
@@ -177,7 +201,6 @@ pub(super) struct Drive<'a> {
     pub(super) journal: &'a mut Journal,
     pub(super) link: Link,
     pub(super) stop: Stop,
-    pub(super) deadline: Duration,
     pub(super) page: Option<Page>,
     /// A call found the browser or its tab gone.
     pub(super) lost: bool,
@@ -505,7 +528,7 @@ impl Drive<'_> {
                 }
                 Notice::Revoked { epoch } => tracing::info!(epoch, "lease revoked"),
                 // The watcher keeps these to itself.
-                Notice::StopRun { .. } | Notice::Lost => {}
+                Notice::StopRun { .. } | Notice::Deadline { .. } | Notice::Lost => {}
             }
         }
     }
@@ -514,7 +537,8 @@ impl Drive<'_> {
     pub(super) fn stopped(&self) -> Halt {
         let reason = self.stop.reason().unwrap_or(Reason::Internal);
         let message = if reason == Reason::Timeout {
-            format!("The run's {} s are over; --timeout allows more.", self.job.timeout.as_secs())
+            let limit = self.stop.deadline().saturating_sub(self.stop.began());
+            format!("The run's {} s are over; a longer timeout allows more.", limit.as_secs())
         } else if reason == Reason::Cancelled {
             "The run was cancelled.".to_owned()
         } else {

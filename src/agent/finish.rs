@@ -7,7 +7,8 @@ use tokio::time::timeout;
 
 use crate::{
     agent::{
-        drive::{Driven, Halt},
+        assignment::{Assignment, Refusal},
+        drive::{Driven, Halt, VideoWish},
         events::Event,
         journal::Journal,
         report::{chapters, junit, player},
@@ -23,8 +24,11 @@ const VIDEO_CLOSE: Duration = Duration::from_mins(3);
 const SEALING: Duration = Duration::from_mins(1);
 
 /// Writes everything that is left to write. The exit code is the run's.
-pub async fn finish(journal: &mut Journal, driven: Driven, name: &str) -> Exit {
-    close_video(journal).await;
+pub async fn finish(journal: &mut Journal, driven: Driven, assignment: &Assignment) -> Exit {
+    let passes = driven.halt.is_none()
+        && journal.results.scenarios.iter().all(|one| one.verdict == Some(Verdict::Passed));
+    let keep = assignment.manner.video != VideoWish::OfFailure || !passes;
+    close_video(journal, keep).await;
     let mut halt = driven.halt;
     if halt.is_none()
         && let Some(error) = journal.broken()
@@ -43,7 +47,7 @@ pub async fn finish(journal: &mut Journal, driven: Driven, name: &str) -> Exit {
     );
     journal.register("events.ndjson", "events", "application/x-ndjson");
     journal.register("video.webm", "video", "video/webm");
-    write_player(journal, &driven.recordings, name).await;
+    write_player(journal, &driven.recordings, &assignment.name).await;
     let xml = junit::render(&journal.results);
     journal.file("junit.xml", "junit", "application/xml", xml.as_bytes());
     // What could not be written by now must not look like a pass.
@@ -57,6 +61,35 @@ pub async fn finish(journal: &mut Journal, driven: Driven, name: &str) -> Exit {
         seal(journal, exit).await;
     }
     exit
+}
+
+/// Writes down that nothing was attempted, and why. The exit code is the refusal's.
+pub async fn refuse(journal: &mut Journal, refusal: &Refusal) -> Exit {
+    let Refusal { exit, code, message } = refusal;
+    let finished_at = journal.now();
+    let results = &mut journal.results;
+    results.verdict = Some(Verdict::Errored);
+    results.reason = Some(code.clone());
+    results.exit_code = Some(*exit as u8);
+    results.error = Some(Problem { code: code.clone(), message: message.clone() });
+    "off".clone_into(&mut results.video.status);
+    results.finished_at = Some(finished_at);
+    journal.emit(None, Event::Error { code: code.clone(), message: message.clone() });
+    let report = Event::Report {
+        verdict: Verdict::Errored,
+        reason: Some(code.clone()),
+        exit_code: *exit as u8,
+        path: journal.dir().path().display().to_string(),
+    };
+    journal.emit(None, report);
+    journal.register("events.ndjson", "events", "application/x-ndjson");
+    let xml = junit::render(&journal.results);
+    journal.file("junit.xml", "junit", "application/xml", xml.as_bytes());
+    journal.save(true);
+    if journal.broken().is_none() {
+        seal(journal, *exit).await;
+    }
+    *exit
 }
 
 /// Verdict, reason, counts and exit code, from the scenarios and what stopped the run.
@@ -98,7 +131,7 @@ fn first_error(results: &super::results::Results) -> Option<Problem> {
 }
 
 /// Ends the recording, if there is one. A video that was lost never changes the verdict.
-async fn close_video(journal: &mut Journal) {
+async fn close_video(journal: &mut Journal, keep: bool) {
     if journal.results.video.status != "pending" {
         return;
     }
@@ -106,7 +139,7 @@ async fn close_video(journal: &mut Journal) {
         "off".clone_into(&mut journal.results.video.status);
         return;
     };
-    let closed = timeout(VIDEO_CLOSE, link.close_video()).await;
+    let closed = timeout(VIDEO_CLOSE, link.close_video(keep)).await;
     let (status, reason) = match closed {
         Ok(Ok(report)) => (report.status, report.reason),
         Ok(Err(_)) => {
@@ -125,7 +158,10 @@ async fn close_video(journal: &mut Journal) {
     if status == VideoStatus::Failed {
         journal.warn(&format!("The video was lost. {}", reason.as_deref().unwrap_or_default()));
     }
-    let state = if status == VideoStatus::Recorded { "finished" } else { "unavailable" };
+    let state = match status {
+        VideoStatus::Recorded | VideoStatus::Off => "finished",
+        VideoStatus::Unavailable | VideoStatus::Failed => "unavailable",
+    };
     journal.emit(None, Event::Video { state: state.to_owned(), reason });
 }
 

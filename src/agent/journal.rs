@@ -19,7 +19,7 @@ use crate::{
         run_dir::{RunDir, Unwritable},
     },
     clock::Clock,
-    pod::contract::{Artifact, ToGate},
+    pod::contract::{Artifact, ToGate, run::Keep},
     redact::Redactor,
 };
 
@@ -30,6 +30,8 @@ pub struct Journal {
     pub results: Results,
     /// Boot-clock times at which steps began, for the chapters of the video.
     pub began: Vec<(u64, Duration)>,
+    /// Which pictures are kept; all of them unless it is said otherwise.
+    pub screenshots: Keep,
     dir: RunDir,
     events: File,
     seq: u64,
@@ -61,6 +63,7 @@ impl Journal {
         Ok(Self {
             results,
             began: Vec::new(),
+            screenshots: Keep::Always,
             dir,
             events,
             seq: 0,
@@ -145,8 +148,15 @@ impl Journal {
     ) {
         debug_assert!(step.status != StepStatus::Running, "a step ends in a final state");
         let action = step.action.clone();
-        step.screenshot =
-            picture.and_then(|jpeg| self.picture(&format!("s{}", step.id), &action, jpeg));
+        let shows_failure = step.status == StepStatus::Failed || action == "assert_fail";
+        let wanted = match self.screenshots {
+            Keep::Always => true,
+            Keep::OnFailure => shows_failure,
+            Keep::Never => false,
+        };
+        step.screenshot = picture
+            .filter(|_| wanted)
+            .and_then(|jpeg| self.picture(&format!("s{}", step.id), &action, jpeg));
         let step = self.clean(step);
         self.record(Some(scenario), Event::Step(StepEvent::from(&step)));
         if let Some(path) = step.screenshot.clone() {
@@ -186,6 +196,9 @@ impl Journal {
 
     /// The page as it was when a scenario began.
     pub fn initial_picture(&mut self, scenario: usize, jpeg: &[u8]) {
+        if self.screenshots != Keep::Always {
+            return;
+        }
         if let Some(path) = self.picture("s0", "initial", jpeg) {
             self.record(
                 Some(scenario),
@@ -388,6 +401,35 @@ mod tests {
         while let Ok(line) = watched.try_recv() {
             assert!(!format!("{line:?}").contains("hunter2"));
         }
+    }
+
+    #[tokio::test]
+    async fn pictures_are_kept_as_they_were_wished_for() {
+        let check = async |wish, kept: [bool; 4]| {
+            let temp = tempfile::tempdir().unwrap();
+            let (mut journal, _watched) = journal(temp.path());
+            journal.screenshots = wish;
+            journal.initial_picture(0, b"jpeg");
+            for (status, action) in [
+                (StepStatus::Completed, "click"),
+                (StepStatus::Failed, "click"),
+                (StepStatus::Completed, "assert_fail"),
+            ] {
+                let mut step = journal.results.scenarios[0].steps[0].clone();
+                (step.status, step.action) = (status, action.to_owned());
+                journal.step_end(0, step, Some(b"jpeg"), "after");
+            }
+            let taken: Vec<_> = events(temp.path())
+                .into_iter()
+                .filter(|line| line["type"] == "screenshot")
+                .map(|line| line["data"]["path"].as_str().unwrap().to_owned())
+                .collect();
+            assert_eq!(taken.len(), kept.iter().filter(|kept| **kept).count(), "{taken:?}");
+            assert_eq!(taken.iter().any(|path| path.contains("initial")), kept[0]);
+        };
+        check(Keep::Always, [true; 4]).await;
+        check(Keep::OnFailure, [false, false, true, true]).await;
+        check(Keep::Never, [false; 4]).await;
     }
 
     #[tokio::test]

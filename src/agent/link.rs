@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     page::cdp::Wire,
-    pod::contract::{BrowserFacts, Recording, ToGate, VideoReport},
+    pod::contract::{BrowserFacts, Recording, StoppedBy, ToGate, VideoReport},
 };
 use pump::{Outgoing, Question};
 
@@ -43,6 +43,13 @@ pub enum Notice {
     StopRun {
         /// Who.
         by: String,
+        /// On which side of the door they are.
+        stopped_by: StoppedBy,
+    },
+    /// The run may take longer.
+    Deadline {
+        /// From its start, in seconds.
+        seconds: u64,
     },
     /// The browser has ended, or could not be started.
     BrowserLost {
@@ -178,14 +185,14 @@ impl Link {
         answered.await.map_err(|_| Lost)
     }
 
-    /// Ends recording. The file, if there is one, is in the run directory then.
+    /// Ends recording. The file, if there is one and it is to be kept, is in the run directory then.
     ///
     /// # Errors
     /// If the gate is gone.
-    pub async fn close_video(&self) -> Result<VideoReport, Lost> {
+    pub async fn close_video(&self, keep: bool) -> Result<VideoReport, Lost> {
         let (answer, answered) = oneshot::channel();
         self.ask.send(Question::Video(answer)).ok();
-        self.tell(ToGate::CloseVideo);
+        self.tell(ToGate::CloseVideo { keep });
         answered.await.map_err(|_| Lost)
     }
 

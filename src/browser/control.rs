@@ -6,13 +6,17 @@
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     net::{UnixListener, UnixStream},
-    sync::mpsc::{UnboundedReceiver, UnboundedSender},
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender},
+        watch,
+    },
 };
 use tokio_util::{
     codec::{Framed, LinesCodec},
     sync::CancellationToken,
 };
 
+use super::Gate;
 use crate::pod::contract::{FromBrowser, ToBrowser};
 
 /// The longest message is a start with its resolver rules.
@@ -24,13 +28,16 @@ pub(super) async fn serve(
     incoming: UnboundedSender<ToBrowser>,
     mut outgoing: UnboundedReceiver<FromBrowser>,
     stop: CancellationToken,
+    gate: watch::Sender<Gate>,
 ) {
     // A message that was taken from the queue when its connection broke.
     let mut unsent = None;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                gate.send_replace(Gate::There);
                 converse(stream, &incoming, &mut outgoing, &mut unsent, &stop).await;
+                gate.send_replace(Gate::Gone);
             }
             Err(error) => {
                 tracing::warn!(%error, "the control socket failed");

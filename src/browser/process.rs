@@ -41,6 +41,8 @@ use super::user::User;
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// After this, what cannot be killed (stuck in the kernel) is left to the kernel.
 const END_LIMIT: Duration = Duration::from_secs(10);
+/// How often ended orphans are looked for. A start of ours during which nobody waits takes less.
+const REAP: Duration = Duration::from_secs(30);
 /// How often a dying process is looked at.
 const END_POLL: Duration = Duration::from_millis(4);
 
@@ -155,6 +157,27 @@ pub(crate) fn obituary(status: io::Result<ExitStatus>, last_line: &str) -> Strin
 /// From now on orphans of our programs become our children, so that none is out of reach.
 pub(crate) fn become_reaper() -> io::Result<()> {
     Ok(set_child_subreaper(Some(getpid()))?)
+}
+
+/// Lets go of orphans that have ended, for as long as we live: process 1 of a container is the parent
+/// of all that nobody else waits for. Our own programs are waited for where they were started, which
+/// takes less than the time between two looks.
+pub(crate) async fn reap_strangers() {
+    let mut seen = HashSet::new();
+    loop {
+        sleep(REAP).await;
+        let ended: HashSet<u32> =
+            children(id()).into_iter().filter(|pid| is_zombie(*pid)).collect();
+        for pid in ended.intersection(&seen).copied().filter_map(as_pid) {
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
+        seen = ended;
+    }
+}
+
+fn is_zombie(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }
 
 /// Every process below `root`, nearest first, without the trees of `keep`.

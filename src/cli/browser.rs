@@ -1,7 +1,7 @@
 //! `handback browser` and the shim that it starts its programs through.
 
 use crate::{
-    browser::{self, Config},
+    browser::{self, Config, Probe},
     pod::contract::Exit,
 };
 
@@ -26,4 +26,9 @@ pub(crate) fn main(config: Config) -> Exit {
             Exit::Errored
         }
     }
+}
+
+/// The pod's startup probe.
+pub(crate) fn started(probe: &Probe) -> Exit {
+    if probe.is_ready() { Exit::Passed } else { Exit::Failed }
 }

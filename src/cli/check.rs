@@ -8,10 +8,13 @@ use std::{
 };
 
 use crate::{
-    agent::plan::{Plan, direct, print_grammar},
+    agent::{
+        assignment::print_problem,
+        plan::{Plan, direct, print_grammar},
+    },
     cli::{
         paint::{COLUMNS, Paint, fit},
-        run::{colour_wanted, options::print_problem},
+        run::colour_wanted,
         say,
         values::Values,
     },

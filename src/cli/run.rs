@@ -8,7 +8,6 @@ pub mod args;
 mod house;
 mod open;
 pub(crate) mod options;
-mod prepare;
 mod progress;
 mod summary;
 
@@ -24,9 +23,10 @@ pub(crate) use progress::colour_wanted;
 
 use crate::{
     agent::{
-        drive::{self, Driven, Halt, Job},
+        assignment::Refusal,
+        begin::{begin, preflight},
+        drive::{self, Halt},
         finish::finish,
-        journal::Journal,
         results::{Problem, Results, Viewport},
         run_dir::RunDir,
         verdict::{Reason, Verdict},
@@ -38,7 +38,7 @@ use crate::{
     shutdown::Shutdown,
 };
 use house::House;
-use options::{Options, Refusal, Surroundings};
+use options::{Options, Surroundings};
 use summary::Places;
 
 /// Carries out a run.
@@ -118,30 +118,33 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
         Err(error) => return unwritable(&error.advice(), options.json),
     };
     let (progress, lines) = mpsc::unbounded_channel();
-    let results = prepare::results(&options, &id, format!("{:.3}", clock.now()));
-    let redactor = Arc::clone(&options.redactor);
-    let mut journal = match Journal::open(dir, results, redactor, Arc::clone(&clock), progress) {
+    let assignment = &options.assignment;
+    let mut journal = match begin(assignment, &id, dir, Arc::clone(&clock), progress) {
         Ok(journal) => journal,
         Err(error) => return unwritable(&error.advice(), options.json),
     };
     let shown = tokio::task::JoinSet::from_iter([progress::show(lines)]);
-    prepare::announce(&mut journal, &options);
 
-    let preflight = prepare::preflight(&mut journal, &options, &shutdown.cancel).await;
-    let house = match preflight {
+    let (tasks, cancel) = (&shutdown.tasks, &shutdown.cancel);
+    let reached = preflight(&mut journal, assignment, cancel).await;
+    let house = match reached {
         Ok(()) => House::open(&options, &id, &mut journal).await,
         Err(halt) => Err(halt),
     };
     let (exit, house) = match house {
         Ok(house) => {
-            let job = job(&options, &id, &house, clock);
-            let driven = drive::drive(&job, &mut journal, &shutdown.tasks, &shutdown.cancel).await;
-            (finish(&mut journal, driven, &options.name).await, Some(house))
+            let job = assignment.job(&id, clock);
+            let socket = house.agent_socket();
+            let connected = drive::connect(&job, &socket, &mut journal, tasks, cancel).await;
+            let driven = match connected {
+                Ok(connected) => drive::drive(&job, &mut journal, connected, tasks).await,
+                Err(halt) => drive::give_up(&mut journal, halt, None),
+            };
+            (finish(&mut journal, driven, assignment).await, Some(house))
         }
         Err(halt) => {
-            drive::skip_rest(&mut journal, &halt);
-            let driven = Driven { halt: Some(halt), recordings: Vec::new() };
-            let exit = finish(&mut journal, driven, &options.name).await;
+            let driven = drive::give_up(&mut journal, halt, None);
+            let exit = finish(&mut journal, driven, assignment).await;
             if journal.broken().is_none() {
                 let files = journal.results.artifacts.as_slice();
                 house::seal_alone(journal.dir().path(), &id, files).await;
@@ -178,24 +181,6 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
 fn unwritable(message: &str, json: bool) -> Exit {
     let code = Reason::ArtifactsUnwritable.as_str().to_owned();
     refuse(&Refusal { exit: Exit::Errored, code, message: message.to_owned() }, json)
-}
-
-fn job(options: &Options, id: &str, house: &House, clock: Arc<dyn Clock>) -> Job {
-    Job {
-        run_id: id.to_owned(),
-        name: options.name.clone(),
-        url: options.url.clone(),
-        scenarios: options.steps.clone(),
-        variables: options.variables.clone(),
-        policy: Arc::clone(&options.policy),
-        dialogs: options.dialogs,
-        max_steps: options.max_steps,
-        timeout: options.timeout,
-        stop_on_first_failure: options.stop_on_first_failure,
-        video: options.video,
-        socket: house.agent_socket(),
-        clock,
-    }
 }
 
 /// `--junit`: a copy for the CI system. Failing to write it changes no verdict.

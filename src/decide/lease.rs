@@ -130,6 +130,10 @@ pub struct Claim {
     pub person: Person,
     /// Kept over a move to another seat and over a restart of the gate; set at the first grant.
     pub deadline: Option<Time>,
+    /// How long it is to last from its grant; the usual time if nothing else was said.
+    pub lasts: Option<Duration>,
+    /// The seat stands for a page that is not there yet.
+    pub awaited: bool,
 }
 
 /// The agent is finishing for this claim.
@@ -156,6 +160,8 @@ pub struct Hold {
     pub person: Person,
     /// When it ends, whatever happens.
     pub deadline: Time,
+    /// Nobody sits there yet: [`Event::Seated`] says who does.
+    awaited: bool,
     link: Link,
 }
 
@@ -195,6 +201,22 @@ pub enum Event {
         person: Person,
         /// Take it from another page of the same person.
         take_from_own: bool,
+    },
+    /// The same for a person whose page is not there yet: `seat` stands for it.
+    Prepare {
+        /// A seat that nobody sits on.
+        seat: Seat,
+        /// Who asked.
+        person: Person,
+        /// How long the handoff is to last from its grant.
+        lasts: Duration,
+    },
+    /// The page that was waited for is there.
+    Seated {
+        /// What stood for it.
+        from: Seat,
+        /// The page.
+        to: Seat,
     },
     /// The holder's control connection opened.
     Connected(Seat),
@@ -296,6 +318,14 @@ pub enum Action {
         seat: Seat,
         /// When it ends.
         deadline: Time,
+    },
+    /// Under the same epoch and until the same time it is another seat that has the input, since
+    /// nobody sat on the first one.
+    Seated {
+        /// What stood for the page.
+        from: Seat,
+        /// The page.
+        to: Seat,
     },
     /// This seat has it no more.
     RevokeHuman {
@@ -406,6 +436,11 @@ impl State {
 }
 
 impl Hold {
+    /// Whether the seat stands for a page that is not there yet.
+    pub fn awaited(&self) -> bool {
+        self.awaited
+    }
+
     /// Whether the control connection is open and alive.
     pub fn connected(&self) -> bool {
         matches!(self.link, Link::Up { .. })
@@ -507,8 +542,14 @@ impl Turn {
                 }
             }
             Event::Ask { seat, person, take_from_own } => {
-                self.ask(Claim { seat, person, deadline: None }, take_from_own, now);
+                let claim = Claim { seat, person, deadline: None, lasts: None, awaited: false };
+                self.ask(claim, take_from_own, now);
             }
+            Event::Prepare { seat, person, lasts } => {
+                let lasts = Some(lasts);
+                self.ask(Claim { seat, person, deadline: None, lasts, awaited: true }, false, now);
+            }
+            Event::Seated { from, to } => self.seated(from, to, now),
             Event::Connected(seat) => self.link(seat, Link::Up { heard: now }),
             Event::Heartbeat(seat) => {
                 if self.state.hold().is_some_and(Hold::connected) {
@@ -615,7 +656,8 @@ impl Turn {
                 });
             }
             Input::Human(hold) if take_from_own && hold.person == claim.person => {
-                self.close(Close::Moved, Some(Claim { deadline: Some(hold.deadline), ..claim }));
+                let claim = Claim { deadline: Some(hold.deadline), ..claim };
+                self.close(Close::Moved, Some(claim));
             }
             Input::Human(hold) => {
                 self.act(Action::Deny(claim.seat, Denied::AlreadyHeld(hold.person)));
@@ -625,14 +667,31 @@ impl Turn {
 
     /// [L4]
     fn grant(&mut self, claim: Claim, now: Time) {
-        let Claim { seat, person, deadline } = claim;
-        let deadline = deadline.unwrap_or(now + self.state.limits.handoff);
+        let Claim { seat, person, deadline, lasts, awaited } = claim;
+        let lasts = lasts.unwrap_or(self.state.limits.handoff);
+        let deadline = deadline.unwrap_or(now + lasts);
         let epoch = self.state.epoch.next();
         self.state.epoch = epoch;
-        self.act(Action::Journal(Record::Granted { epoch, seat, person, deadline }));
-        let link = Link::Down { until: now + self.state.limits.grace };
-        self.state.input = Input::Human(Hold { seat, person, deadline, link });
+        self.act(Action::Journal(Record::Granted { epoch, seat, person, deadline, awaited }));
+        // Whoever has to open a page first may take his time.
+        let until = if awaited { deadline } else { now + self.state.limits.grace };
+        let link = Link::Down { until };
+        self.state.input = Input::Human(Hold { seat, person, deadline, awaited, link });
         self.act(Action::GrantHuman { epoch, seat, deadline });
+    }
+
+    /// Nobody could act from the seat before, so nothing is pressed and nothing has to be revoked.
+    fn seated(&mut self, from: Seat, to: Seat, now: Time) {
+        if let Input::Human(hold) = &mut self.state.input
+            && hold.seat == from
+            && hold.awaited
+        {
+            hold.seat = to;
+            hold.awaited = false;
+            hold.link = Link::Down { until: now + self.state.limits.grace };
+            self.act(Action::Journal(Record::Seated(to)));
+            self.act(Action::Seated { from, to });
+        }
     }
 
     /// [L5]
@@ -664,6 +723,7 @@ impl Turn {
     fn link(&mut self, seat: Seat, link: Link) {
         if let Input::Human(hold) = &mut self.state.input
             && hold.seat == seat
+            && !hold.awaited
         {
             let cut = hold.connected() && !matches!(link, Link::Up { .. });
             hold.link = match (hold.link, link) {

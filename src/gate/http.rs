@@ -8,6 +8,7 @@
 
 mod artifacts;
 mod assets;
+mod operator;
 mod sockets;
 mod stream;
 
@@ -34,12 +35,13 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
+    hosts::Hosts,
     problem::Problem,
     seats::Secrets,
     session::{Command, Entered, Proof, Reply},
     view::{seat_id, seat_named},
 };
-use crate::{clock::Clock, decide::lease::Seat};
+use crate::{clock::Clock, decide::lease::Seat, pod::contract::stream as stream_contract};
 
 /// Nothing but what the page itself is made of.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -55,8 +57,8 @@ const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 #[derive(Clone)]
 pub(super) struct Door {
     pub(super) commands: mpsc::Sender<Command>,
-    /// `<run id>.localhost:<port>`
-    pub(super) host: Arc<str>,
+    pub(super) hosts: Hosts,
+    pub(super) in_pod: bool,
     pub(super) run: Arc<str>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) display: Arc<PathBuf>,
@@ -69,8 +71,13 @@ pub(super) type Sums = HashMap<(u64, u64, i64, i64), Arc<str>>;
 
 /// Everything that is served.
 pub(super) fn app(door: Door) -> Router {
-    Router::new()
-        .route("/", get(assets::index))
+    let mut app = Router::new();
+    if door.in_pod {
+        app = app
+            .route("/api/challenge", get(operator::challenge))
+            .route(stream_contract::PATH, get(operator::stream));
+    }
+    app.route("/", get(assets::index))
         .route("/assets/{*path}", get(assets::asset))
         .route("/api/session", post(session))
         .route("/api/events", get(stream::events))
@@ -114,11 +121,9 @@ impl Door {
     fn check(&self, request: &Request) -> Result<(), Problem> {
         let headers = request.headers();
         let mut hosts = headers.get_all(HOST).iter();
-        let ours = |host: &HeaderValue| host.as_bytes() == self.host.as_bytes();
-        if !hosts.next().is_some_and(ours) || hosts.next().is_some() {
-            return Err(Problem::HOST);
-        }
-        if request.uri().authority().is_some_and(|host| host.as_str() != &*self.host) {
+        let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Problem::HOST) };
+        let host = host.to_str().ok().filter(|host| self.hosts.know(host)).ok_or(Problem::HOST)?;
+        if request.uri().authority().is_some_and(|named| named.as_str() != host) {
             return Err(Problem::HOST);
         }
         // Browsers always say where a change and a WebSocket come from; who does not is no page.
@@ -127,8 +132,7 @@ impl Door {
         let mut origins = headers.get_all(ORIGIN).iter();
         let foreign = match (origins.next(), origins.next()) {
             (Some(origin), None) => {
-                origin.to_str().ok().and_then(|text| text.strip_prefix("http://"))
-                    != Some(&*self.host)
+                origin.to_str().ok().and_then(|text| text.strip_prefix("http://")) != Some(host)
             }
             (None, _) => must,
             (Some(_), Some(_)) => true,
@@ -206,8 +210,10 @@ async fn session(State(door): State<Door>, headers: HeaderMap) -> Result<Respons
     let cookie = secrets.cookie.clone();
     let (entered, secret) = if let Some(token) = headers.get(TOKEN) {
         let token = token.to_str().map_err(|_| Problem::TOKEN)?.to_owned();
-        let secret = secrets.secret.clone();
-        (door.ask(|reply| Command::Enter { token, secrets, reply }).await?, secret)
+        // A page that has a seat already keeps it, with its pixels, and gets another right.
+        let proof = proof(&headers)?.filter(|_| door.in_pod);
+        let secret = proof.as_ref().map_or(&secrets.secret, |proof| &proof.secret).clone();
+        (door.ask(|reply| Command::Enter { token, secrets, proof, reply }).await?, secret)
     } else {
         let proof = proof(&headers)?.ok_or(Problem::NO_TOKEN)?;
         let (secret, cookie) = (proof.secret.clone(), cookie.clone());

@@ -79,13 +79,36 @@ impl Seats {
             return Err(Refused::Token);
         }
         // A full house does not use the token up.
-        if self.present(now).count() >= VIEWERS {
+        if self.is_full(now) {
             return Err(Refused::Full);
         }
         let name = self.tokens.remove(&key).ok_or(Refused::Token)?;
-        let person = self.person(name);
+        self.admit(name, secrets, now)
+    }
+
+    /// Whether nobody else may watch.
+    pub(super) fn is_full(&self, now: Time) -> bool {
+        self.present(now).count() >= VIEWERS
+    }
+
+    /// A seat that stands for a page that is not there yet: nobody can come in on it.
+    pub(super) fn reserve(&mut self) -> Seat {
         self.last += 1;
-        let seat = Seat(self.last);
+        Seat(self.last)
+    }
+
+    /// A new seat for somebody whose right was looked at.
+    pub(super) fn admit(
+        &mut self,
+        name: Arc<str>,
+        secrets: &Secrets,
+        now: Time,
+    ) -> Result<Seat, Refused> {
+        if self.is_full(now) {
+            return Err(Refused::Full);
+        }
+        let person = self.person(name);
+        let seat = self.reserve();
         let entry = Entry {
             person,
             secret: digest(&secrets.secret),
@@ -103,7 +126,13 @@ impl Seats {
         Ok(seat)
     }
 
-    fn person(&mut self, name: Arc<str>) -> Person {
+    /// The seat is no more.
+    pub(super) fn remove(&mut self, seat: Seat) {
+        self.entries.remove(&seat);
+    }
+
+    /// Who is called so.
+    pub(super) fn person(&mut self, name: Arc<str>) -> Person {
         let known = self.people.iter().position(|other| *other == name);
         let place = known.unwrap_or_else(|| {
             self.people.push(name);

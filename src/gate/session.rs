@@ -6,10 +6,17 @@
 
 mod agent;
 mod browser;
+mod ending;
+mod handoffs;
 mod lease;
 mod people;
 
-use std::{collections::HashMap, io, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::extract::ws::Message as Frame;
 use serde_json::Value;
@@ -19,23 +26,28 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::browser::Browser;
+use self::{browser::Browser, ending::Leaving};
 use super::{
     Config, Ended, Why,
     cdp::ChromeError,
     chrome::{Call, Prepared},
     events::{Feed, Subscription},
+    handoffs::Handoffs,
     inspect,
     problem::Problem,
     rfb::message::Message,
     screen::injector::Order,
     seats::{Seats, Secrets},
-    store::Store,
+    store::{Manifest, Store},
+    ticket::Challenges,
     view::{Holder, RunView, VideoView, View},
 };
 use crate::{
     decide::lease::{self as lease_rules, Close, Epoch, Event, Input, Journal, Limits, Seat, Time},
-    pod::contract::{Artifact, FromBrowser, FromGate, VideoReport},
+    pod::contract::{
+        Artifact, FromBrowser, FromGate, UploadReport, VideoReport,
+        stream::{Report, ToGateStream},
+    },
 };
 
 /// Timers stop while the machine sleeps, so that the session looks at the clock at least this often
@@ -72,6 +84,8 @@ pub(super) enum Command {
     Enter {
         token: String,
         secrets: Secrets,
+        /// The seat that the page has already.
+        proof: Option<Proof>,
         reply: Reply<Entered>,
     },
     ComeBack {
@@ -87,8 +101,9 @@ pub(super) enum Command {
         reply: Reply<Seat>,
     },
     Subscribe {
+        seat: Seat,
         after: u64,
-        reply: oneshot::Sender<Subscription>,
+        reply: oneshot::Sender<(Subscription, CancellationToken)>,
     },
     Beat(Seat),
     Beacon(Seat),
@@ -106,6 +121,7 @@ pub(super) enum Command {
         reply: Reply<Granted>,
     },
     Display {
+        seat: Seat,
         reply: Reply<Display>,
     },
     Input {
@@ -161,8 +177,25 @@ pub(super) enum Command {
     AgentRelease {
         reply: oneshot::Sender<Vec<(String, &'static str, Value)>>,
     },
-    Sealed,
+    Sealed(Option<Manifest>),
+    /// The recording that the manifest waits for takes too long.
+    SealNow,
     VideoTaken(VideoReport),
+
+    // The operator, and whoever wants to be let in.
+    Challenge {
+        nonce: [u8; 16],
+        reply: oneshot::Sender<String>,
+    },
+    Prove {
+        challenge: String,
+        signature: String,
+        reply: oneshot::Sender<Option<watch::Receiver<Report>>>,
+    },
+    Operator {
+        said: ToGateStream,
+        reply: oneshot::Sender<Report>,
+    },
 
     // The browser.
     Supervisor {
@@ -215,6 +248,8 @@ pub(super) struct Granted {
 pub(super) struct Display {
     pub(super) size: watch::Receiver<(u16, u16)>,
     pub(super) gone: CancellationToken,
+    /// Cancelled when this page has to go.
+    pub(super) dismissed: CancellationToken,
 }
 
 /// The holder's control connection.
@@ -235,6 +270,7 @@ struct Agent {
 }
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Session {
     config: Arc<Config>,
     commands: mpsc::Sender<Command>,
@@ -249,6 +285,8 @@ pub(super) struct Session {
     agent: Option<Agent>,
     run: RunView,
     video: VideoView,
+    /// Whether anybody wants the video that is being closed.
+    keep_video: bool,
     injector: Option<(Epoch, mpsc::Sender<Order>)>,
     asks: Vec<(Seat, Reply<Granted>)>,
     control: Option<Control>,
@@ -259,6 +297,23 @@ pub(super) struct Session {
     unwatched: Option<Time>,
     announced: bool,
     warned: Duration,
+    /// Handoffs of a pod; in `handback run` there are none.
+    handoffs: Handoffs,
+    challenges: Challenges,
+    /// Names under which a pod's gate is addressed.
+    hosts: watch::Sender<HashSet<String>>,
+    dismissals: HashMap<Seat, CancellationToken>,
+    reports: watch::Sender<Report>,
+    upload: UploadReport,
+    /// The manifest waits for the end of the recording.
+    seals_after_video: bool,
+    /// The operator has cancelled the run.
+    cancelled: bool,
+    /// When the agent came.
+    began: Option<Time>,
+    /// When an agent that is still there counts as hung.
+    hung_at: Option<Time>,
+    leaving: Option<Leaving>,
     ended: Option<Ended>,
     ended_json: Option<Arc<Value>>,
 }
@@ -269,6 +324,8 @@ impl Session {
         config: Arc<Config>,
         commands: mpsc::Sender<Command>,
         tasks: TaskTracker,
+        secret: &[u8; 32],
+        hosts: watch::Sender<HashSet<String>>,
     ) -> Self {
         let journal = Journal::default();
         // There is nothing to do at the first start.
@@ -294,16 +351,29 @@ impl Session {
             agent: None,
             run,
             video: VideoView::default(),
+            keep_video: true,
             injector: None,
             asks: Vec::new(),
             control: None,
             inspecting: None,
-            keep: true,
+            // Who starts a run by hand wants to look at it; a pod costs somebody something.
+            keep: config.pod.is_none(),
             finished: None,
             active: now,
             unwatched: None,
             announced: false,
             warned: Duration::MAX,
+            handoffs: Handoffs::default(),
+            challenges: Challenges::new(secret),
+            hosts,
+            dismissals: HashMap::new(),
+            reports: watch::Sender::new(Report::default()),
+            upload: UploadReport::default(),
+            seals_after_video: false,
+            cancelled: false,
+            began: None,
+            hung_at: None,
+            leaving: None,
             ended: None,
             ended_json: None,
             config,
@@ -311,7 +381,14 @@ impl Session {
     }
 
     /// Serves until the end, which it gives back.
-    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Ended {
+    pub(super) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+    ) -> (Ended, UploadReport) {
+        if self.config.pod.is_some() {
+            // The agent is on its way; a browser takes a second or two.
+            self.start_browser();
+        }
         self.publish();
         loop {
             let now = self.now();
@@ -328,7 +405,7 @@ impl Session {
             if let Some(ended) = &self.ended
                 && self.browser.is_down()
             {
-                return ended.clone();
+                return (ended.clone(), self.upload);
             }
         }
     }
@@ -343,14 +420,20 @@ impl Session {
                 self.seats.issue(&token, name);
                 self.tokens.insert(token, used);
             }
-            Command::End { why, message } => self.end(why, &message),
-            Command::Enter { token, secrets, reply } => self.enter(&token, &secrets, reply),
+            Command::End { why, message } => self.leave(why, &message),
+            Command::Enter { token, secrets, proof, reply } if self.config.pod.is_some() => {
+                self.enter_by_ticket(&token, &secrets, proof.as_ref(), reply);
+            }
+            Command::Enter { token, secrets, proof: _, reply } => {
+                self.enter(&token, &secrets, reply);
+            }
             Command::ComeBack { proof, cookie, reply } => self.come_back(&proof, &cookie, reply),
             Command::Who { cookies, proof, needs_proof, reply } => {
                 reply.send(self.who(&cookies, proof.as_ref(), needs_proof)).ok();
             }
-            Command::Subscribe { after, reply } => {
-                reply.send(self.feed.subscribe(after)).ok();
+            Command::Subscribe { seat, after, reply } => {
+                let dismissed = self.dismissal(seat);
+                reply.send((self.feed.subscribe(after), dismissed)).ok();
             }
             Command::Beat(seat) => self.beat(seat),
             Command::Beacon(seat) => self.beacon(seat),
@@ -364,8 +447,8 @@ impl Session {
             Command::TakeOver { seat, take_from_own, reply } => {
                 self.take_over(seat, take_from_own, reply);
             }
-            Command::Display { reply } => {
-                reply.send(self.display()).ok();
+            Command::Display { seat, reply } => {
+                reply.send(self.display(seat)).ok();
             }
             Command::Input { seat, message } => self.input(seat, message),
             Command::File { path, reply } => {
@@ -394,7 +477,18 @@ impl Session {
             Command::AgentRelease { reply } => {
                 reply.send(self.browser.mux.release(self.config.viewport)).ok();
             }
-            Command::Sealed => self.sealed(),
+            Command::Sealed(manifest) => self.sealed(manifest),
+            Command::SealNow => self.seal_after_video(),
+            Command::Challenge { nonce, reply } => {
+                reply.send(self.challenge(nonce)).ok();
+            }
+            Command::Prove { challenge, signature, reply } => {
+                let known = self.is_operator(&challenge, &signature);
+                reply.send(known.then(|| self.reports.subscribe())).ok();
+            }
+            Command::Operator { said, reply } => {
+                reply.send(self.operator(said)).ok();
+            }
             Command::VideoTaken(report) => self.video_taken(report),
             Command::Supervisor { from } => self.supervisor(from),
             Command::SupervisorConnected(send) => self.supervisor_connected(send),
@@ -416,8 +510,10 @@ impl Session {
         let hold = self.lease.hold().map(|_| now + LOOK);
         let idle =
             self.idle_at().map(|at| if self.announced { at } else { at.saturating_sub(ANNOUNCED) });
+        let pod = [self.handoffs.wake_at(), self.leaving_wakes_at()];
         [self.lease.wake_at(), hold, self.seats.wake_at(now), idle, self.unwatched]
             .into_iter()
+            .chain(pod)
             .flatten()
             .min()
     }
@@ -439,8 +535,11 @@ impl Session {
             self.active(now);
         }
         if self.unwatched.is_some_and(|at| now >= at) {
-            self.end(Why::Closed, "The last page was closed.");
+            self.unwatched = None;
+            self.leave(Why::Closed, "The last page was closed.");
         }
+        self.handoffs_on_time();
+        self.leaving_on_time();
         let Some(idle) = self.idle_at() else { return };
         if now >= idle {
             self.end(Why::Idle, "Nobody used the browser for a while.");
@@ -470,6 +569,8 @@ impl Session {
         self.browser_ended(why, message);
         self.feed.notice(None, "stopping", message);
         self.step(Event::BrowserGone(Close::Stopped));
+        let now = self.both_clocks();
+        self.handoffs.browser_ended(now);
         self.stop_supervisor();
     }
 
@@ -514,6 +615,14 @@ impl Session {
             player: self.store.find("player.html").is_some(),
         };
         self.feed.publish(view);
+        let report = self.report();
+        // The idle time passes by itself.
+        self.reports.send_if_modified(|told| {
+            let same =
+                Report { idle_ms: 0, ..report.clone() } == Report { idle_ms: 0, ..told.clone() };
+            *told = report;
+            !same
+        });
     }
 
     /// Does something that takes time. What it sends back is another command.

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Component, Path, PathBuf},
 };
 
@@ -38,6 +38,17 @@ struct Line {
     sha256: String,
 }
 
+/// What is said of a manifest that is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Manifest {
+    /// Its own sum.
+    pub(super) sha256: String,
+    /// Files, itself included.
+    pub(super) count: u64,
+    /// Their bytes.
+    pub(super) bytes: u64,
+}
+
 /// The files that were registered, by path.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
@@ -64,6 +75,14 @@ impl Store {
         true
     }
 
+    /// Registers a file that somebody left behind, if it is there. Blocks for one look.
+    pub(super) fn adopt(&mut self, path: &str, kind: &str, media_type: &str) {
+        let (path, kind, media_type) = (path.to_owned(), kind.to_owned(), media_type.to_owned());
+        if open(&self.directory, &self.directory.join(&path)).is_ok() {
+            self.register(Artifact { path, kind, media_type });
+        }
+    }
+
     /// The file that people call so, and where it is.
     pub(super) fn find(&self, path: &str) -> Option<(&Artifact, PathBuf)> {
         let artifact = self.files.get(path)?;
@@ -71,7 +90,14 @@ impl Store {
     }
 
     /// Writes the manifest of all registered files. Blocks.
-    pub(super) fn seal(&self, run: &str) -> Result<(), StoreError> {
+    pub(super) fn seal(&self, run: &str) -> Result<Manifest, StoreError> {
+        // An agent that never came made no directory.
+        let failed = |source| StoreError { doing: "making", path: self.directory.clone(), source };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory)
+            .map_err(failed)?;
         let mut lines = Vec::new();
         for artifact in self.files.values().filter(|artifact| artifact.path != MANIFEST) {
             let path = self.directory.join(&artifact.path);
@@ -82,28 +108,49 @@ impl Store {
             lines.push(Line { path, media_type, bytes, sha256 });
         }
         let manifest = serde_json::json!({
-            "schema": "handback.manifest/v1", "run_id": run, "files": lines,
+            "schema": "handback.manifest/v1", "run_id": run, "files": &lines,
         });
         let path = self.directory.join(MANIFEST);
         let failed = |source| StoreError { doing: "writing", path: path.clone(), source };
         let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::from).map_err(failed)?;
-        replace(&path, |file| file.write_all(&text)).map_err(failed)
+        replace(&path, |file| file.write_all(&text)).map_err(failed)?;
+        let sha256 = hex(&Sha256::digest(&text));
+        let count = lines.len() as u64 + 1;
+        let bytes = lines.iter().map(|line| line.bytes).sum::<u64>() + text.len() as u64;
+        Ok(Manifest { sha256, count, bytes })
     }
 
     /// Takes the video from where the recorder left it. Blocks.
     pub(super) fn take_video(&self, media: &Path, name: &str) -> Result<(), StoreError> {
-        let from = media.join(name);
+        let from = left_by_recorder(media, name)?;
         let failed = |source| StoreError { doing: "taking", path: from.clone(), source };
-        let mut parts = Path::new(name).components();
-        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
-            return Err(failed(io::ErrorKind::InvalidInput.into()));
-        }
         // Copied, since the browser's side may still have the file open for writing.
         let mut source = open(media, &from).map_err(failed)?;
         replace(&self.directory.join(VIDEO), |file| io::copy(&mut source, file).map(drop))
             .map_err(failed)?;
         fs::remove_file(&from).map_err(failed)
     }
+
+    /// Throws the video away where the recorder left it. Blocks.
+    pub(super) fn discard(media: &Path, name: &str) -> Result<(), StoreError> {
+        let from = left_by_recorder(media, name)?;
+        fs::remove_file(&from).map_err(|source| StoreError {
+            doing: "removing",
+            path: from.clone(),
+            source,
+        })
+    }
+}
+
+/// Where a file of the recorder's is: in its own directory, and nowhere that its name leads to.
+fn left_by_recorder(media: &Path, name: &str) -> Result<PathBuf, StoreError> {
+    let from = media.join(name);
+    let mut parts = Path::new(name).components();
+    if matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+        return Ok(from);
+    }
+    let source = io::ErrorKind::InvalidInput.into();
+    Err(StoreError { doing: "taking", path: from, source })
 }
 
 /// Opens a regular file that is reached without any link. Blocks.
@@ -131,13 +178,12 @@ pub(super) fn sum(file: &mut fs::File) -> io::Result<(u64, String)> {
         hash.update(piece.get(..read).unwrap_or_default());
         length += read as u64;
     }
-    let mut hex = String::with_capacity(64);
-    for byte in hash.finalize() {
-        for digit in [byte >> 4, byte & 15] {
-            hex.extend(char::from_digit(u32::from(digit), 16));
-        }
-    }
-    Ok((length, hex))
+    Ok((length, hex(&hash.finalize())))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 /// What tells one state of a file from the next without reading it.

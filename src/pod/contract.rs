@@ -17,6 +17,22 @@
 //! ready. Each tool call stands between [`ToGate::ToolBegin`] and [`ToGate::ToolEnd`].
 //! The end is [`ToGate::CloseVideo`], the agent's files, [`ToGate::Finished`], then
 //! [`FromGate::Sealed`] when the manifest is written; the agent closes its connection.
+//!
+//! What operator and pod say to each other stands below: [`run`] goes in as an annotation,
+//! [`termination`] comes out with the pod's status, [`stream`] is the conversation in between, and
+//! [`places`] has the names of everything that is mounted.
+
+mod key;
+pub mod places;
+pub mod run;
+pub mod stream;
+pub mod termination;
+
+pub use self::{
+    key::{NoKey, PublicKey},
+    run::{RunContract, SandboxWish},
+    termination::{RunVerdict, StoppedBy, Termination, UploadReport, UploadState},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -315,7 +331,10 @@ pub enum ToGate {
     /// Starts recording; [`FromGate::Recording`] answers.
     Record,
     /// Ends recording; [`FromGate::VideoClosed`] answers.
-    CloseVideo,
+    CloseVideo {
+        /// Whether anybody wants the video.
+        keep: bool,
+    },
     /// The browser is gone and the agent wants another one; [`FromGate::Granted`] or
     /// [`FromGate::BrowserLost`] answers.
     ReplaceBrowser,
@@ -373,6 +392,13 @@ pub enum FromGate {
     StopRun {
         /// Who, for the record (`viewer` in `handback run`).
         by: String,
+        /// On which side of the door they are.
+        stopped_by: StoppedBy,
+    },
+    /// The run's deadline has grown.
+    Deadline {
+        /// From the run's start, in seconds.
+        seconds: u64,
     },
     /// See [`ToGate::Finished`]: manifest.json is written.
     Sealed,

@@ -1,26 +1,26 @@
 //! The agent on a real Chromium: its end of the gate's socket, what it drives, and what it leaves.
 //! The gate's end is played by the test, so that a lost browser or a silent gate can be arranged.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use handback::{
     agent::{
-        drive::{Job, VideoWish, drive},
+        assignment::{Assignment, Manner, Wishes},
+        begin::begin,
+        drive::{VideoWish, connect, drive},
         finish::finish,
-        journal::Journal,
-        plan::{Plan, direct, variables::Variables},
-        results::{Check, CheckStatus, Results, Scenario, Viewport},
+        plan::variables::Variables,
+        results::Results,
         run_dir::RunDir,
     },
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     page::{DialogPolicy, cdp::Wire},
     pod::contract::{
-        AgentFrame, BrowserFacts, FromGate, Recording, RecordingState, Sandbox, ToGate,
-        VideoReport, VideoStatus,
+        AgentFrame, BrowserFacts, FromGate, Recording, RecordingState, Sandbox, Size, ToGate,
+        VideoReport, VideoStatus, run::Keep,
     },
     policy::Policy,
-    redact::Redactor,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -77,7 +77,7 @@ async fn play_gate(listener: UnixListener, mut browsers: Vec<(Chromium, Wire)>) 
                                 media_ms: 0,
                                 reason: Some("no display".to_owned()),
                             }),
-                            ToGate::CloseVideo => FromGate::VideoClosed(VideoReport {
+                            ToGate::CloseVideo { .. } => FromGate::VideoClosed(VideoReport {
                                 status: VideoStatus::Unavailable,
                                 reason: None,
                                 file: None,
@@ -142,60 +142,38 @@ async fn run(
     let variables =
         Variables::new(vec![("SHOP_PASSWORD".to_owned(), "analytical-engine".to_owned())], vec![])
             .unwrap();
-    let plan = Plan::parse(text, &[], &variables).unwrap();
-    let mut journal = journal(out.path(), &plan);
-    let job = Job {
-        run_id: "01a".to_owned(),
-        name: "test".to_owned(),
+    let assignment = Assignment::new(Wishes {
         url: url.parse().unwrap(),
-        scenarios: plan.scenarios.iter().map(|one| direct::compile(one).unwrap()).collect(),
+        name: "test".to_owned(),
+        plan_text: text.to_owned(),
+        criteria: Vec::new(),
         variables,
-        policy: Arc::new(Policy::new(&[], &[]).unwrap()),
-        dialogs: DialogPolicy::Auto,
-        max_steps: None,
-        timeout: Duration::from_mins(10),
-        stop_on_first_failure: false,
-        video: VideoWish::IfPossible,
-        socket,
-        clock: Arc::new(SystemClock),
-    };
-    let tasks = TaskTracker::new();
-    let driven = drive(&job, &mut journal, &tasks, &cancel).await;
-    let exit = finish(&mut journal, driven, "test").await as u8;
-    Outcome { results: journal.results.clone(), exit, out }
-}
-
-fn journal(out: &Path, plan: &Plan) -> Journal {
-    let viewport = Viewport { width: 1280, height: 720 };
-    let mut results =
-        Results::new("01a".to_owned(), "http://x/".to_owned(), "now".to_owned(), viewport);
-    for (index, scenario) in plan.scenarios.iter().enumerate() {
-        let checks = scenario.checks.iter().map(|check| Check {
-            id: check.id.clone(),
-            kind: "verify".to_owned(),
-            line: check.line,
-            text: check.text.clone(),
-            status: CheckStatus::Uncovered,
-            assertions: Vec::new(),
-        });
-        results.scenarios.push(Scenario::new(
-            index,
-            scenario.name.clone(),
-            scenario.line,
-            "direct",
-            checks.collect(),
-        ));
-    }
+        model_only: false,
+        policy: Policy::new(&[], &[]).unwrap(),
+        manner: Manner {
+            timeout: Duration::from_mins(10),
+            max_steps: None,
+            stop_on_first_failure: false,
+            wait_ready: None,
+            dialogs: DialogPolicy::Auto,
+            viewport: Size { width: 1280, height: 720 },
+            insecure_tls: false,
+            video: VideoWish::IfPossible,
+            screenshots: Keep::Always,
+        },
+        in_effect: serde_json::Map::new(),
+    })
+    .unwrap();
     let (progress, _) = mpsc::unbounded_channel();
-    let redactor = Arc::new(Redactor::new(Vec::new()));
-    Journal::open(
-        RunDir::create(out, "01a").unwrap(),
-        results,
-        redactor,
-        Arc::new(SystemClock),
-        progress,
-    )
-    .unwrap()
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let dir = RunDir::create(out.path(), "01a").unwrap();
+    let mut journal = begin(&assignment, "01a", dir, Arc::clone(&clock), progress).unwrap();
+    let job = assignment.job("01a", clock);
+    let tasks = TaskTracker::new();
+    let connected = connect(&job, &socket, &mut journal, &tasks, &cancel).await.unwrap();
+    let driven = drive(&job, &mut journal, connected, &tasks).await;
+    let exit = finish(&mut journal, driven, &assignment).await as u8;
+    Outcome { results: journal.results.clone(), exit, out }
 }
 
 #[tokio::test(flavor = "multi_thread")]

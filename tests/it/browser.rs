@@ -61,6 +61,7 @@ impl Rig {
             sandbox: SandboxMode::Preferred,
             headless: false,
             browser: None,
+            grace: None,
         };
         change(&mut config);
         let child = spawn_child(Path::new(env!("CARGO_BIN_EXE_handback")), &config).unwrap();

@@ -1,8 +1,9 @@
 //! The gate in the process: real sockets, real HTTP and `WebSocket`s, scripted neighbours.
 
 mod chrome;
-mod house;
+pub(crate) mod house;
 mod peers;
+mod pod;
 mod xvnc;
 
 use std::time::Duration;
@@ -257,7 +258,7 @@ async fn nobody_takes_over_while_the_run_goes_on_and_stop_run_reaches_the_agent(
     let (code, body) = person.post("/api/stop", json!({"what": "browser"})).await;
     assert_eq!((code.as_u16(), &body["error"]["code"]), (409, &json!("run_not_finished")));
     assert_eq!(person.post("/api/stop", json!({"what": "run"})).await.0, StatusCode::ACCEPTED);
-    let FromGate::StopRun { by } = agent.hear().await else { panic!("not told") };
+    let FromGate::StopRun { by, .. } = agent.hear().await else { panic!("not told") };
     assert_eq!(by, "ada");
     agent.finish(&house.path("run")).await;
     let (code, body) = person.post("/api/stop", json!({"what": "run"})).await;
@@ -472,7 +473,7 @@ async fn files_are_served_by_range_and_by_registered_name_only() {
     agent.artifact("../secret", "results", "text/plain").await;
     agent.say(&ToGate::Record).await;
     assert!(matches!(agent.hear().await, FromGate::Recording(_)));
-    agent.say(&ToGate::CloseVideo).await;
+    agent.say(&ToGate::CloseVideo { keep: true }).await;
     assert!(
         matches!(agent.hear().await, FromGate::VideoClosed(report) if report.duration_ms == 1500)
     );

@@ -10,6 +10,7 @@ mod cli;
 mod examples;
 mod gate;
 mod page;
+mod pod;
 mod run;
 mod snapshot;
 mod source;

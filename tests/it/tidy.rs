@@ -26,7 +26,7 @@ const WITHOUT_GROUND: [&str; 2] = ["decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 21] = [
+const PURE: [&str; 23] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -42,6 +42,8 @@ const PURE: [&str; 21] = [
     "src/gate/rfb",
     "src/gate/range",
     "src/gate/seats",
+    "src/gate/ticket",
+    "src/gate/handoffs",
     "src/gate/view",
     "src/gate/problem",
     "src/agent/plan",

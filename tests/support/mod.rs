@@ -3,6 +3,7 @@
 pub mod api_server;
 pub mod conformance;
 pub mod leftovers;
+pub mod operator;
 pub mod run;
 pub mod shop;
 pub mod ticking;

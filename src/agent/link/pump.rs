@@ -209,7 +209,12 @@ impl Reader {
                     drop(answer.send(report));
                 }
             }
-            FromGate::StopRun { by } => drop(self.notices.send(Notice::StopRun { by })),
+            FromGate::StopRun { by, stopped_by } => {
+                drop(self.notices.send(Notice::StopRun { by, stopped_by }));
+            }
+            FromGate::Deadline { seconds } => {
+                drop(self.notices.send(Notice::Deadline { seconds }));
+            }
             FromGate::Sealed => {
                 if let Some(answer) = self.open.sealed.take() {
                     answer.send(()).ok();
@@ -353,7 +358,7 @@ mod tests {
             gate.say(&FromGate::ToolRefused { id: 7, reason: "human".to_owned() }).await;
         });
         assert_eq!(refused, Err(Refused::Lease("human".to_owned())));
-        let (lost, grant, ()) = tokio::join!(link.close_video(), link.granted(), async {
+        let (lost, grant, ()) = tokio::join!(link.close_video(true), link.granted(), async {
             gate.frame().await;
             drop(gate);
         });

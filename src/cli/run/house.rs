@@ -84,6 +84,7 @@ impl House {
             },
             headless: false,
             browser: None,
+            grace: None,
         };
         // The port is ours before there is a browser that could guess at it.
         let listener = TcpListener::bind(("127.0.0.1", 0))
@@ -95,20 +96,21 @@ impl House {
         let config = gate::Config {
             run: RunFacts {
                 id: id.to_owned(),
-                name: options.name.clone(),
+                name: options.assignment.name.clone(),
                 url: journal.results.url.clone(),
             },
             browser_sockets: runtime.sockets(),
             agent_socket: agent_socket.clone(),
             run_dir: journal.dir().path().to_owned(),
             media,
-            viewport: options.viewport,
-            insecure_tls: options.insecure_tls,
-            resolver_rules: options.policy.resolver_rules(),
+            viewport: options.assignment.manner.viewport,
+            insecure_tls: options.assignment.manner.insecure_tls,
+            resolver_rules: options.assignment.policy.resolver_rules(),
             keep_alive: options.keep,
             user: options.user.clone(),
-            redactor: Arc::clone(&options.redactor),
+            redactor: Arc::clone(&options.assignment.redactor),
             clock: Arc::new(SystemClock),
+            pod: None,
         };
         let (handle, orders) = gate::handle(&config, &listener)
             .map_err(|error| failed("The gate cannot be opened", &chain(&error)))?;

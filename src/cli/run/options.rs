@@ -5,53 +5,32 @@ use std::{
     env,
     io::{IsTerminal, Read, stdin},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use rustix::process::geteuid;
-use serde_json::{Map, json};
+use serde_json::json;
 use url::Url;
 
 use super::args::{Args, Dialogs, DriverChoice, SandboxChoice};
 use crate::{
     agent::{
+        assignment::{Assignment, Manner, Refusal, Wishes, run_url},
         drive::{VideoWish, options},
-        plan::{Plan, Problem, Step, direct, variables::Variables},
-        verdict::Reason,
     },
     browser::runtime_dir::RuntimeDir,
     page::DialogPolicy,
-    pod::contract::{Exit, Size},
+    pod::contract::{Size, run::Keep},
     policy::Policy,
-    redact::Redactor,
 };
 
-/// A run that can be carried out.
+/// A run that can be carried out here.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a decision of its own")]
 pub(crate) struct Options {
-    pub(crate) url: Url,
-    /// What people call the run.
-    pub(crate) name: String,
-    pub(crate) plan_text: String,
-    pub(crate) plan: Plan,
-    /// For each scenario its steps.
-    pub(crate) steps: Vec<Vec<Step>>,
-    pub(crate) criteria: Vec<String>,
-    pub(crate) variables: Variables,
-    pub(crate) redactor: Arc<Redactor>,
-    pub(crate) policy: Arc<Policy>,
-    pub(crate) timeout: Duration,
-    pub(crate) max_steps: Option<u32>,
-    pub(crate) stop_on_first_failure: bool,
-    pub(crate) wait_ready: Option<Duration>,
-    pub(crate) dialogs: DialogPolicy,
-    pub(crate) viewport: Size,
+    /// What is to be done; the rest is about where.
+    pub(crate) assignment: Assignment,
     pub(crate) sandbox: SandboxChoice,
     pub(crate) profile: ProfileWish,
-    pub(crate) insecure_tls: bool,
-    pub(crate) video: VideoWish,
     pub(crate) json: bool,
     pub(crate) junit: Option<PathBuf>,
     pub(crate) out: PathBuf,
@@ -64,8 +43,6 @@ pub(crate) struct Options {
     /// How long an idle browser is kept; none if it is not.
     pub(crate) keep: Option<Duration>,
     pub(crate) auto_open: bool,
-    /// What was asked for, as results.json has it.
-    pub(crate) in_effect: Map<String, serde_json::Value>,
 }
 
 /// Which profile was asked for.
@@ -75,22 +52,6 @@ pub(crate) enum ProfileWish {
     Temporary,
     /// Kept; `named` on the command line, or the default one.
     Kept { name: String, named: bool },
-}
-
-/// Nothing was attempted, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) exit: Exit,
-    /// `usage`, a plan error's code, or a reason.
-    pub(crate) code: String,
-    /// For a person; may have several lines.
-    pub(crate) message: String,
-}
-
-impl Refusal {
-    fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, code: "usage".to_owned(), message: message.into() }
-    }
 }
 
 /// Where the process runs, as far as defaults depend on it.
@@ -169,7 +130,7 @@ impl Options {
                 .collect();
             return Err(Refusal::usage(lines.join("\n")));
         }
-        let url = run_url(url.as_deref())?;
+        let url = target(url.as_deref())?;
         let viewport_text = viewport;
         let viewport = self::viewport(&viewport_text)?;
         let isolated = self::isolated(isolated.as_deref())?;
@@ -178,17 +139,6 @@ impl Options {
             .map_err(|error| Refusal::usage(format!("{error}.")))?;
         let variables = values.read().map_err(|problems| Refusal::usage(problems.join("\n")))?;
         let plan_text = plan_text(plan, plan_file.as_deref())?;
-        let plan = Plan::parse(&plan_text, &pass_criteria, &variables)
-            .map_err(|problems| refused_plan(&problems))?;
-        let steps = compile(&plan, driver)?;
-        let variables = variables.released_to(&url, &plan);
-        if let Some(host) = url.host_str() {
-            policy.host(host).map_err(|blocked| Refusal {
-                exit: Exit::Usage,
-                code: Reason::BlockedByPolicy.as_str().to_owned(),
-                message: format!("The run URL may not be opened: {blocked}."),
-            })?;
-        }
         let files = match files {
             Some(dir) if !dir.is_dir() => {
                 return Err(Refusal::usage(format!(
@@ -211,10 +161,10 @@ impl Options {
             None if no_keep_alive || here.ci || !here.terminal => None,
             None => Some(900),
         };
-        let video = match (video, no_video) {
-            (true, _) => VideoWish::Required,
-            (_, true) => VideoWish::Off,
-            _ => VideoWish::IfPossible,
+        let (video, video_word) = match (video, no_video) {
+            (true, _) => (VideoWish::Required, "on"),
+            (_, true) => (VideoWish::Off, "off"),
+            _ => (VideoWish::IfPossible, "auto"),
         };
         let in_effect = options([
             ("driver", json!(word(&driver))),
@@ -230,40 +180,38 @@ impl Options {
             ("insecure_tls", json!(insecure_tls)),
             ("allow_host", json!(allow_host)),
             ("deny_host", json!(deny_host)),
-            (
-                "video",
-                json!(match video {
-                    VideoWish::Required => "on",
-                    VideoWish::IfPossible => "auto",
-                    VideoWish::Off => "off",
-                }),
-            ),
+            ("video", json!(video_word)),
             ("keep_alive", json!(keep)),
         ]);
-        Ok(Self {
+        let assignment = Assignment::new(Wishes {
             name: name(plan_file.as_deref(), &url),
-            redactor: Arc::new(Redactor::new(variables.registered())),
             url,
             plan_text,
-            plan,
-            steps,
             criteria: pass_criteria,
             variables,
-            policy: Arc::new(policy),
-            timeout: Duration::from_secs(timeout),
-            max_steps,
-            stop_on_first_failure,
-            wait_ready: wait_ready.map(Duration::from_secs),
-            dialogs: match dialogs {
-                Dialogs::Auto => DialogPolicy::Auto,
-                Dialogs::Accept => DialogPolicy::Accept,
-                Dialogs::Dismiss => DialogPolicy::Dismiss,
+            model_only: driver == DriverChoice::Model,
+            policy,
+            manner: Manner {
+                timeout: Duration::from_secs(timeout),
+                max_steps,
+                stop_on_first_failure,
+                wait_ready: wait_ready.map(Duration::from_secs),
+                dialogs: match dialogs {
+                    Dialogs::Auto => DialogPolicy::Auto,
+                    Dialogs::Accept => DialogPolicy::Accept,
+                    Dialogs::Dismiss => DialogPolicy::Dismiss,
+                },
+                viewport,
+                insecure_tls,
+                video,
+                screenshots: Keep::Always,
             },
-            viewport,
+            in_effect,
+        })?;
+        Ok(Self {
+            assignment,
             sandbox,
             profile,
-            insecure_tls,
-            video,
             json,
             junit,
             out,
@@ -273,7 +221,6 @@ impl Options {
             user: here.user.clone(),
             keep: keep.map(Duration::from_secs),
             auto_open: !no_auto_open && (auto_open || (here.terminal && here.desktop && !here.ci)),
-            in_effect,
         })
     }
 }
@@ -289,30 +236,13 @@ fn word(value: &impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-fn run_url(text: Option<&str>) -> Result<Url, Refusal> {
-    let example = "for example --url http://127.0.0.1:3000";
+fn target(text: Option<&str>) -> Result<Url, Refusal> {
     let text = text.map(str::trim).filter(|text| !text.is_empty()).ok_or_else(|| {
-        Refusal::usage(format!("There is no --url: say where to start, {example}."))
+        Refusal::usage(
+            "There is no --url: say where to start, for example --url http://127.0.0.1:3000.",
+        )
     })?;
-    let url = Url::parse(text).map_err(|error| {
-        Refusal::usage(format!("--url {text:?} is no URL ({error}); {example}."))
-    })?;
-    if !matches!(url.scheme(), "http" | "https") {
-        let hint = match Url::parse(&format!("http://{text}")) {
-            // `localhost:3000` parses as a scheme with a path.
-            Ok(guess) if url.cannot_be_a_base() && guess.port().is_some() => {
-                format!("did you mean http://{text}?")
-            }
-            _ => "only http and https can be tested.".to_owned(),
-        };
-        return Err(Refusal::usage(format!("--url has the scheme {:?}; {hint}", url.scheme())));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Refusal::usage(
-            "--url holds a user name or password, which would end up in logs: let the plan sign in, with --secret for the password.",
-        ));
-    }
-    Ok(url)
+    run_url(text, "--url")
 }
 
 /// Widths and heights that a display can have.
@@ -402,45 +332,6 @@ fn plan_text(text: Option<String>, file: Option<&Path>) -> Result<String, Refusa
     }
 }
 
-/// Steps for every scenario, or every line that no step can be made of.
-fn compile(plan: &Plan, driver: DriverChoice) -> Result<Vec<Vec<Step>>, Refusal> {
-    if driver == DriverChoice::Model {
-        return Err(Refusal {
-            exit: Exit::Errored,
-            code: Reason::ModelMissing.as_str().to_owned(),
-            message: "No model is configured, and --driver model needs one. This version drives direct plans only: leave --driver out.".to_owned(),
-        });
-    }
-    let mut steps = Vec::new();
-    let mut problems = Vec::new();
-    for scenario in &plan.scenarios {
-        match direct::compile(scenario) {
-            Ok(one) => steps.push(one),
-            Err(found) => problems.extend(found),
-        }
-    }
-    if problems.is_empty() { Ok(steps) } else { Err(refused_plan(&problems)) }
-}
-
-fn refused_plan(problems: &[Problem]) -> Refusal {
-    let lines: Vec<_> = problems.iter().map(print_problem).collect();
-    Refusal {
-        exit: Exit::Usage,
-        code: problems.first().map_or("usage", |problem| problem.code).to_owned(),
-        message: lines.join("\n"),
-    }
-}
-
-/// One problem for people: where, what, why, and the nearest thing that works.
-pub(crate) fn print_problem(problem: &Problem) -> String {
-    let Problem { code: _, line, text, message, nearest } = problem;
-    let place = line.map_or_else(|| "plan".to_owned(), |line| format!("line {line}"));
-    let text = if text.is_empty() { String::new() } else { format!(" {text:?}") };
-    let nearest =
-        nearest.as_ref().map_or(String::new(), |form| format!("\n    nearest form: {form}"));
-    format!("{place}:{text}\n    {message}{nearest}")
-}
-
 /// The plan file's name, else the host.
 fn name(file: Option<&Path>, url: &Url) -> String {
     file.and_then(Path::file_stem)
@@ -454,20 +345,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_http_urls_without_user_info_are_taken() {
-        let check = |text: &str, part: &str| match run_url(Some(text)) {
-            Ok(url) => assert!(part.is_empty(), "{url} was taken"),
-            Err(refusal) => {
-                assert!(!part.is_empty() && refusal.message.contains(part), "{refusal:?}");
-            }
-        };
-        check("http://127.0.0.1:3000/x?y#z", "");
-        check("https://shop.example", "");
-        check("ftp://shop.example", "only http and https");
-        check("localhost:3000", "did you mean http://localhost:3000?");
-        check("//shop.example", "is no URL");
-        check("http://ada:pw@shop.example", "user name or password");
-        check("   ", "There is no --url");
+    fn a_run_without_a_url_says_which_option_is_missing() {
+        assert!(target(Some("   ")).unwrap_err().message.contains("There is no --url"));
+        assert!(target(None).is_err() && target(Some(" http://a.example ")).is_ok());
     }
 
     #[test]

@@ -23,7 +23,11 @@ pub enum Record {
         person: Person,
         /// When it ends.
         deadline: Time,
+        /// The page is not there yet.
+        awaited: bool,
     },
+    /// It is there now.
+    Seated(Seat),
     /// How the handoff ends is decided from here on.
     Closing(Close),
     /// [L5].
@@ -47,9 +51,15 @@ impl Journal {
             | Record::AgentGranted(epoch)
             | Record::AgentRevoked(epoch)
             | Record::HumanRevoked(epoch) => self.epoch = epoch,
-            Record::Granted { epoch, seat, person, deadline } => {
+            Record::Granted { epoch, seat, person, deadline, awaited } => {
                 self.epoch = epoch;
-                self.granted = Some(Claim { seat, person, deadline: Some(deadline) });
+                let deadline = Some(deadline);
+                self.granted = Some(Claim { seat, person, deadline, lasts: None, awaited });
+            }
+            Record::Seated(seat) => {
+                if let Some(claim) = &mut self.granted {
+                    (claim.seat, claim.awaited) = (seat, false);
+                }
             }
             Record::Closing(_) => self.granted = None,
             Record::Prepared => {}

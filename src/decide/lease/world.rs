@@ -31,6 +31,9 @@ const LIMITS: Limits = Limits {
 const SEATS: [(Seat, Person); 3] =
     [(Seat(1), Person(1)), (Seat(2), Person(2)), (Seat(3), Person(1))];
 
+/// What stands for the second person's page until it is there.
+const PLACE: Seat = Seat(4);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Holder {
     Agent,
@@ -130,6 +133,17 @@ impl World {
                 Happening::Press(Holder::Seat(seat)),
             ]);
         }
+        all.extend([
+            Happening::Event(Event::Prepare {
+                seat: PLACE,
+                person: Person(2),
+                lasts: Duration::from_secs(4),
+            }),
+            Happening::Event(Event::Seated { from: PLACE, to: Seat(2) }),
+            Happening::Event(Event::Connected(PLACE)),
+            Happening::Event(Event::Release(PLACE, EPOCH, Close::Cancelled)),
+            Happening::Press(Holder::Seat(PLACE)),
+        ]);
         if self.clearing.is_some() {
             all.push(Happening::Cleared);
         }
@@ -212,7 +226,7 @@ impl World {
     fn note(&mut self, event: Event, now: Time) {
         let holds = |seat| self.told == [Holder::Seat(seat)];
         match event {
-            Event::Connected(seat) if holds(seat) => self.heard = Some(now),
+            Event::Connected(seat) if holds(seat) && seat != PLACE => self.heard = Some(now),
             Event::Heartbeat(seat) if holds(seat) => {
                 self.heard = self.heard.map(|_| now);
             }
@@ -230,6 +244,8 @@ impl World {
             | Event::Drained(_)
             | Event::Cleared(_)
             | Event::Ask { .. }
+            | Event::Prepare { .. }
+            | Event::Seated { .. }
             | Event::Release(..)
             | Event::Tick => {}
         }
@@ -265,6 +281,8 @@ impl World {
         match &self.lease.input {
             Input::Free | Input::Clearing { .. } => None,
             Input::Agent { .. } => Some(Holder::Agent),
+            // What stands for a page is of the same owner as the page.
+            Input::Human(hold) if hold.seat == PLACE => Some(Holder::Seat(Seat(2))),
             Input::Human(hold) => Some(Holder::Seat(hold.seat)),
         }
     }
@@ -287,6 +305,14 @@ impl World {
                     }
                     if *self.deadline.get_or_insert(deadline) != deadline {
                         return Err("a handoff's deadline never moves");
+                    }
+                }
+                Action::Seated { from, to } => {
+                    self.nothing_pressed()?;
+                    for holder in &mut self.told {
+                        if *holder == Holder::Seat(from) {
+                            *holder = Holder::Seat(to);
+                        }
                     }
                 }
                 Action::RevokeAgent(_) if mutation != Mutation::NobodyIsTold => {
@@ -452,7 +478,7 @@ fn path(came: &HashMap<World, Option<(World, Happening)>>, world: &World) -> Str
 type Landmark = (&'static str, fn(&World) -> bool);
 
 /// What the search must come by, or it proves nothing.
-const LANDMARKS: [Landmark; 8] = [
+const LANDMARKS: [Landmark; 10] = [
     ("the agent acts", |w| w.told == [Holder::Agent] && w.pressed),
     ("a person acts", |w| matches!(w.told[..], [Holder::Seat(_)]) && w.pressed),
     ("the second page acts", |w| w.told == [Holder::Seat(Seat(3))] && w.pressed),
@@ -465,6 +491,10 @@ const LANDMARKS: [Landmark; 8] = [
     ("a claim waits for the answers", |w| w.draining.is_some()),
     ("the lease is reserved", |w| w.lease.hold().is_some_and(|hold| !hold.connected())),
     ("the agent waits for a person", |w| w.lease.agent && w.lease.hold().is_some()),
+    ("a page is waited for", |w| w.lease.hold().is_some_and(|hold| hold.seat == PLACE)),
+    ("a page is waited for after a crash", |w| {
+        w.survived && w.lease.hold().is_some_and(|hold| hold.seat == PLACE)
+    }),
     ("a person goes on after a crash", |w| {
         w.survived && w.lease.hold().is_some_and(Hold::connected)
     }),
@@ -500,6 +530,31 @@ fn every_promise_is_broken_by_its_mutation() {
     check(Mutation::DeadlineMovesOnRestart, "a handoff's deadline never moves");
     check(Mutation::ClaimsNeverExpire, "every state comes to rest");
     check(Mutation::JournalIsLost, "epochs rise over a crash");
+}
+
+/// With the real limits: who has to open a page first has until the deadline, and a minute from then
+/// on like everybody.
+#[test]
+fn a_page_that_is_waited_for_takes_its_place_under_the_same_epoch() {
+    let at = Duration::from_secs;
+    let (state, _) =
+        step(&start(&Journal::default(), Limits::default()).0, Event::BrowserReady, at(0));
+    let prepare = Event::Prepare { seat: Seat(9), person: Person(1), lasts: at(600) };
+    let (state, _) = step(&state, prepare, at(0));
+    assert_eq!(state.wake_at(), Some(at(600)));
+    assert!(state.hold().unwrap().awaited() && !state.human_input(Seat(9), at(1)));
+    let (connected, _) = step(&state, Event::Connected(Seat(9)), at(1));
+    assert!(!connected.human_input(Seat(9), at(1)), "nobody sits there");
+    let (seated, actions) = step(&state, Event::Seated { from: Seat(9), to: Seat(3) }, at(300));
+    assert_eq!(
+        actions,
+        [Action::Journal(Record::Seated(Seat(3))), Action::Seated { from: Seat(9), to: Seat(3) },]
+    );
+    assert_eq!((seated.epoch(), seated.wake_at()), (state.epoch(), Some(at(360))));
+    let (again, actions) = step(&seated, Event::Seated { from: Seat(3), to: Seat(4) }, at(301));
+    assert_eq!((again, actions), (seated.clone(), vec![]), "the place is taken once");
+    let (acting, _) = step(&seated, Event::Connected(Seat(3)), at(310));
+    assert!(acting.human_input(Seat(3), at(310)));
 }
 
 /// With the real limits: the last millisecond counts.

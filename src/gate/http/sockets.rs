@@ -43,13 +43,14 @@ pub(super) async fn rfb(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     let seat = door.socket_seat(&headers).await?;
-    let display = door.ask(|reply| Command::Display { reply }).await?;
+    let display = door.ask(|reply| Command::Display { seat, reply }).await?;
     let commands = door.commands.clone();
     let viewer = Viewer {
         input: async move |message| commands.send(Command::Input { seat, message }).await.is_ok(),
         size: display.size,
         clock: Arc::clone(&door.clock),
         gone: display.gone,
+        dismissed: display.dismissed,
     };
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MAX_RFB).max_frame_size(MAX_RFB);
     Ok(upgrade.on_upgrade(async move |socket| viewer.serve(socket, &door.display).await))

@@ -9,7 +9,7 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::{
     sync::{broadcast::error::RecvError, oneshot},
@@ -38,13 +38,14 @@ pub(super) async fn events(
     let after = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let after = after.and_then(|id| id.parse().ok()).unwrap_or(0);
     let (reply, wait) = oneshot::channel();
-    door.say(Command::Subscribe { after, reply }).await?;
-    let subscription = wait.await.map_err(|_| Problem::ENDING)?;
+    door.say(Command::Subscribe { seat, after, reply }).await?;
+    let (subscription, dismissed) = wait.await.map_err(|_| Problem::ENDING)?;
     let listener = Listener::new(subscription, seat, Arc::clone(&door.clock));
     let pieces = stream::unfold(listener, async |mut listener| {
         let piece = listener.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(piece)), listener))
     });
+    let pieces = pieces.take_until(dismissed.cancelled_owned());
     Ok(typed("text/event-stream", Body::from_stream(pieces)))
 }
 

@@ -24,6 +24,8 @@ use crate::{
 
 /// The browser, and with it the display, is gone.
 pub(in crate::gate) const GONE: u16 = 4410;
+/// The seat is no more.
+const DISMISSED: u16 = 4401;
 /// As much as a display server sends at once.
 const PIECE: usize = 64 << 10;
 
@@ -36,6 +38,8 @@ pub(in crate::gate) struct Viewer<I> {
     pub(in crate::gate) clock: Arc<dyn Clock>,
     /// Cancelled when this browser ends.
     pub(in crate::gate) gone: CancellationToken,
+    /// Cancelled when this seat is no more.
+    pub(in crate::gate) dismissed: CancellationToken,
 }
 
 impl<I: AsyncFn(Message) -> bool> Viewer<I> {
@@ -44,10 +48,11 @@ impl<I: AsyncFn(Message) -> bool> Viewer<I> {
         let (mut to_page, mut from_page) = web.split();
         let code = match UnixStream::connect(display).await {
             Ok(stream) => {
-                let gone = self.gone.clone();
+                let (gone, dismissed) = (self.gone.clone(), self.dismissed.clone());
                 tokio::select! {
                     code = self.relay(&mut to_page, &mut from_page, stream) => code,
                     () = gone.cancelled() => GONE,
+                    () = dismissed.cancelled() => DISMISSED,
                 }
             }
             Err(_) => GONE,

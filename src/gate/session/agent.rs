@@ -1,15 +1,12 @@
 //! The session and the agent: the messages of the contract.
 
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::{Agent, Command, Session};
+use super::{Agent, Session};
 use crate::{
     decide::lease::{Epoch, Event, Input, Tool},
-    gate::{
-        cdp::ChromeError,
-        store::{MANIFEST, VIDEO},
-    },
+    gate::{cdp::ChromeError, store::VIDEO},
     pod::contract::{AgentFrame, Artifact, FromGate, ToBrowser, ToGate, VideoReport, VideoStatus},
 };
 
@@ -29,6 +26,8 @@ impl Session {
         }
         self.agent =
             Some(Agent { connection, send, waits_for_browser: false, waits_for_video: false });
+        self.watch_deadline();
+        self.tell_cancelled();
     }
 
     pub(super) fn agent_said(&mut self, connection: u64, frame: &[u8]) {
@@ -63,7 +62,7 @@ impl Session {
                 (self.run.name, self.run.url) = (name, url);
                 self.want_browser();
                 self.step(Event::AgentAttached);
-                if !self.lease.browser() {
+                if !self.lease.browser() && !self.browser.is_starting() {
                     self.start_browser();
                 }
             }
@@ -81,7 +80,8 @@ impl Session {
                 }
             }
             ToGate::Record => self.tell_supervisor(ToBrowser::Record),
-            ToGate::CloseVideo => {
+            ToGate::CloseVideo { keep } => {
+                self.keep_video = keep;
                 if let Some(agent) = &mut self.agent {
                     agent.waits_for_video = true;
                 }
@@ -127,53 +127,12 @@ impl Session {
         }
     }
 
-    /// The agent has no more to do with the browser, and the run's files are complete.
-    fn finish(&mut self, verdict: String, reason: Option<String>) {
-        if self.finished.is_some() {
-            return;
-        }
-        let now = self.now();
-        info!(run = %self.run.id, %verdict, "the run is finished");
-        self.run.finished = true;
-        (self.run.verdict, self.run.reason) = (Some(verdict), reason);
-        self.finished = Some(now);
-        self.active(now);
-        if self.video.status == "pending" {
-            self.video.status = "off";
-        }
-        self.step(Event::AgentGone);
-        let (store, run) = (self.store.clone(), self.run.id.clone());
-        let commands = self.commands.clone();
-        self.task(async move {
-            let sealed = tokio::task::spawn_blocking(move || store.seal(&run)).await;
-            match sealed {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    warn!(%error, cause, "no manifest: the run directory is not complete");
-                }
-                Err(error) => warn!(%error, "no manifest: the run directory is not complete"),
-            }
-            commands.send(Command::Sealed).await.ok();
-        });
-    }
-
-    pub(super) fn sealed(&mut self) {
-        self.store.register(Artifact {
-            path: MANIFEST.to_owned(),
-            kind: "manifest".to_owned(),
-            media_type: "application/json".to_owned(),
-        });
-        self.tell_agent(&FromGate::Sealed);
-    }
-
     pub(super) fn agent_closed(&mut self, connection: u64) {
         if self.agent.take_if(|agent| agent.connection == connection).is_none() {
             return;
         }
         if self.finished.is_none() {
-            // It died: what it left is sealed as it is, and the browser is there to look at.
-            self.finish("errored".to_owned(), Some("agent_lost".to_owned()));
+            self.agent_lost("agent_lost");
         }
     }
 
@@ -197,11 +156,13 @@ impl Session {
             agent.waits_for_video = false;
         }
         self.tell_agent(&FromGate::VideoClosed(report));
+        self.seal_after_video();
     }
 
     /// Nobody is left who could close the video: the agent must not wait for ever.
     pub(super) fn answer_for_video(&mut self) {
-        if self.agent.as_ref().is_some_and(|agent| agent.waits_for_video) {
+        if self.seals_after_video || self.agent.as_ref().is_some_and(|agent| agent.waits_for_video)
+        {
             let reason = Some("The browser's supervisor is gone.".to_owned());
             let status = VideoStatus::Failed;
             self.video_taken(VideoReport { status, reason, file: None, duration_ms: 0 });

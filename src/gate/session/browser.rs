@@ -15,15 +15,16 @@ use super::{
         Why,
         cdp::{ChromeError, Mux, Out},
         chrome::{Call, Chrome, Prepared},
+        store::Store,
         wire,
     },
     Command, Display, Problem, Session,
 };
 use crate::{
-    decide::lease::{Close, Event, Input},
+    decide::lease::{Close, Event, Input, Seat},
     pod::contract::{
         AgentFrame, BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, FromBrowser, FromGate,
-        RecordingState, ToBrowser, VideoReport,
+        RecordingState, ToBrowser, VideoReport, VideoStatus,
     },
 };
 
@@ -38,6 +39,8 @@ pub(super) struct Browser {
     chrome: Option<mpsc::UnboundedSender<Vec<u8>>>,
     /// Counts the browsers of this run, so that what is said of an earlier one is known as such.
     generation: u64,
+    /// It was asked for, and is neither ready nor known to have failed.
+    starting: bool,
     /// Its pipe has closed and its supervisor has not said why yet.
     exit_awaited: bool,
     /// Cancelled when this browser ends: viewers are told.
@@ -63,6 +66,7 @@ impl Default for Browser {
             size: watch::Sender::new((0, 0)),
             chrome: None,
             generation: 0,
+            starting: false,
             exit_awaited: false,
             gone: CancellationToken::new(),
         }
@@ -70,6 +74,11 @@ impl Default for Browser {
 }
 
 impl Browser {
+    /// Whether it will be ready, or fail, without being asked for again.
+    pub(super) fn is_starting(&self) -> bool {
+        self.starting
+    }
+
     /// Whether nothing of it is left to wait for.
     pub(super) fn is_down(&self) -> bool {
         matches!(self.supervisor, Supervisor::Absent | Supervisor::Down)
@@ -91,6 +100,7 @@ impl Session {
         if matches!(self.browser.supervisor, Supervisor::Down) {
             return self.browser_failed(SUPERVISOR_ENDED.to_owned());
         }
+        self.browser.starting = true;
         let start = ToBrowser::Start {
             viewport: self.config.viewport,
             insecure_tls: self.config.insecure_tls,
@@ -248,6 +258,7 @@ impl Session {
                 if let Some(target) = prepared.browser_target {
                     self.browser.mux.guard_target(target);
                 }
+                self.browser.starting = false;
                 self.step(Event::BrowserReady);
             }
             Err(error) => {
@@ -258,6 +269,7 @@ impl Session {
     }
 
     fn browser_failed(&mut self, reason: String) {
+        self.browser.starting = false;
         if let Some(agent) = &mut self.agent
             && std::mem::take(&mut agent.waits_for_browser)
         {
@@ -267,6 +279,7 @@ impl Session {
 
     /// The browser is gone without having been asked to go.
     fn lose_browser(&mut self, message: &str) {
+        self.browser.starting = false;
         self.browser.generation += 1;
         self.browser.chrome = None;
         self.browser.gone.cancel();
@@ -342,7 +355,7 @@ impl Session {
     }
 
     /// Where a viewer finds the pixels.
-    pub(super) fn display(&self) -> Result<Display, Problem> {
+    pub(super) fn display(&mut self, seat: Seat) -> Result<Display, Problem> {
         if self.ended_json.is_some() {
             return Err(Problem::GONE);
         }
@@ -350,20 +363,30 @@ impl Session {
         if facts.is_none_or(|facts| facts.display.is_none()) {
             return Err(Problem::DISPLAY);
         }
-        Ok(Display { size: self.browser.size.subscribe(), gone: self.browser.gone.clone() })
+        let dismissed = self.dismissal(seat);
+        let size = self.browser.size.subscribe();
+        Ok(Display { size, gone: self.browser.gone.clone(), dismissed })
     }
 
     fn video_closed(&mut self, report: VideoReport) {
         let (store, media) = (self.store.clone(), self.config.media.clone());
-        let commands = self.commands.clone();
+        let (commands, keep) = (self.commands.clone(), self.keep_video);
         self.task(async move {
             let name = report.file.clone();
             let taken = match name {
                 Some(name) => {
-                    tokio::task::spawn_blocking(move || store.take_video(&media, &name)).await
+                    tokio::task::spawn_blocking(move || {
+                        if keep {
+                            store.take_video(&media, &name)
+                        } else {
+                            Store::discard(&media, &name)
+                        }
+                    })
+                    .await
                 }
                 None => Ok(Ok(())),
             };
+            let report = if keep { report } else { discarded(report) };
             let report = match taken {
                 Ok(Ok(())) => report,
                 Ok(Err(error)) => lost(report, &error.to_string()),
@@ -374,10 +397,20 @@ impl Session {
     }
 }
 
+/// Nobody wants the video of this run.
+fn discarded(mut report: VideoReport) -> VideoReport {
+    if report.status == VideoStatus::Recorded {
+        report.status = VideoStatus::Off;
+        report.reason = Some("The run passed, and only a video of failure is kept.".to_owned());
+        report.file = None;
+    }
+    report
+}
+
 fn lost(mut report: VideoReport, why: &str) -> VideoReport {
     warn!(%why, "the video could not be put into the run directory");
     report.reason = Some(format!("The video was recorded, but not kept: {why}."));
-    report.status = crate::pod::contract::VideoStatus::Failed;
+    report.status = VideoStatus::Failed;
     report.file = None;
     report
 }

@@ -60,7 +60,12 @@ impl Session {
                 Action::GrantHuman { epoch, seat, deadline } => {
                     self.grant_human(epoch, seat, deadline);
                 }
-                Action::RevokeHuman { epoch, seat, why } => self.revoke_human(epoch, seat, why),
+                Action::Seated { from: _, to } => self.seats.hears_input_of(to),
+                Action::RevokeHuman { epoch, seat, why } => {
+                    let now = self.both_clocks();
+                    self.handoffs.revoked(why, now);
+                    self.revoke_human(epoch, seat, why);
+                }
                 Action::Deny(seat, why) => self.deny(seat, why),
             }
         }
@@ -130,6 +135,8 @@ impl Session {
 
     fn grant_human(&mut self, epoch: Epoch, seat: Seat, deadline: Time) {
         let now = self.now();
+        let clocks = self.both_clocks();
+        self.handoffs.granted(seat, epoch, deadline, clocks);
         if self.injector.as_ref().is_none_or(|(of, _)| *of != epoch) {
             let (orders, receive) = mpsc::channel(BACKLOG);
             let socket = self.config.browser_sockets.join(RFB_SOCKET);
@@ -152,6 +159,8 @@ impl Session {
     }
 
     fn deny(&mut self, seat: Seat, why: Denied) {
+        let now = self.both_clocks();
+        self.handoffs.denied(seat, why, now);
         let problem = match why {
             Denied::AlreadyHeld(person) => Problem::held(self.seats.name(person)),
             Denied::BrowserGone => Problem::GONE,
@@ -178,6 +187,9 @@ impl Session {
             Some(Problem::GONE)
         } else if facts.is_none_or(|facts| facts.display.is_none()) {
             Some(Problem::DISPLAY)
+        } else if self.config.pod.is_some() && !self.handoffs.may_act(seat) {
+            // The person's own client asks the cluster, which knows who may.
+            Some(self.not_by_itself())
         } else {
             None
         };
@@ -188,6 +200,14 @@ impl Session {
         let Some(person) = self.person_of(seat) else { return };
         self.asks.push((seat, reply));
         self.step(Event::Ask { seat, person, take_from_own });
+    }
+
+    /// In a pod a page gets the input by a handoff, and by nothing else.
+    fn not_by_itself(&self) -> Problem {
+        match self.lease.hold() {
+            Some(hold) => Problem::held(self.seats.name(hold.person)),
+            None => Problem::NOT_ALLOWED,
+        }
     }
 
     fn person_of(&self, seat: Seat) -> Option<Person> {

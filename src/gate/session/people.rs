@@ -15,7 +15,10 @@ use super::{
     },
     Control, Entered, Message, Proof, Reply, Session, UNWATCHED,
 };
-use crate::decide::lease::{Close, Epoch, Event, Seat, Time};
+use crate::{
+    decide::lease::{Close, Epoch, Event, Seat, Time},
+    pod::contract::{FromGate, StoppedBy},
+};
 
 /// The hold's end is announced this long before, twice.
 const WARNINGS: [Duration; 2] = [Duration::from_mins(1), Duration::from_secs(10)];
@@ -93,7 +96,7 @@ impl Session {
         self.came_in(back.map(|()| proof.seat), reply);
     }
 
-    fn came_in(&mut self, seat: Result<Seat, Problem>, reply: Reply<Entered>) {
+    pub(super) fn came_in(&mut self, seat: Result<Seat, Problem>, reply: Reply<Entered>) {
         let entered = seat.and_then(|seat| {
             self.beat(seat);
             let name = self.seats.person_of(seat).map(|person| self.seats.name(person));
@@ -158,7 +161,7 @@ impl Session {
         let person = self.seats.person_of(by).ok_or(Problem::NO_TOKEN)?;
         let by = self.seats.name(person).to_string();
         self.feed.notice(None, "stopping", "The run is being stopped.");
-        self.tell_agent(&crate::pod::contract::FromGate::StopRun { by });
+        self.tell_agent(&FromGate::StopRun { by, stopped_by: StoppedBy::Human });
         Ok(())
     }
 
@@ -166,7 +169,7 @@ impl Session {
         if self.finished.is_none() {
             return Err(Problem::NOT_FINISHED);
         }
-        self.end(Why::Stopped, "The browser was stopped from the page.");
+        self.leave(Why::Stopped, "The browser was stopped from the page.");
         Ok(())
     }
 
@@ -264,7 +267,8 @@ impl Session {
                 }
             }
             Said::Release { note, .. } if note.len() > MAX_NOTE => self.complain("note_too_long"),
-            Said::Release { outcome, note: _ } => {
+            Said::Release { outcome, note } => {
+                self.handoffs.note(self.config.redactor.strict(&note));
                 let close = match outcome {
                     Outcome::Finish => Close::Finished,
                     Outcome::Cancel => Close::Cancelled,

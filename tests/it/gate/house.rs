@@ -98,6 +98,7 @@ impl House {
             user: "ada".to_owned(),
             redactor: Arc::new(Redactor::new(vec![])),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            pod: None,
         };
         change(&mut config);
         let peers = Peers::start(&config.browser_sockets, &config.media, display);
@@ -126,6 +127,11 @@ impl House {
 
     pub(crate) fn is_over(&mut self) -> bool {
         self.gate.try_join_next().is_some()
+    }
+
+    /// An agent that has not said anything yet.
+    pub(crate) async fn connected_agent(&self) -> Agent {
+        Agent::connect(&self.path("agent/agent.sock")).await
     }
 
     /// An agent that holds the lease.
@@ -255,6 +261,8 @@ impl Agent {
 pub(crate) struct Person {
     client: reqwest::Client,
     address: SocketAddr,
+    /// The label before `.localhost`.
+    label: String,
     pub(crate) cookie: String,
     pub(crate) seat: String,
     pub(crate) secret: String,
@@ -264,18 +272,23 @@ pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 impl Person {
     pub(crate) fn new(address: SocketAddr) -> Self {
+        Self::at(address, RUN)
+    }
+
+    /// One that asks under this name.
+    pub(crate) fn at(address: SocketAddr, label: &str) -> Self {
         let client = reqwest::Client::builder()
             .no_proxy()
-            .resolve(&format!("{RUN}.localhost"), address)
+            .resolve(&format!("{label}.localhost"), address)
             .timeout(PATIENCE)
             .build()
             .unwrap();
         let (cookie, seat, secret) = (String::new(), String::new(), String::new());
-        Self { client, address, cookie, seat, secret }
+        Self { client, address, label: label.to_owned(), cookie, seat, secret }
     }
 
     pub(crate) fn origin(&self) -> String {
-        format!("http://{RUN}.localhost:{}", self.address.port())
+        format!("http://{}.localhost:{}", self.label, self.address.port())
     }
 
     pub(crate) fn proof(&self) -> String {

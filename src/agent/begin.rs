@@ -1,41 +1,65 @@
-//! A run before its browser: the empty results, the first events, and the preflight.
+//! A run before its browser: its journal with the empty results and the first events, and the
+//! preflight.
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::options::Options;
 use crate::{
     agent::{
+        assignment::{Assignment, print_problem},
         drive::Halt,
-        events::{Announced, Event},
+        events::{Announced, Event, Line},
         journal::Journal,
         plan::CheckKind,
         preflight::{self, Unreached},
         results::{Check, CheckStatus, Results, Scenario, Viewport},
-        run_dir::hex,
+        run_dir::{RunDir, Unwritable, hex},
         verdict::Reason,
     },
-    cli::run::options::print_problem,
+    clock::Clock,
 };
 
+/// Opens the journal of `assignment` in `dir` and writes down what is to be done.
+///
+/// # Errors
+/// If nothing can be written there.
+pub fn begin(
+    assignment: &Assignment,
+    id: &str,
+    dir: RunDir,
+    clock: Arc<dyn Clock>,
+    progress: mpsc::UnboundedSender<Line>,
+) -> Result<Journal, Unwritable> {
+    let results = results(assignment, id, format!("{:.3}", clock.now()));
+    let redactor = Arc::clone(&assignment.redactor);
+    let mut journal = Journal::open(dir, results, redactor, clock, progress)?;
+    journal.screenshots = assignment.manner.screenshots;
+    announce(&mut journal, assignment);
+    Ok(journal)
+}
+
 /// What results.json says of a run that is about to begin.
-pub(super) fn results(options: &Options, id: &str, now: String) -> Results {
-    let url = options.redactor.url(options.url.as_str());
-    let viewport = Viewport { width: options.viewport.width, height: options.viewport.height };
+fn results(assignment: &Assignment, id: &str, now: String) -> Results {
+    let url = assignment.redactor.url(assignment.url.as_str());
+    let size = assignment.manner.viewport;
+    let viewport = Viewport { width: size.width, height: size.height };
     let mut results = Results::new(id.to_owned(), url, now, viewport);
-    results.options.clone_from(&options.in_effect);
-    results.pass_criteria.clone_from(&options.criteria);
+    results.options.clone_from(&assignment.in_effect);
+    results.pass_criteria.clone_from(&assignment.criteria);
     results.variables =
-        options.variables.plain().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    results.secret_variables = options
+        assignment.variables.plain().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    results.secret_variables = assignment
         .variables
         .registered()
         .into_iter()
         .filter_map(|one| one.placeholder)
         .map(|name| name.trim_matches(['{', '}']).to_owned())
         .collect();
-    results.scenarios = options
+    results.scenarios = assignment
         .plan
         .scenarios
         .iter()
@@ -64,8 +88,8 @@ pub(super) fn results(options: &Options, id: &str, now: String) -> Results {
 }
 
 /// The plan as run, and the first event.
-pub(super) fn announce(journal: &mut Journal, options: &Options) {
-    let plan = journal.redactor().base(&options.plan_text);
+fn announce(journal: &mut Journal, assignment: &Assignment) {
+    let plan = journal.redactor().base(&assignment.plan_text);
     journal.file("plan.md", "plan", "text/markdown; charset=utf-8", plan.as_bytes());
     let scenarios = journal
         .results
@@ -86,22 +110,26 @@ pub(super) fn announce(journal: &mut Journal, options: &Options) {
         model: None,
         viewport: journal.results.viewport,
         versions,
-        options: options.in_effect.clone(),
+        options: assignment.in_effect.clone(),
     };
     journal.emit(None, start);
-    for warning in &options.plan.warnings {
+    for warning in &assignment.plan.warnings {
         journal.warn(&print_problem(warning));
     }
 }
 
 /// Is the target there?
-pub(super) async fn preflight(
+///
+/// # Errors
+/// If it is not, or may not be asked.
+pub async fn preflight(
     journal: &mut Journal,
-    options: &Options,
+    assignment: &Assignment,
     cancel: &CancellationToken,
 ) -> Result<(), Halt> {
-    let Options { url, policy, insecure_tls, wait_ready, .. } = options;
-    let reached = preflight::reach(url, policy, *insecure_tls, *wait_ready, cancel).await;
+    let (url, policy, manner) = (&assignment.url, &assignment.policy, &assignment.manner);
+    let reached =
+        preflight::reach(url, policy, manner.insecure_tls, manner.wait_ready, cancel).await;
     match reached {
         Ok(reached) => {
             journal.emit(

@@ -1,0 +1,492 @@
+//! The handoffs that the operator told this gate of, and who sits in the name of which (pure).
+//!
+//! # Guarantees
+//! - A handoff that has ended never changes again, and one that is known is not begun twice.
+//! - A page acts only under its own Control handoff; when the one that it watches under ends, it has
+//!   [`RENEWAL`] to come with another.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{
+    decide::lease::{Close, Denied, Epoch, Seat, Time},
+    pod::contract::{
+        PublicKey,
+        stream::{ClosedBy, Failure, HandoffPhase, HandoffReport, Mode, Outcome, Prepare},
+    },
+};
+
+/// How long a page stays connected whose handoff has ended: its client renews it by itself.
+const RENEWAL: Time = Time::from_mins(1);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Handoffs {
+    /// In the order in which they came.
+    list: Vec<Handoff>,
+    seats: BTreeMap<Seat, Under>,
+    /// Counts changes.
+    position: u64,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Handoff {
+    prepare: Prepare,
+    phase: HandoffPhase,
+    /// For Control: what stands for the holder's page until it is there.
+    place: Option<Seat>,
+    epoch: Option<Epoch>,
+    granted: Option<Grant>,
+    first_connected: Option<Timestamp>,
+    connected: bool,
+    note: Option<String>,
+    ended: Option<Time>,
+    /// The operator asked for the end that is on its way.
+    called_off: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    at: Timestamp,
+    until: Timestamp,
+    deadline: Time,
+}
+
+/// What a ticket gives a right to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// To watch.
+    Watch,
+    /// To act as well, in the place of what stands for the page.
+    Act(Seat),
+}
+
+/// In whose name a page is here.
+#[derive(Clone, Debug)]
+struct Under {
+    handoff: String,
+    acts: bool,
+}
+
+/// Two clocks' word for the same moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) boot: Time,
+    pub(super) wall: Timestamp,
+}
+
+impl Now {
+    fn wall_at(self, boot: Time) -> Timestamp {
+        self.wall.saturating_add(boot.saturating_sub(self.boot)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Handoffs {
+    /// Whether this one is known already.
+    pub(super) fn knows(&self, uid: &str) -> bool {
+        self.list.iter().any(|one| one.prepare.uid == uid)
+    }
+
+    /// A Control handoff that waits for its grant; `place` stands for the holder's page.
+    pub(super) fn ask(&mut self, prepare: Prepare, place: Seat) {
+        self.add(prepare, HandoffPhase::Pending, Some(place));
+    }
+
+    /// A handoff that cannot be.
+    pub(super) fn refuse(&mut self, prepare: Prepare, why: Failure) {
+        self.add(prepare, HandoffPhase::Failed(why), None);
+    }
+
+    /// A View handoff, which needs nobody's leave.
+    pub(super) fn watch(&mut self, prepare: Prepare, now: Now) {
+        let lasts = Time::from_secs(prepare.timeout_seconds);
+        self.add(prepare, HandoffPhase::Running, None);
+        if let Some(last) = self.list.last_mut() {
+            last.granted = Some(Grant::new(now, now.boot + lasts));
+        }
+    }
+
+    fn add(&mut self, prepare: Prepare, phase: HandoffPhase, place: Option<Seat>) {
+        self.position += 1;
+        self.list.push(Handoff {
+            prepare,
+            phase,
+            place,
+            epoch: None,
+            granted: None,
+            first_connected: None,
+            connected: false,
+            note: None,
+            ended: None,
+            called_off: false,
+        });
+    }
+
+    /// The key of an active handoff's holder.
+    pub(super) fn key(&self, uid: &str) -> Option<PublicKey> {
+        self.active(uid).map(|one| one.prepare.key)
+    }
+
+    /// Who holds an active handoff.
+    pub(super) fn holder(&self, uid: &str) -> Option<&str> {
+        self.active(uid).map(|one| one.prepare.holder.as_str())
+    }
+
+    fn active(&self, uid: &str) -> Option<&Handoff> {
+        self.list.iter().find(|one| one.prepare.uid == uid && one.phase.is_active())
+    }
+
+    /// What a ticket of this handoff gives a right to, if it does.
+    pub(super) fn admits(&self, uid: &str, scope: Mode, epoch: u64) -> Option<Right> {
+        let one = self.active(uid).filter(|one| one.phase == HandoffPhase::Running)?;
+        match scope {
+            Mode::View => (epoch == 0).then_some(Right::Watch),
+            Mode::Control => {
+                let current = one.epoch.is_some_and(|current| current.0 == epoch);
+                one.place.filter(|_| one.prepare.mode == Mode::Control && current).map(Right::Act)
+            }
+        }
+    }
+
+    /// A page is here in the name of this handoff from now on.
+    pub(super) fn sit(&mut self, seat: Seat, uid: &str, acts: bool) {
+        let acts = acts || self.seats.get(&seat).is_some_and(|old| old.acts && old.handoff == uid);
+        self.seats.insert(seat, Under { handoff: uid.to_owned(), acts });
+    }
+
+    /// Whether this page may hold the input: under the handoff that is granted now.
+    pub(super) fn may_act(&self, seat: Seat) -> bool {
+        self.seats.get(&seat).is_some_and(|under| {
+            under.acts && self.running().is_some_and(|one| one.prepare.uid == under.handoff)
+        })
+    }
+
+    /// The Control handoff that is granted, if one is.
+    fn running(&self) -> Option<&Handoff> {
+        self.list
+            .iter()
+            .find(|one| one.prepare.mode == Mode::Control && one.phase == HandoffPhase::Running)
+    }
+
+    fn running_mut(&mut self) -> Option<&mut Handoff> {
+        self.list
+            .iter_mut()
+            .find(|one| one.prepare.mode == Mode::Control && one.phase == HandoffPhase::Running)
+    }
+
+    /// The lease was granted to this seat.
+    pub(super) fn granted(&mut self, seat: Seat, epoch: Epoch, deadline: Time, now: Now) {
+        let waiting = self
+            .list
+            .iter_mut()
+            .find(|one| one.phase == HandoffPhase::Pending && one.place == Some(seat));
+        let Some(one) = (match waiting {
+            Some(waiting) => Some(waiting),
+            None => self.running_mut(),
+        }) else {
+            return;
+        };
+        if one.phase == HandoffPhase::Running && one.epoch == Some(epoch) {
+            return;
+        }
+        one.phase = HandoffPhase::Running;
+        one.epoch = Some(epoch);
+        one.granted.get_or_insert_with(|| Grant::new(now, deadline));
+        self.position += 1;
+    }
+
+    /// The lease was not granted to what stands for a page.
+    pub(super) fn denied(&mut self, seat: Seat, why: Denied, now: Now) {
+        let phase = match why {
+            Denied::AlreadyHeld(_) => HandoffPhase::Failed(Failure::AlreadyHeld),
+            Denied::BrowserGone => HandoffPhase::Failed(Failure::BrowserGone),
+            Denied::DrainTimeout => HandoffPhase::Failed(Failure::DrainTimeout),
+            Denied::Deadline => HandoffPhase::TimedOut(ClosedBy::Timeout),
+        };
+        let waiting = self
+            .list
+            .iter_mut()
+            .find(|one| one.phase == HandoffPhase::Pending && one.place == Some(seat));
+        if let Some(one) = waiting {
+            one.end(phase, now);
+            self.position += 1;
+        }
+    }
+
+    /// The lease was taken back from whoever held it.
+    pub(super) fn revoked(&mut self, why: Close, now: Now) {
+        let Some(one) = self.running_mut() else { return };
+        let by = if one.called_off { ClosedBy::Operator } else { ClosedBy::Human };
+        let phase = match why {
+            // The same handoff goes on at another page.
+            Close::Moved => {
+                one.epoch = None;
+                return;
+            }
+            Close::Finished => HandoffPhase::Finished(by),
+            Close::Cancelled | Close::Stopped => HandoffPhase::Cancelled(by),
+            Close::Deadline => HandoffPhase::TimedOut(ClosedBy::Timeout),
+            Close::DeadMan => HandoffPhase::TimedOut(ClosedBy::DeadMan),
+            Close::BrowserLost => HandoffPhase::Failed(Failure::BrowserLost),
+        };
+        one.end(phase, now);
+        self.position += 1;
+    }
+
+    /// What the operator's wish to end a handoff means for the lease: whose release it is, if the
+    /// lease has anything to do with it.
+    pub(super) fn call_off(&mut self, uid: &str, outcome: Outcome, now: Now) -> Option<Seat> {
+        let one =
+            self.list.iter_mut().find(|one| one.prepare.uid == uid && one.phase.is_active())?;
+        match (one.prepare.mode, one.phase) {
+            (Mode::Control, HandoffPhase::Running) => {
+                one.called_off = true;
+                one.place
+            }
+            (mode, _) => {
+                let place = one.place.filter(|_| mode == Mode::Control);
+                one.end(
+                    match outcome {
+                        Outcome::Finished => HandoffPhase::Finished(ClosedBy::Operator),
+                        Outcome::Cancelled => HandoffPhase::Cancelled(ClosedBy::Operator),
+                    },
+                    now,
+                );
+                self.position += 1;
+                place
+            }
+        }
+    }
+
+    /// It is the operator who ends the browser, and with it what is granted.
+    pub(super) fn operator_ends(&mut self) {
+        for one in &mut self.list {
+            one.called_off = true;
+        }
+    }
+
+    /// The browser is being ended: what waits cannot be had, and nobody watches any more.
+    pub(super) fn browser_ended(&mut self, now: Now) {
+        for one in self.list.iter_mut().filter(|one| one.phase.is_active()) {
+            let by = if one.called_off { ClosedBy::Operator } else { ClosedBy::Human };
+            one.end(
+                match one.prepare.mode {
+                    Mode::Control => HandoffPhase::Failed(Failure::BrowserGone),
+                    Mode::View => HandoffPhase::Cancelled(by),
+                },
+                now,
+            );
+            self.position += 1;
+        }
+    }
+
+    /// Whether the holder is connected.
+    pub(super) fn connected(&mut self, connected: bool, now: Now) {
+        let Some(one) = self.running_mut() else { return };
+        if one.connected != connected {
+            one.connected = connected;
+            if connected {
+                one.first_connected.get_or_insert(now.wall);
+            }
+            self.position += 1;
+        }
+    }
+
+    /// What the holder says on leaving; redacted.
+    pub(super) fn note(&mut self, note: String) {
+        if let Some(one) = self.running_mut()
+            && !note.is_empty()
+        {
+            one.note = Some(note);
+            self.position += 1;
+        }
+    }
+
+    /// Ends what is over by its time, and gives the pages that have to go.
+    pub(super) fn on_time(&mut self, now: Now) -> Vec<Seat> {
+        for one in &mut self.list {
+            let over = one.granted.is_some_and(|grant| now.boot >= grant.deadline);
+            if over && one.prepare.mode == Mode::View && one.phase == HandoffPhase::Running {
+                one.end(HandoffPhase::TimedOut(ClosedBy::Timeout), now);
+                self.position += 1;
+            }
+        }
+        let list = &self.list;
+        let over = |_: &Seat, under: &mut Under| {
+            let handoff = list.iter().find(|one| one.prepare.uid == under.handoff);
+            let ended = handoff.and_then(|one| one.ended);
+            ended.is_some_and(|ended| now.boot >= ended + RENEWAL)
+        };
+        self.seats.extract_if(.., over).map(|(seat, _)| seat).collect()
+    }
+
+    /// When [`Self::on_time`] has something to do.
+    pub(super) fn wake_at(&self) -> Option<Time> {
+        let watching = self
+            .list
+            .iter()
+            .filter(|one| one.prepare.mode == Mode::View && one.phase == HandoffPhase::Running)
+            .filter_map(|one| one.granted.map(|grant| grant.deadline));
+        let leaving = self.seats.values().filter_map(|under| {
+            let one = self.list.iter().find(|one| one.prepare.uid == under.handoff)?;
+            one.ended.map(|ended| ended + RENEWAL)
+        });
+        watching.chain(leaving).min()
+    }
+
+    /// Counts what has happened.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// All of them, as the operator gets them.
+    pub(super) fn report(&self) -> Vec<HandoffReport> {
+        let time = |time: Timestamp| format!("{time:.3}");
+        self.list
+            .iter()
+            .map(|one| HandoffReport {
+                uid: one.prepare.uid.clone(),
+                phase: one.phase,
+                epoch: one.epoch.filter(|_| one.phase == HandoffPhase::Running).map(|it| it.0),
+                started_at: one.granted.map(|grant| time(grant.at)),
+                deadline: one.granted.map(|grant| time(grant.until)),
+                first_connected_at: one.first_connected.map(time),
+                connected: one.connected && one.phase == HandoffPhase::Running,
+                note: one.note.clone(),
+            })
+            .collect()
+    }
+}
+
+impl Grant {
+    fn new(now: Now, deadline: Time) -> Self {
+        Self { at: now.wall, until: now.wall_at(deadline), deadline }
+    }
+}
+
+impl Handoff {
+    fn end(&mut self, phase: HandoffPhase, now: Now) {
+        self.phase = phase;
+        self.ended = Some(now.boot);
+        self.connected = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Now {
+        let boot = Time::from_secs(seconds);
+        Now { boot, wall: Timestamp::UNIX_EPOCH + boot }
+    }
+
+    fn prepare(uid: &str, mode: Mode) -> Prepare {
+        Prepare {
+            uid: uid.to_owned(),
+            name: format!("ho-{uid}"),
+            mode,
+            holder: "ada".to_owned(),
+            key: PublicKey::new([1; 32]),
+            timeout_seconds: 600,
+        }
+    }
+
+    fn phases(handoffs: &Handoffs) -> Vec<HandoffPhase> {
+        handoffs.report().into_iter().map(|one| one.phase).collect()
+    }
+
+    #[test]
+    fn a_control_handoff_runs_from_its_grant_and_ends_once() {
+        let mut handoffs = Handoffs::default();
+        handoffs.ask(prepare("a", Mode::Control), Seat(9));
+        assert_eq!(handoffs.admits("a", Mode::View, 0), None, "nothing before it is granted");
+        handoffs.granted(Seat(9), Epoch(8), Time::from_secs(700), at(100));
+        let report = handoffs.report().remove(0);
+        assert_eq!((report.phase, report.epoch), (HandoffPhase::Running, Some(8)));
+        assert_eq!(report.deadline.as_deref(), Some("1970-01-01T00:11:40.000Z"));
+        assert_eq!(handoffs.admits("a", Mode::Control, 8), Some(Right::Act(Seat(9))));
+        for (scope, epoch) in [(Mode::Control, 7), (Mode::Control, 0), (Mode::View, 8)] {
+            assert_eq!(handoffs.admits("a", scope, epoch), None, "{scope:?} {epoch}");
+        }
+        assert_eq!(handoffs.admits("a", Mode::View, 0), Some(Right::Watch));
+        handoffs.sit(Seat(2), "a", false);
+        assert!(!handoffs.may_act(Seat(2)), "it only watches");
+        handoffs.sit(Seat(2), "a", true);
+        handoffs.sit(Seat(2), "a", false);
+        assert!(handoffs.may_act(Seat(2)));
+        handoffs.note("done".to_owned());
+        handoffs.revoked(Close::Finished, at(200));
+        assert_eq!(phases(&handoffs), [HandoffPhase::Finished(ClosedBy::Human)]);
+        let position = handoffs.position();
+        handoffs.revoked(Close::Cancelled, at(201));
+        assert_eq!(handoffs.call_off("a", Outcome::Cancelled, at(202)), None);
+        assert_eq!((phases(&handoffs).len(), handoffs.position()), (1, position));
+        assert_eq!(handoffs.report()[0].note.as_deref(), Some("done"));
+        assert!(!handoffs.may_act(Seat(2)) && handoffs.key("a").is_none());
+    }
+
+    #[test]
+    fn each_close_has_its_phase() {
+        let check = |why, phase| {
+            let mut handoffs = Handoffs::default();
+            handoffs.ask(prepare("a", Mode::Control), Seat(9));
+            handoffs.granted(Seat(9), Epoch(1), Time::from_mins(10), at(0));
+            handoffs.revoked(why, at(1));
+            assert_eq!(phases(&handoffs), [phase]);
+        };
+        check(Close::Finished, HandoffPhase::Finished(ClosedBy::Human));
+        check(Close::Cancelled, HandoffPhase::Cancelled(ClosedBy::Human));
+        check(Close::Stopped, HandoffPhase::Cancelled(ClosedBy::Human));
+        check(Close::Deadline, HandoffPhase::TimedOut(ClosedBy::Timeout));
+        check(Close::DeadMan, HandoffPhase::TimedOut(ClosedBy::DeadMan));
+        check(Close::BrowserLost, HandoffPhase::Failed(Failure::BrowserLost));
+        check(Close::Moved, HandoffPhase::Running);
+        let mut handoffs = Handoffs::default();
+        handoffs.ask(prepare("a", Mode::Control), Seat(9));
+        handoffs.granted(Seat(9), Epoch(1), Time::from_mins(10), at(0));
+        assert_eq!(handoffs.call_off("a", Outcome::Cancelled, at(1)), Some(Seat(9)));
+        handoffs.revoked(Close::Cancelled, at(1));
+        assert_eq!(phases(&handoffs), [HandoffPhase::Cancelled(ClosedBy::Operator)]);
+    }
+
+    #[test]
+    fn who_cannot_have_it_is_told_why() {
+        let mut handoffs = Handoffs::default();
+        handoffs.ask(prepare("a", Mode::Control), Seat(8));
+        handoffs.granted(Seat(8), Epoch(1), Time::from_mins(10), at(0));
+        handoffs.ask(prepare("b", Mode::Control), Seat(9));
+        handoffs.denied(Seat(9), Denied::AlreadyHeld(crate::decide::lease::Person(0)), at(1));
+        handoffs.ask(prepare("c", Mode::Control), Seat(10));
+        handoffs.browser_ended(at(2));
+        assert_eq!(
+            phases(&handoffs),
+            [
+                HandoffPhase::Running,
+                HandoffPhase::Failed(Failure::AlreadyHeld),
+                HandoffPhase::Failed(Failure::BrowserGone)
+            ]
+        );
+    }
+
+    #[test]
+    fn who_watches_has_a_minute_to_come_with_another_handoff() {
+        let mut handoffs = Handoffs::default();
+        handoffs.watch(prepare("a", Mode::View), at(0));
+        handoffs.sit(Seat(1), "a", false);
+        handoffs.sit(Seat(2), "a", false);
+        assert_eq!(handoffs.wake_at(), Some(Time::from_mins(10)));
+        assert!(handoffs.on_time(at(599)).is_empty());
+        assert_eq!(phases(&handoffs), [HandoffPhase::Running]);
+        assert!(handoffs.on_time(at(600)).is_empty());
+        assert_eq!(phases(&handoffs), [HandoffPhase::TimedOut(ClosedBy::Timeout)]);
+        assert_eq!(handoffs.wake_at(), Some(Time::from_mins(11)));
+        handoffs.watch(prepare("b", Mode::View), at(610));
+        handoffs.sit(Seat(2), "b", false);
+        assert!(handoffs.on_time(at(659)).is_empty());
+        assert_eq!(handoffs.on_time(at(660)), [Seat(1)]);
+        assert!(handoffs.on_time(at(661)).is_empty(), "once");
+    }
+}

@@ -1,0 +1,517 @@
+//! The three processes of a run pod with a contract in a directory, a real Chromium and a real display.
+
+use std::{
+    fs::{self, DirBuilder},
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use handback::pod::contract::{
+    RunContract, RunVerdict, SandboxWish, Size, StoppedBy, Termination, UploadReport, UploadState,
+    places,
+    run::{
+        ArtifactWishes, Dialogs, Driver, Keep, OnUploadFailure, RunIdentity, RunPolicy, Version,
+    },
+    stream::{ClosedBy, HandoffPhase, Mode, ToGateStream},
+};
+use reqwest::{Method, StatusCode};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    gate::house::Person,
+    pages::Pages,
+    support::{
+        leftovers,
+        operator::{Keys, Operator, prepare},
+    },
+};
+
+/// The machine is noisy.
+const PATIENCE: Duration = Duration::from_mins(2);
+const UID: &str = "8c1f0000-0000-4000-8000-000000000001";
+const PASSWORD: &str = "analytical-engine";
+
+const SIGN_IN: &str = "<title>Sign in</title><form action=/in method=post><label>Name <input name=n>\
+    </label><label>Password <input name=p type=password></label><button>Sign in</button></form>";
+const WELCOME: &str = "<title>Welcome</title><h1>Signed in</h1><label>Note <input id=note \
+    oninput=\"document.title=this.value\"></label>";
+const PLAN: &str = "Type {{NAME}} into the Name field\nType {{PASSWORD}} into the Password field\n\
+    Click \"Sign in\"\nVerify \"Signed in\" is visible\nClick the Note field";
+const WAITS: &str = "Verify the title is \"Sign in\"\nWait for \"never there\" for up to 60 s\n\
+    Verify \"x\" is visible";
+
+struct Pod {
+    place: TempDir,
+    address: SocketAddr,
+    browser: Child,
+    gate: Child,
+    agent: Option<Child>,
+}
+
+fn operator_keys() -> Keys {
+    Keys::new(7)
+}
+
+fn contract(url: &str, plan: &str) -> RunContract {
+    RunContract {
+        version: Version,
+        run: RunIdentity {
+            name: "checkout".to_owned(),
+            namespace: "shop".to_owned(),
+            uid: "3f1c9ae0".to_owned(),
+            attempt: 2,
+        },
+        url: url.to_owned(),
+        plan: plan.to_owned(),
+        pass_criteria: vec![],
+        variables: [("NAME".to_owned(), "ada".to_owned())].into(),
+        secret_variables: vec!["PASSWORD".to_owned()],
+        driver: Driver::Auto,
+        viewport: Size { width: 1000, height: 600 },
+        sandbox: SandboxWish::Preferred,
+        stop_on_first_failure: false,
+        active_deadline_seconds: 120,
+        idle_seconds: 900,
+        artifacts: ArtifactWishes {
+            video: Keep::Always,
+            screenshots: Keep::Always,
+            s3: None,
+            upload_timeout_seconds: 30,
+            on_upload_failure: OnUploadFailure::Hold,
+        },
+        policy: RunPolicy {
+            allowed_hosts: vec![],
+            denied_hosts: vec![],
+            insecure_tls: false,
+            dialogs: Dialogs::Auto,
+        },
+        operator_key: operator_keys().public(),
+    }
+}
+
+impl Pod {
+    /// All three containers, the agent last.
+    async fn start(contract: &RunContract) -> Self {
+        let mut pod = Self::without_agent(contract).await;
+        pod.start_agent();
+        pod
+    }
+
+    async fn without_agent(contract: &RunContract) -> Self {
+        let place = tempfile::Builder::new().prefix("hb-pod-").tempdir().unwrap();
+        // The browser's unprivileged user must be able to pass through.
+        crate::support::run::set_mode(place.path(), 0o711);
+        let path = |name: &str| place.path().join(name);
+        for name in
+            ["browser-sockets", "agent-sockets", "artifacts", "media", "contract", "secrets"]
+        {
+            DirBuilder::new().mode(0o700).create(path(name)).unwrap();
+        }
+        fs::create_dir(path("home")).unwrap();
+        crate::support::run::set_mode(&path("home"), 0o711);
+        let text = contract.encode(0).unwrap();
+        fs::write(path("contract").join(places::CONTRACT_FILE), text).unwrap();
+        fs::write(path("contract").join(places::POD_UID_FILE), UID).unwrap();
+        fs::write(path("secrets").join("PASSWORD"), PASSWORD).unwrap();
+        let port = {
+            let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            free.local_addr().unwrap().port()
+        };
+        let mut browser = handback("browser");
+        browser.arg("--sockets").arg(path("browser-sockets"));
+        browser.arg("--media").arg(path("media"));
+        browser.arg("--runtime").arg(path("home")).args(["--grace", "90"]);
+        let mut gate = handback("gate");
+        gate.arg("--contract").arg(path("contract"));
+        gate.arg("--browser-sockets").arg(path("browser-sockets"));
+        gate.arg("--agent-sockets").arg(path("agent-sockets"));
+        gate.arg("--artifacts").arg(path("artifacts"));
+        gate.arg("--media").arg(path("media"));
+        gate.arg("--termination-message").arg(path("gate-message"));
+        gate.arg("--port").arg(port.to_string());
+        let (browser, gate) = (browser.spawn().unwrap(), gate.spawn().unwrap());
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let pod = Self { place, address, browser, gate, agent: None };
+        until("the gate", async || TcpStream::connect(address).await.ok()).await;
+        pod
+    }
+
+    fn start_agent(&mut self) {
+        let mut agent = handback("agent");
+        agent.arg("--contract").arg(self.path("contract"));
+        agent.arg("--secrets").arg(self.path("secrets"));
+        agent.arg("--sockets").arg(self.path("agent-sockets"));
+        agent.arg("--artifacts").arg(self.path("artifacts"));
+        agent.arg("--termination-message").arg(self.path("agent-message"));
+        self.agent = Some(agent.spawn().unwrap());
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    fn run_dir(&self) -> PathBuf {
+        self.path("artifacts/3f1c9ae0-2")
+    }
+
+    /// The agent's exit code and last words.
+    async fn verdict(&mut self) -> (i32, Termination) {
+        let mut agent = self.agent.take().expect("started");
+        let status = timeout(PATIENCE, agent.wait()).await.expect("the agent ends").unwrap();
+        let code = status.code().expect("no signal");
+        let message = fs::read_to_string(self.path("agent-message")).unwrap();
+        assert!(!message.contains(PASSWORD), "{message}");
+        (
+            code,
+            Termination::read(&message, code).unwrap_or_else(|error| panic!("{error}: {message}")),
+        )
+    }
+
+    async fn operator(&self) -> Operator {
+        Operator::connect(self.address, &operator_keys(), UID).await
+    }
+
+    /// The pid of the one Chromium.
+    async fn chromium(&self) -> u32 {
+        leftovers::process_named(&self.path("home"), "chromium").await
+    }
+
+    /// A page that a ticket of this handoff lets in.
+    async fn enter(&self, keys: &Keys, uid: &str, epoch: u64) -> Person {
+        let mut page = Person::at(self.address, &format!("ho-{uid}"));
+        let (_, _, body) = page.raw(Method::GET, "/api/challenge", &[], "").await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let ticket = keys.ticket_for(body["challenge"].as_str().unwrap(), UID, uid, epoch);
+        let (code, body) = page.session(&[("X-Handback-Token", &ticket)]).await;
+        assert_eq!(code, StatusCode::OK, "{body}");
+        page
+    }
+
+    /// SIGTERM to what is left, as the kubelet sends it to all containers at once; gives what the gate
+    /// says of the files.
+    async fn end(mut self) -> UploadReport {
+        for child in [Some(&self.browser), Some(&self.gate), self.agent.as_ref()] {
+            terminate(child.and_then(Child::id));
+        }
+        if self.agent.is_some() {
+            self.verdict().await;
+        }
+        let status = timeout(PATIENCE, self.gate.wait()).await.expect("the gate ends").unwrap();
+        assert_eq!(status.code(), Some(0));
+        let status = timeout(PATIENCE, self.browser.wait()).await.expect("it ends").unwrap();
+        assert_eq!(status.code(), Some(0));
+        leftovers::none_below(self.place.path()).await;
+        let message = fs::read_to_string(self.path("gate-message")).unwrap();
+        UploadReport::read(&message).unwrap_or_else(|| panic!("{message}"))
+    }
+
+    /// The manifest names what is there, with its sums; gives the paths.
+    fn sealed(&self) -> Vec<String> {
+        let bytes = fs::read(self.run_dir().join("manifest.json")).unwrap();
+        let manifest: Value = serde_json::from_slice(&bytes).unwrap();
+        let mut paths = Vec::new();
+        for file in manifest["files"].as_array().unwrap() {
+            let path = file["path"].as_str().unwrap();
+            let bytes = fs::read(self.run_dir().join(path)).unwrap();
+            let sum = Sha256::digest(&bytes)
+                .iter()
+                .fold(String::new(), |sum, b| sum + &format!("{b:02x}"));
+            assert_eq!(file["sha256"], sum.as_str(), "{path}");
+            let secret = bytes.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
+            assert!(!secret, "{path} has the secret");
+            paths.push(path.to_owned());
+        }
+        paths
+    }
+
+    fn results(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.run_dir().join("results.json")).unwrap()).unwrap()
+    }
+}
+
+fn handback(command: &str) -> Command {
+    let mut handback = Command::new(env!("CARGO_BIN_EXE_handback"));
+    handback.arg(command).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    handback.stdin(Stdio::null()).kill_on_drop(true);
+    handback
+}
+
+fn terminate(pid: Option<u32>) {
+    send(pid.expect("running"), Signal::TERM);
+}
+
+fn send(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).expect("alive until now");
+}
+
+fn lives(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what} did not come");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn site() -> Pages {
+    Pages::start(&[("/", SIGN_IN), ("/in", WELCOME)]).await
+}
+
+fn contains(directory: &Path, file: &str, text: &str) -> bool {
+    fs::read_to_string(directory.join(file)).is_ok_and(|all| all.contains(text))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_passes_seals_and_hands_the_very_same_browser_to_a_person() {
+    let site = site().await;
+    let mut pod = Pod::without_agent(&contract(&site.origin, PLAN)).await;
+    let chromium = pod.chromium().await;
+    let mut probe = handback("browser-started");
+    probe.arg("--sockets").arg(pod.path("browser-sockets"));
+    until("the startup probe", async || probe.status().await.unwrap().success().then_some(()))
+        .await;
+    pod.start_agent();
+    let (code, words) = pod.verdict().await;
+    assert_eq!((code, words.verdict), (0, RunVerdict::Passed), "{words:?}");
+    assert_eq!((words.scenarios.total, words.scenarios.passed, words.reason), (1, 1, None));
+    assert!(
+        words.usage.steps == 5 && words.sandbox.is_some(),
+        "{:?} {:?}",
+        words.usage,
+        words.sandbox
+    );
+    let sealed = pod.sealed();
+    for path in
+        ["results.json", "events.ndjson", "junit.xml", "plan.md", "player.html", "video.webm"]
+    {
+        assert!(sealed.iter().any(|one| one == path), "{path} is not among {sealed:?}");
+    }
+    assert_eq!(pod.results()["run_id"], "3f1c9ae0-2");
+
+    let ada = Keys::new(1);
+    let mut operator = pod.operator().await;
+    let report = operator.until(|report| report.upload.state == UploadState::KeptInPod).await;
+    assert!(report.finished && report.browser);
+    operator.prepare(prepare("c1", Mode::Control, "ada", &ada)).await;
+    let epoch = operator.handoff("c1", |one| one.epoch.is_some()).await.epoch.unwrap();
+    let page = pod.enter(&ada, "c1", epoch).await;
+    let mut control = page.control().await;
+    assert_eq!(control.hear().await["state"], "granted");
+    let mut screen = page.screen().await;
+    for key in *b"hi" {
+        screen.send(&[4, 1, 0, 0, 0, 0, 0, key]).await;
+        screen.send(&[4, 0, 0, 0, 0, 0, 0, key]).await;
+    }
+    screen.settle().await;
+    control.say(json!({"type": "release", "outcome": "finish"})).await;
+    assert_eq!(control.revoked().await, "released");
+    operator.handoff("c1", |one| one.phase == HandoffPhase::Finished(ClosedBy::Human)).await;
+    assert_eq!(pod.chromium().await, chromium, "another browser");
+    assert!(lives(chromium));
+    let saved = pod.end().await;
+    assert_eq!(saved.state, UploadState::KeptInPod);
+    assert_eq!(saved.count, sealed.len() as u64 + 1);
+    assert!(!lives(chromium));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_fails_says_what_failed() {
+    let site = site().await;
+    let mut wishes = contract(&site.origin, "Verify \"No such thing\" is visible");
+    wishes.artifacts.screenshots = Keep::OnFailure;
+    let mut pod = Pod::start(&wishes).await;
+    let (code, words) = pod.verdict().await;
+    assert_eq!((code, words.verdict), (1, RunVerdict::Failed), "{words:?}");
+    assert_eq!(words.reason.as_deref(), Some("AssertionFailed"));
+    assert!(words.message.contains("No such thing"), "{}", words.message);
+    let pictures = pod.sealed().iter().filter(|path| path.starts_with("screenshots/")).count();
+    assert_eq!(pictures, 1, "the one that shows the failure");
+    pod.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_video_of_failure_alone_is_thrown_away_when_the_run_passes() {
+    let site = site().await;
+    let mut wishes = contract(&site.origin, "Verify the title is \"Sign in\"");
+    wishes.artifacts.video = Keep::OnFailure;
+    let mut pod = Pod::start(&wishes).await;
+    let (code, words) = pod.verdict().await;
+    assert_eq!((code, words.verdict), (0, RunVerdict::Passed), "{words:?}");
+    assert!(!pod.run_dir().join("video.webm").exists());
+    assert_eq!(fs::read_dir(pod.path("media")).unwrap().count(), 0);
+    let video = &pod.results()["video"];
+    assert_eq!(video["status"], "off", "{video}");
+    pod.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_cannot_be_carried_out_is_refused_with_a_sealed_report() {
+    let site = site().await;
+    let mut pod = Pod::start(&contract(&site.origin, "Make it look nice")).await;
+    let (code, words) = pod.verdict().await;
+    assert_eq!((code, words.verdict), (2, RunVerdict::Errored), "{words:?}");
+    assert_eq!(words.reason.as_deref(), Some("Unparsable"));
+    assert!(words.message.contains("Make it look nice"), "{}", words.message);
+    let mut operator = pod.operator().await;
+    operator.until(|report| report.upload.state == UploadState::KeptInPod).await;
+    assert_eq!(pod.results()["reason"], "unparsable");
+    assert!(pod.sealed().contains(&"results.json".to_owned()));
+    pod.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_not_mounted_is_named() {
+    let site = site().await;
+    let mut pod = Pod::without_agent(&contract(&site.origin, PLAN)).await;
+    fs::remove_file(pod.path("secrets/PASSWORD")).unwrap();
+    pod.start_agent();
+    let (code, words) = pod.verdict().await;
+    assert_eq!((code, words.reason.as_deref()), (2, Some("Usage")), "{words:?}");
+    assert!(words.message.contains("PASSWORD is not mounted"), "{}", words.message);
+    pod.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_down_errs_and_the_browser_is_there_to_look_at() {
+    let url = {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        format!("http://{}/", free.local_addr().unwrap())
+    };
+    let mut pod = Pod::start(&contract(&url, WAITS)).await;
+    let (code, words) = pod.verdict().await;
+    assert_eq!((code, words.reason.as_deref()), (3, Some("PreflightFailed")), "{words:?}");
+    let mut operator = pod.operator().await;
+    operator.until(|report| report.finished && report.browser).await;
+    assert!(pod.sealed().contains(&"results.json".to_owned()));
+    pod.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_agent_leaves_what_it_wrote_sealed_and_the_browser_alive() {
+    let site = site().await;
+    let mut pod = Pod::start(&contract(&site.origin, WAITS)).await;
+    let chromium = pod.chromium().await;
+    until("the run", async || {
+        contains(&pod.run_dir(), "events.ndjson", "never there").then_some(())
+    })
+    .await;
+    let mut agent = pod.agent.take().unwrap();
+    send(agent.id().unwrap(), Signal::KILL);
+    agent.wait().await.unwrap();
+    let mut operator = pod.operator().await;
+    let report = operator.until(|report| report.upload.state.is_settled()).await;
+    assert_eq!(report.upload.state, UploadState::KeptInPod);
+    let sealed = pod.sealed();
+    assert!(sealed.contains(&"events.ndjson".to_owned()), "{sealed:?}");
+    assert!(sealed.contains(&"video.webm".to_owned()), "{sealed:?}");
+    let ada = Keys::new(1);
+    operator.prepare(prepare("c1", Mode::Control, "ada", &ada)).await;
+    let epoch = operator.handoff("c1", |one| one.epoch.is_some()).await.epoch.unwrap();
+    let page = pod.enter(&ada, "c1", epoch).await;
+    assert_eq!(page.control().await.hear().await["state"], "granted");
+    assert!(lives(chromium));
+    assert!(!pod.path("agent-message").exists(), "nobody spoke for it");
+    pod.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_is_ended_in_mid_run_saves_its_files_before_its_browser_goes() {
+    let site = site().await;
+    let mut pod = Pod::start(&contract(&site.origin, WAITS)).await;
+    let chromium = pod.chromium().await;
+    until("the run", async || {
+        contains(&pod.run_dir(), "events.ndjson", "never there").then_some(())
+    })
+    .await;
+    // First the browser alone: it waits for its gate.
+    terminate(pod.browser.id());
+    let mut operator = pod.operator().await;
+    for _ in 0..3 {
+        operator.say(&ToGateStream::Ask).await;
+        assert!(operator.report.browser && lives(chromium));
+    }
+    terminate(pod.gate.id());
+    operator.say(&ToGateStream::Ask).await;
+    assert!(!operator.report.finished && lives(chromium), "the agent is still there");
+    terminate(pod.agent.as_ref().and_then(Child::id));
+    let (code, words) = pod.verdict().await;
+    assert_eq!((code, words.verdict), (5, RunVerdict::Cancelled), "{words:?}");
+    assert_eq!(words.stopped_by, Some(StoppedBy::Signal));
+    let status = timeout(PATIENCE, pod.gate.wait()).await.expect("the gate ends").unwrap();
+    assert_eq!(status.code(), Some(0));
+    let sealed = pod.sealed();
+    assert!(sealed.contains(&"video.webm".to_owned()), "{sealed:?}");
+    assert_eq!(pod.results()["verdict"], "cancelled");
+    timeout(PATIENCE, pod.browser.wait()).await.expect("it ends with its gate").unwrap();
+    leftovers::none_below(pod.place.path()).await;
+    let message = fs::read_to_string(pod.path("gate-message")).unwrap();
+    assert_eq!(UploadReport::read(&message).unwrap().state, UploadState::KeptInPod);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_in_the_page_and_cancel_by_the_operator_are_told_apart() {
+    let site = site().await;
+    let ada = Keys::new(1);
+    for by in [StoppedBy::Human, StoppedBy::Operator] {
+        let mut pod = Pod::start(&contract(&site.origin, WAITS)).await;
+        let running =
+            async || contains(&pod.run_dir(), "events.ndjson", "never there").then_some(());
+        until("the run", running).await;
+        let mut operator = pod.operator().await;
+        if by == StoppedBy::Human {
+            operator.prepare(prepare("v1", Mode::View, "ada", &ada)).await;
+            let page = pod.enter(&ada, "v1", 0).await;
+            let (code, _) = page.post("/api/stop", json!({"what": "run"})).await;
+            assert_eq!(code, StatusCode::ACCEPTED);
+        } else {
+            operator.say(&ToGateStream::Cancel).await;
+        }
+        let (code, words) = pod.verdict().await;
+        assert_eq!((code, words.verdict), (5, RunVerdict::Cancelled), "{words:?}");
+        assert_eq!(words.stopped_by, Some(by));
+        operator.until(|report| report.finished && report.browser).await;
+        pod.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_under_test_gets_nothing_from_the_gate_of_its_pod() {
+    let site = site().await;
+    let pod = Pod::without_agent(&contract(&site.origin, PLAN)).await;
+    let port = pod.address.port();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for host in [format!("127.0.0.1:{port}"), format!("localhost:{port}")] {
+        for path in ["/", "/api/challenge", "/api/stream", "/runs/3f1c9ae0-2/results.json"] {
+            let answer = client.get(format!("http://{host}{path}")).send().await.unwrap();
+            assert_eq!(answer.status().as_u16(), 421, "{host}{path}");
+        }
+    }
+    let stranger = Person::at(pod.address, "gate");
+    for path in ["/api/events", "/runs/3f1c9ae0-2/results.json"] {
+        let (code, _, _) = stranger.raw(Method::GET, path, &[], "").await;
+        assert_eq!(code, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    let foreign = [("Origin", site.origin.as_str())];
+    let (code, _, _) = stranger.raw(Method::POST, "/api/session", &foreign, "").await;
+    assert_eq!(code, StatusCode::FORBIDDEN);
+    pod.end().await;
+}
