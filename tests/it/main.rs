@@ -9,6 +9,7 @@ mod browser;
 mod cli;
 mod examples;
 mod gate;
+mod operator;
 mod page;
 mod pod;
 mod run;

@@ -2,6 +2,7 @@
 
 pub mod api_server;
 pub mod conformance;
+pub mod fleet;
 pub mod leftovers;
 pub mod operator;
 pub mod run;
