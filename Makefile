@@ -60,6 +60,10 @@ setup: ## Install what is missing, or say exactly what to install
 build: ## The program, at target/debug/handback
 	@cargo build --locked
 
+.PHONY: crds
+crds: build ## The custom resource definitions, from the types to crds/
+	@target/debug/handback crds --out crds
+
 .PHONY: web
 web: web/dist/index.html ## The takeover page, at web/dist
 

@@ -15,6 +15,7 @@ mod bridge;
 mod chromium;
 mod control;
 mod display;
+mod memory;
 mod process;
 mod recorder;
 pub mod runtime_dir;
@@ -49,6 +50,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{
     chromium::{Chromium, ChromiumError, Profile, ProfileError, Setup, Wishes},
     display::{Display, DisplayError},
+    memory::Kills,
     recorder::{Command, Recorder, Source},
     runtime_dir::{RuntimeDir, RuntimeDirError},
     user::User,
@@ -410,6 +412,7 @@ impl Supervisor {
             tell.clone(),
             pid,
         );
+        let mut kills = Kills::count();
         let mut workers = JoinSet::new();
         workers.spawn(recorder.run(orders));
         workers.spawn(control::serve(listener, incoming, outgoing, stop, gate));
@@ -417,6 +420,7 @@ impl Supervisor {
             tokio::select! {
                 Some(message) = messages.recv() => self.obey(message, &tell).await,
                 (who, reason) = ended(&mut self.running) => {
+                    let reason = kills.explain(reason);
                     tracing::warn!(who, %reason, "the browser ended");
                     self.down(format!("the {who} ended")).await;
                     let exited = FromBrowser::Exited { who: who.to_owned(), reason };

@@ -6,6 +6,7 @@
 mod agent;
 mod browser;
 pub mod check;
+pub mod crds;
 mod gate;
 mod paint;
 pub mod run;
@@ -38,8 +39,10 @@ struct Cli {
 enum Command {
     /// Execute a plan in a browser on this machine
     Run(Box<run::args::Args>),
-    /// Validate a plan offline: scenarios, checks, driver, offending lines
+    /// Validate plans and manifests offline: scenarios, checks, driver, offending lines
     Check(check::Args),
+    /// Print the custom resource definitions
+    Crds(crds::Args),
     /// Supervise display, Chromium and recorder; started by `run`
     #[command(hide = true)]
     Browser(Box<Config>),
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
                     run::main(*args)
                 }
                 Command::Check(args) => check::main(&args),
+                Command::Crds(args) => crds::main(&args),
                 Command::Browser(config) => browser::main(*config),
                 Command::Agent(config) => agent::main(*config),
                 Command::Gate(config) => gate::main(*config),

@@ -35,7 +35,6 @@ mod wire;
 use std::{
     collections::HashSet,
     fmt, io,
-    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     sync::{
         Arc,
@@ -332,9 +331,7 @@ async fn run_and_save(
     let Orders { commands, receive, host } = orders;
     let path = config.agent_socket.clone();
     let failed = |source| GateError::AgentSocket { path: path.clone(), source };
-    let agents = UnixListener::bind(&config.agent_socket).map_err(failed)?;
-    std::fs::set_permissions(&config.agent_socket, std::fs::Permissions::from_mode(0o600))
-        .map_err(failed)?;
+    let agents = wire::listen(&config.agent_socket).map_err(failed)?;
     let config = Arc::new(config);
     let tasks = TaskTracker::new();
     let closing = CancellationToken::new();

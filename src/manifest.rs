@@ -26,8 +26,3 @@ pub mod status;
 mod syntax;
 pub mod test_run;
 pub mod time;
-
-/// The API group of all kinds.
-pub const GROUP: &str = "handback.dev";
-/// The one version that is served and stored.
-pub const VERSION: &str = "v1alpha1";

@@ -51,14 +51,14 @@ use self::{
     memory::Memory,
     observe::{SeenPod, Subject},
     outside::{Gates, Targets},
-    profile::Profiles,
+    profile::{Images, Profiles},
 };
 use crate::{
     clock::Clock,
     decide::{Moment, decide, orphan},
     manifest::test_run::TestRun,
     metrics::Metrics,
-    pod::{Images, contract::PublicKey},
+    pod::contract::PublicKey,
     shutdown::Shutdown,
 };
 

@@ -1,160 +1,289 @@
-//! The run pod: three containers, no token, nothing that listens beyond loopback (pure).
+//! A run's pod, from a run that can be carried out (pure): [`pod`].
 //!
-//! [`pod`] cannot fail: it takes a run that was found possible, and a contract that was found to fit.
-//! What the processes of a run say to each other is in [`contract`], whether they are containers of a
-//! pod or tasks and a child of `handback run`.
-//!
-//! # Guarantees
-//! - No service-account token; Pod Security `restricted`; root file systems are read-only.
-//! - A secret is mounted into the one container that uses it: variables into the agent, storage into
-//!   the gate. The browser has none.
-//! - The kubelet gives the pod as long to end as its upload may take, and half a minute more.
-//! - The name follows from run and attempt, so that a pod that is made twice is made once.
+//! Three plain containers that share nothing but the volumes of [`contract::places`]. The browser has no
+//! secret and no contract, the agent has the run's secrets, the gate the storage's. Nothing of it has a
+//! Kubernetes credential, and nothing but the gate listens, on loopback.
 
 mod container;
 pub mod contract;
-pub mod names;
 mod security;
-pub mod terms;
-#[cfg(test)]
-mod tests;
-mod volumes;
+mod volume;
 
-use std::collections::BTreeMap;
+pub use self::container::resources;
+
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use k8s_openapi::{
-    api::core::v1::{LocalObjectReference, Pod, PodSpec, Toleration},
+    api::core::v1::{LocalObjectReference, Pod, PodSpec, ResourceRequirements},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 
+use sha2::{Digest, Sha256};
+
 use self::contract::{
-    PublicKey, places,
-    run::{RunIdentity, RunPolicy},
+    PublicKey, RunContract, SandboxWish, Size,
+    places::CONTRACT_ANNOTATION,
+    run::{
+        ArtifactWishes, ContractError, Driver, Keep, OnUploadFailure, RunIdentity, RunPolicy,
+        S3Target, Version,
+    },
 };
 use crate::manifest::{
-    GROUP, VERSION,
-    check::{ValidRun, ValidStorage},
-    test_run::pod::Resources,
+    check::{ValidRun, ValidStorage, VariableSource},
+    test_run::{self, When, artifacts, artifacts::Screenshots, pod::PodTemplate},
 };
 
-/// What the operator's configuration says about every pod of a namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Where the programs are.
-    pub images: Images,
-    /// The browser's container, where the run says nothing.
-    pub browser: Resources,
-    /// The gate's container.
-    pub gate: Resources,
-    /// The agent's container.
-    pub agent: Resources,
-    /// File of the `Localhost` seccomp profile that lets Chromium have its own sandbox, as the node's
-    /// kubelet knows it. A node without the file never starts the pod.
+/// Keeps an evicted or deleted pod until the operator has read it (api.md).
+pub const FINALIZER: &str = "handback.dev/artifacts";
+/// Name of the run.
+pub const RUN_LABEL: &str = "handback.dev/run";
+/// Its uid: the pods of one run, whatever was called so before.
+pub const RUN_UID_LABEL: &str = "handback.dev/run-uid";
+/// Which try of it.
+pub const ATTEMPT_LABEL: &str = "handback.dev/attempt";
+/// The concurrency key that the run holds, if it has one.
+pub const KEY_LABEL: &str = "handback.dev/concurrency-key";
+/// The Kueue queue that the pod waits in.
+const QUEUE_LABEL: &str = "kueue.x-k8s.io/queue-name";
+/// Marks against disruption while a run goes on or a person has the browser.
+pub const MARKS: [(&str, &str); 2] = [
+    ("karpenter.sh/do-not-disrupt", "true"),
+    ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
+];
+/// What the kubelet gives a pod besides the time for its files.
+const GRACE_BESIDE_UPLOAD: i64 = 30;
+
+/// What the operator's configuration says about pods.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The program alone: gate and agent.
+    pub image: String,
+    /// The browser's image.
+    pub browser_image: String,
+    /// `Always`, `IfNotPresent` or `Never`; the cluster's default without one.
+    pub pull_policy: Option<String>,
+    /// Names of Secrets for pulling, in the run's namespace.
+    pub pull_secrets: Vec<String>,
+    /// What the browser gets where a run says nothing.
+    pub browser_resources: ResourceRequirements,
+    /// What the gate gets.
+    pub gate_resources: ResourceRequirements,
+    /// What the agent gets.
+    pub agent_resources: ResourceRequirements,
+    /// A `Localhost` profile with which Chromium's own sandbox works; the runtime's without one.
     pub seccomp_profile: Option<String>,
     /// Where browsers may go.
     pub policy: RunPolicy,
-    /// Who may open gate streams.
+    /// The public half of the operator's key.
     pub operator_key: PublicKey,
 }
 
-/// The images of a pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Images {
-    /// The program alone: gate and agent.
-    pub handback: String,
-    /// Chromium, display and recorder, and the same program.
-    pub browser: String,
-    /// `Always`, `IfNotPresent` or `Never`; the cluster's default if there is none.
-    pub pull_policy: Option<String>,
-    /// Secrets to pull them with, in the run's namespace.
-    pub pull_secrets: Vec<String>,
+/// One try of one run.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The run.
+    pub run: &'a ValidRun,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its uid.
+    pub uid: &'a str,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The plan's text, wherever it came from.
+    pub plan: &'a str,
+    /// Where its files go: the run's own storage or the operator's.
+    pub storage: Option<&'a ValidStorage>,
+    /// What the operator's configuration says.
+    pub site: &'a Site,
 }
 
-/// Seconds beyond `artifacts.uploadTimeoutSeconds` that a pod has to end.
-pub const SLACK: i64 = 30;
+/// The name of this attempt's pod. It follows from the run, so that creating twice is creating once.
+pub fn name(run: &str, attempt: u32) -> String {
+    format!("tr-{run}-{attempt}")
+}
 
-/// The pod of this attempt. `contract` is the annotation's text, `storage` where its files go.
-pub fn pod(
-    run: &ValidRun,
-    identity: &RunIdentity,
-    contract: &str,
-    storage: Option<&ValidStorage>,
-    settings: &Settings,
-) -> Pod {
+/// The pod.
+///
+/// # Errors
+/// [`ContractError::TooLarge`] when plan, variables and annotations together are more than a pod may
+/// carry.
+pub fn pod(order: &Order<'_>) -> Result<Pod, ContractError> {
+    let Order { run, namespace, uid, attempt, site, .. } = *order;
     let template = run.spec.pod.clone().unwrap_or_default();
-    let grace = i64::from(run.spec.artifacts.upload_timeout_seconds) + SLACK;
-    let parts = container::Parts { run, settings, storage, grace };
-    let spec = PodSpec {
-        containers: vec![parts.browser(), parts.gate(), parts.agent()],
-        volumes: Some(volumes::all(run, storage)),
+    let mut annotations = template.annotations.clone();
+    annotations.extend(MARKS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let others: usize = annotations.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let contract = contract(order).encode(others + CONTRACT_ANNOTATION.len())?;
+    annotations.insert(CONTRACT_ANNOTATION.to_owned(), contract);
+    let owner = OwnerReference {
+        api_version: "handback.dev/v1alpha1".to_owned(),
+        kind: "TestRun".to_owned(),
+        name: run.name.clone(),
+        uid: uid.to_owned(),
+        controller: Some(true),
+        block_owner_deletion: Some(false),
+    };
+    let metadata = ObjectMeta {
+        name: Some(name(&run.name, attempt)),
+        namespace: Some(namespace.to_owned()),
+        labels: Some(labels(order, &template)),
+        annotations: Some(annotations),
+        finalizers: Some(vec![FINALIZER.to_owned()]),
+        owner_references: Some(vec![owner]),
+        ..ObjectMeta::default()
+    };
+    Ok(Pod { metadata, spec: Some(spec(order, template, site)), status: None })
+}
+
+/// The value of [`KEY_LABEL`] for a concurrency key: the key itself, or a digest of one that cannot be a
+/// label, like `pr/42`.
+pub fn key_label(key: &str) -> String {
+    let edge = |one: u8| one.is_ascii_alphanumeric();
+    let inner = |one: u8| edge(one) || b"-_.".contains(&one);
+    let ends = key.bytes().next().is_some_and(edge) && key.bytes().last().is_some_and(edge);
+    if ends && key.len() <= 63 && key.bytes().all(inner) {
+        return key.to_owned();
+    }
+    let digest = Sha256::digest(key.as_bytes());
+    digest.iter().take(16).fold("sha256-".to_owned(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn labels(order: &Order<'_>, template: &PodTemplate) -> BTreeMap<String, String> {
+    let spec = &order.run.spec;
+    let mut labels = template.labels.clone();
+    let ours = [
+        ("app.kubernetes.io/managed-by", Some("handback".to_owned())),
+        ("app.kubernetes.io/component", Some("run".to_owned())),
+        (RUN_LABEL, Some(order.run.name.clone())),
+        (RUN_UID_LABEL, Some(order.uid.to_owned())),
+        (ATTEMPT_LABEL, Some(order.attempt.to_string())),
+        (KEY_LABEL, spec.concurrency.as_ref().map(|one| key_label(&one.key))),
+        (QUEUE_LABEL, Some(spec.queue_name.clone()).filter(|name| !name.is_empty())),
+    ];
+    labels.extend(ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    labels
+}
+
+fn spec(order: &Order<'_>, template: PodTemplate, site: &Site) -> PodSpec {
+    let PodTemplate { resources, node_selector, tolerations, runtime_class_name, .. } = template;
+    let seconds = i64::from(order.run.spec.artifacts.upload_timeout_seconds);
+    let grace = seconds + GRACE_BESIDE_UPLOAD;
+    let browser =
+        resources.map_or_else(|| site.browser_resources.clone(), |own| container::resources(&own));
+    let pull_secrets = site.pull_secrets.iter().cloned();
+    PodSpec {
+        containers: vec![
+            container::browser(site, browser, order.run.spec.sandbox, grace),
+            container::gate(site, order.storage.is_some()),
+            container::agent(site, volume::has_secrets(order.run)),
+        ],
+        volumes: Some(volume::volumes(order)),
         restart_policy: Some("Never".to_owned()),
         termination_grace_period_seconds: Some(grace),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         security_context: Some(security::pod()),
-        node_selector: Some(template.node_selector).filter(|labels| !labels.is_empty()),
-        runtime_class_name: template.runtime_class_name,
-        tolerations: Some(template.tolerations.into_iter().map(toleration).collect())
-            .filter(|list: &Vec<Toleration>| !list.is_empty()),
-        image_pull_secrets: Some(pull_secrets(&settings.images))
-            .filter(|list: &Vec<LocalObjectReference>| !list.is_empty()),
+        node_selector: Some(node_selector).filter(|labels| !labels.is_empty()),
+        tolerations: Some(tolerations.iter().map(container::toleration).collect::<Vec<_>>())
+            .filter(|list| !list.is_empty()),
+        runtime_class_name,
+        image_pull_secrets: Some(
+            pull_secrets.map(|name| LocalObjectReference { name }).collect::<Vec<_>>(),
+        )
+        .filter(|list| !list.is_empty()),
         ..PodSpec::default()
-    };
-    Pod { metadata: metadata(run, identity, contract), spec: Some(spec), status: None }
-}
-
-/// What the pod's annotations but the contract take, in bytes: there is a bound on all of them.
-pub fn other_annotations(run: &ValidRun, identity: &RunIdentity) -> usize {
-    let annotations = metadata(run, identity, "").annotations.unwrap_or_default();
-    annotations.iter().map(|(key, value)| key.len() + value.len()).sum()
-}
-
-fn metadata(run: &ValidRun, identity: &RunIdentity, contract: &str) -> ObjectMeta {
-    let template = run.spec.pod.as_ref();
-    // Ours come last: nobody's wish makes a pod another run's.
-    let mut labels = template.map(|template| template.labels.clone()).unwrap_or_default();
-    labels.extend(names::labels(run, identity));
-    let mut annotations: BTreeMap<String, String> =
-        template.map(|template| template.annotations.clone()).unwrap_or_default();
-    let own = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    annotations.extend(names::MARKS.map(|(key, value)| own(key, value)));
-    annotations.extend([
-        own(places::CONTRACT_ANNOTATION, contract),
-        own(names::DEADLINE, &run.spec.active_deadline_seconds.to_string()),
-    ]);
-    ObjectMeta {
-        name: Some(names::pod(&identity.name, identity.attempt)),
-        namespace: Some(identity.namespace.clone()),
-        labels: Some(labels),
-        annotations: Some(annotations),
-        finalizers: Some(vec![names::FINALIZER.to_owned()]),
-        owner_references: Some(vec![owner(identity)]),
-        ..ObjectMeta::default()
     }
 }
 
-fn owner(identity: &RunIdentity) -> OwnerReference {
-    OwnerReference {
-        api_version: format!("{GROUP}/{VERSION}"),
-        kind: "TestRun".to_owned(),
-        name: identity.name.clone(),
-        uid: identity.uid.clone(),
-        controller: Some(true),
-        // A run that is deleted is gone at once; its pods take their time.
-        block_owner_deletion: None,
+/// What is particular to the run.
+fn contract(order: &Order<'_>) -> RunContract {
+    let Order { run, namespace, uid, attempt, plan, storage, site } = *order;
+    let spec = &run.spec;
+    let mut variables = BTreeMap::new();
+    let mut secret_variables = Vec::new();
+    for variable in &run.variables {
+        match &variable.value {
+            VariableSource::Plain(value) => {
+                variables.insert(variable.name.clone(), value.clone());
+            }
+            VariableSource::Secret(_) => secret_variables.push(variable.name.clone()),
+        }
+    }
+    let pixels = |side: i32| u32::try_from(side).unwrap_or(0);
+    let seconds = |time: i32| u64::try_from(time).unwrap_or(0);
+    RunContract {
+        version: Version,
+        run: RunIdentity {
+            name: run.name.clone(),
+            namespace: namespace.to_owned(),
+            uid: uid.to_owned(),
+            attempt,
+        },
+        url: run.url.to_string(),
+        plan: plan.to_owned(),
+        pass_criteria: spec.pass_criteria.clone(),
+        variables,
+        secret_variables,
+        driver: match spec.driver {
+            test_run::Driver::Auto => Driver::Auto,
+            test_run::Driver::Direct => Driver::Direct,
+            test_run::Driver::Model => Driver::Model,
+        },
+        viewport: Size { width: pixels(spec.viewport.width), height: pixels(spec.viewport.height) },
+        sandbox: sandbox(spec.sandbox),
+        stop_on_first_failure: spec.stop_on_first_failure,
+        active_deadline_seconds: seconds(spec.active_deadline_seconds),
+        idle_seconds: seconds(spec.keep_alive.idle_seconds),
+        artifacts: ArtifactWishes {
+            video: match spec.artifacts.video {
+                When::Always => Keep::Always,
+                When::OnFailure => Keep::OnFailure,
+                When::Never => Keep::Never,
+            },
+            screenshots: match spec.artifacts.screenshots {
+                Screenshots::EveryStep => Keep::Always,
+                Screenshots::OnFailure => Keep::OnFailure,
+                Screenshots::Never => Keep::Never,
+            },
+            s3: storage.map(|storage| target(order, storage)),
+            upload_timeout_seconds: seconds(spec.artifacts.upload_timeout_seconds),
+            on_upload_failure: match spec.artifacts.on_upload_failure {
+                artifacts::UploadFailure::Hold => OnUploadFailure::Hold,
+                artifacts::UploadFailure::Discard => OnUploadFailure::Discard,
+            },
+        },
+        policy: site.policy.clone(),
+        operator_key: site.operator_key,
     }
 }
 
-fn pull_secrets(images: &Images) -> Vec<LocalObjectReference> {
-    images.pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect()
-}
-
-fn toleration(wish: crate::manifest::test_run::pod::Toleration) -> Toleration {
-    Toleration {
-        key: wish.key,
-        operator: wish.operator,
-        value: wish.value,
-        effect: wish.effect,
-        toleration_seconds: wish.toleration_seconds,
+fn sandbox(wish: test_run::Sandbox) -> SandboxWish {
+    match wish {
+        test_run::Sandbox::Required => SandboxWish::Required,
+        test_run::Sandbox::Preferred => SandboxWish::Preferred,
+        test_run::Sandbox::Off => SandboxWish::Off,
     }
 }
+
+/// The bucket, with all that stands before this attempt's own files: the same name applied again never
+/// meets its predecessor.
+fn target(order: &Order<'_>, storage: &ValidStorage) -> S3Target {
+    let ValidStorage { endpoint, bucket, prefix, region, path_style, credentials: _, ca_from: _ } =
+        storage;
+    let Order { run, namespace, uid, attempt, .. } = *order;
+    let short: String = uid.chars().filter(char::is_ascii_hexdigit).take(8).collect();
+    S3Target {
+        endpoint: endpoint.as_str().trim_end_matches('/').to_owned(),
+        bucket: bucket.clone(),
+        prefix: format!("{prefix}{namespace}/{}/{short}/{attempt}/", run.name),
+        region: region.clone(),
+        path_style: *path_style,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ use crate::{
         journal::Journal,
         link::Link,
         plan::variables::{SecretVariable, Variables},
-        results::{Results, Viewport},
+        results::{Results, Scenario, StepStatus, Viewport},
         run_dir::RunDir,
         verdict::{Reason, Verdict},
     },
@@ -367,8 +367,16 @@ fn sentence(results: &Results) -> String {
         .scenarios
         .iter()
         .find(|one| !matches!(one.verdict, Some(Verdict::Passed | Verdict::Skipped)));
+    let why = |scenario: &Scenario| {
+        let assertion = scenario.assertions.iter().find(|one| !one.passed);
+        let step = scenario.steps.iter().find(|one| one.status == StepStatus::Failed);
+        assertion
+            .map(|one| format!("{} ({})", one.description, one.evidence))
+            .or_else(|| step.and_then(|one| one.error.clone()))
+            .unwrap_or_else(|| scenario.summary.clone())
+    };
     match first {
-        Some(scenario) => format!("{}: {}", scenario.name, scenario.summary),
+        Some(scenario) => format!("{}: {}", scenario.name, why(scenario)),
         None if results.verdict == Some(Verdict::Passed) => {
             format!("All {} scenarios passed.", results.counts.total)
         }

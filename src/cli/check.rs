@@ -1,30 +1,25 @@
-//! `handback check`: what a plan would do, without doing it.
+//! `handback check`: what a plan would do, without doing it, and what an API server would say to a
+//! manifest, without one.
+
+mod manifest;
+mod plan;
 
 use std::{
-    fmt::Write as _,
     fs::File,
     io::{IsTerminal, Read, Write, stdin, stdout},
     path::PathBuf,
 };
 
 use crate::{
-    agent::{
-        assignment::print_problem,
-        plan::{Plan, direct, print_grammar},
-    },
-    cli::{
-        paint::{COLUMNS, Paint, fit},
-        run::colour_wanted,
-        say,
-        values::Values,
-    },
+    agent::plan::print_grammar,
+    cli::{paint::Paint, run::colour_wanted, say, values::Values},
     pod::contract::Exit,
 };
 
 /// Options of `handback check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Plans; without any, standard input
+    /// Plans, and manifests of `TestRun` and Handoff; without any, standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Something every scenario must show, as for `run`; repeatable
@@ -45,24 +40,24 @@ pub fn main(args: &Args) -> Exit {
         say(&mut stdout(), &print_grammar());
         return Exit::Passed;
     }
-    let plans = match read(&args.files) {
-        Ok(plans) => plans,
+    let files = match read(&args.files) {
+        Ok(files) => files,
         Err(problem) => {
             say(&mut std::io::stderr(), &format!("error: {problem}\n"));
             return Exit::Usage;
         }
     };
     let mut good = true;
-    for (name, text) in plans {
+    for (name, text) in files {
         good &= check(&mut stdout(), &name, &text, args, paint);
     }
     if good { Exit::Passed } else { Exit::Usage }
 }
 
-/// Names and texts of the plans.
+/// Names and texts of the files.
 fn read(files: &[PathBuf]) -> Result<Vec<(String, String)>, String> {
-    /// One more than a plan may have, so that too long a one is told apart.
-    const LIMIT: u64 = (256 << 10) + 1;
+    /// Far more than a plan or an object may have, so that too long a one is told apart.
+    const LIMIT: u64 = (4 << 20) + 1;
     let utf8 = |name: &str, bytes| {
         String::from_utf8(bytes).map_err(|_| format!("{name} is no UTF-8 text."))
     };
@@ -91,75 +86,33 @@ fn read(files: &[PathBuf]) -> Result<Vec<(String, String)>, String> {
         .collect()
 }
 
-/// Prints what one plan holds; whether it can be run.
+/// Prints what one file holds; whether it can be run.
 fn check(out: &mut dyn Write, name: &str, text: &str, args: &Args, paint: Paint) -> bool {
-    let variables = match args.values.read() {
-        Ok(variables) => variables,
-        Err(problems) => {
-            say(out, &format!("{} {}\n", paint.bad("✕"), problems.join("\n  ")));
-            return false;
-        }
-    };
-    let plan = match Plan::parse(text, &args.pass_criteria, &variables) {
-        Ok(plan) => plan,
-        Err(problems) => {
-            let mut report = format!("{} {}\n", paint.bad("✕"), paint.strong(name));
-            for problem in &problems {
-                let _ = writeln!(report, "  {}", print_problem(problem).replace('\n', "\n  "));
-            }
-            say(out, &report);
-            return false;
-        }
-    };
-    let mut report = String::new();
-    let mut good = true;
-    for warning in &plan.warnings {
-        let _ = writeln!(report, "  warning, {}", print_problem(warning).replace('\n', "\n  "));
-    }
-    for scenario in &plan.scenarios {
-        let compiled = direct::compile(scenario);
-        let (sign, driver) = match &compiled {
-            Ok(steps) => (
-                paint.good("✓"),
-                format!(
-                    "direct, {}, {}",
-                    counted(steps.len(), "step"),
-                    counted(scenario.checks.len(), "check")
-                ),
-            ),
+    let report = if manifest::is_one(name, text) {
+        manifest::report(text, paint)
+    } else {
+        match args.values.read() {
+            Ok(variables) => plan::report(text, &args.pass_criteria, &variables, paint),
             Err(problems) => {
-                good = false;
-                let count = problems.len();
-                let need = if count == 1 { "needs" } else { "need" };
-                (paint.bad("✕"), format!("{} {need} another form", counted(count, "line")))
+                say(out, &format!("{} {}\n", paint.bad("✕"), problems.join("\n  ")));
+                return false;
             }
-        };
-        let _ = writeln!(
-            report,
-            "  {sign} {}  {}",
-            fit(&scenario.name, COLUMNS - 40),
-            paint.soft(&format!("line {}, {driver}", scenario.line))
-        );
-        for one in &scenario.checks {
-            let line =
-                one.line.map_or_else(|| "criterion".to_owned(), |line| format!("line {line}"));
-            let _ = writeln!(
-                report,
-                "      {} {} {}",
-                paint.soft(&one.id),
-                fit(&one.text, COLUMNS - 24),
-                paint.soft(&format!("({line})"))
-            );
         }
-        for problem in compiled.err().unwrap_or_default() {
-            let _ = writeln!(report, "    {}", print_problem(&problem).replace('\n', "\n    "));
-        }
-    }
-    let sign = if good { paint.good("✓") } else { paint.bad("✕") };
-    let count = plan.scenarios.len();
-    let scenarios = counted(count, "scenario");
-    say(out, &format!("{sign} {}  {scenarios}\n{report}", paint.strong(name)));
-    good
+    };
+    let sign = if report.good { paint.good("✓") } else { paint.bad("✕") };
+    let title = if report.title.is_empty() { String::new() } else { format!("  {}", report.title) };
+    say(out, &format!("{sign} {}{title}\n{}", paint.strong(name), report.body));
+    report.good
+}
+
+/// What is printed of a file.
+struct Report {
+    /// Whether it can be run.
+    good: bool,
+    /// What it holds, in two or three words.
+    title: String,
+    /// Lines below that, each ended.
+    body: String,
 }
 
 /// 1 step, 2 steps.

@@ -133,7 +133,7 @@ pub struct Claim {
     /// How long it is to last from its grant; the usual time if nothing else was said.
     pub lasts: Option<Duration>,
     /// The seat stands for a page that is not there yet.
-    pub awaited: bool,
+    pub vacant: bool,
 }
 
 /// The agent is finishing for this claim.
@@ -161,7 +161,7 @@ pub struct Hold {
     /// When it ends, whatever happens.
     pub deadline: Time,
     /// Nobody sits there yet: [`Event::Seated`] says who does.
-    awaited: bool,
+    vacant: bool,
     link: Link,
 }
 
@@ -437,8 +437,8 @@ impl State {
 
 impl Hold {
     /// Whether the seat stands for a page that is not there yet.
-    pub fn awaited(&self) -> bool {
-        self.awaited
+    pub fn vacant(&self) -> bool {
+        self.vacant
     }
 
     /// Whether the control connection is open and alive.
@@ -542,12 +542,12 @@ impl Turn {
                 }
             }
             Event::Ask { seat, person, take_from_own } => {
-                let claim = Claim { seat, person, deadline: None, lasts: None, awaited: false };
+                let claim = Claim { seat, person, deadline: None, lasts: None, vacant: false };
                 self.ask(claim, take_from_own, now);
             }
             Event::Prepare { seat, person, lasts } => {
                 let lasts = Some(lasts);
-                self.ask(Claim { seat, person, deadline: None, lasts, awaited: true }, false, now);
+                self.ask(Claim { seat, person, deadline: None, lasts, vacant: true }, false, now);
             }
             Event::Seated { from, to } => self.seated(from, to, now),
             Event::Connected(seat) => self.link(seat, Link::Up { heard: now }),
@@ -667,16 +667,16 @@ impl Turn {
 
     /// [L4]
     fn grant(&mut self, claim: Claim, now: Time) {
-        let Claim { seat, person, deadline, lasts, awaited } = claim;
+        let Claim { seat, person, deadline, lasts, vacant } = claim;
         let lasts = lasts.unwrap_or(self.state.limits.handoff);
         let deadline = deadline.unwrap_or(now + lasts);
         let epoch = self.state.epoch.next();
         self.state.epoch = epoch;
-        self.act(Action::Journal(Record::Granted { epoch, seat, person, deadline, awaited }));
+        self.act(Action::Journal(Record::Granted { epoch, seat, person, deadline, vacant }));
         // Whoever has to open a page first may take his time.
-        let until = if awaited { deadline } else { now + self.state.limits.grace };
+        let until = if vacant { deadline } else { now + self.state.limits.grace };
         let link = Link::Down { until };
-        self.state.input = Input::Human(Hold { seat, person, deadline, awaited, link });
+        self.state.input = Input::Human(Hold { seat, person, deadline, vacant, link });
         self.act(Action::GrantHuman { epoch, seat, deadline });
     }
 
@@ -684,10 +684,10 @@ impl Turn {
     fn seated(&mut self, from: Seat, to: Seat, now: Time) {
         if let Input::Human(hold) = &mut self.state.input
             && hold.seat == from
-            && hold.awaited
+            && hold.vacant
         {
             hold.seat = to;
-            hold.awaited = false;
+            hold.vacant = false;
             hold.link = Link::Down { until: now + self.state.limits.grace };
             self.act(Action::Journal(Record::Seated(to)));
             self.act(Action::Seated { from, to });
@@ -723,7 +723,7 @@ impl Turn {
     fn link(&mut self, seat: Seat, link: Link) {
         if let Input::Human(hold) = &mut self.state.input
             && hold.seat == seat
-            && !hold.awaited
+            && !hold.vacant
         {
             let cut = hold.connected() && !matches!(link, Link::Up { .. });
             hold.link = match (hold.link, link) {

@@ -459,13 +459,16 @@ mod tests {
         handoffs.granted(Seat(8), Epoch(1), Time::from_mins(10), at(0));
         handoffs.ask(prepare("b", Mode::Control), Seat(9));
         handoffs.denied(Seat(9), Denied::AlreadyHeld(crate::decide::lease::Person(0)), at(1));
+        handoffs.watch(prepare("v", Mode::View), at(1));
+        handoffs.revoked(Close::Stopped, at(2));
         handoffs.ask(prepare("c", Mode::Control), Seat(10));
         handoffs.browser_ended(at(2));
         assert_eq!(
             phases(&handoffs),
             [
-                HandoffPhase::Running,
+                HandoffPhase::Cancelled(ClosedBy::Human),
                 HandoffPhase::Failed(Failure::AlreadyHeld),
+                HandoffPhase::Cancelled(ClosedBy::Human),
                 HandoffPhase::Failed(Failure::BrowserGone)
             ]
         );

@@ -307,8 +307,20 @@ pub(super) struct Session {
     upload: UploadReport,
     /// The manifest waits for the end of the recording.
     seals_after_video: bool,
-    /// The operator has cancelled the run.
-    cancelled: bool,
+    /// When the operator cancelled the run.
+    cancelled: Option<Time>,
+    /// When the page was told of the end for want of activity; nobody gave a sign of life since.
+    told_idle: Option<Time>,
+    /// How many seconds ahead it was told of the absolute end.
+    told_cap: Option<u64>,
+    /// Nobody is let in any more.
+    closed: bool,
+    /// Somebody watched when the run came to its end.
+    watched: bool,
+    /// How long the agent may take.
+    deadline: Duration,
+    /// The agent went on past that and was given up.
+    given_up: bool,
     /// When the agent came.
     began: Option<Time>,
     /// When an agent that is still there counts as hung.
@@ -370,7 +382,13 @@ impl Session {
             reports: watch::Sender::new(Report::default()),
             upload: UploadReport::default(),
             seals_after_video: false,
-            cancelled: false,
+            cancelled: None,
+            told_idle: None,
+            told_cap: None,
+            closed: false,
+            watched: false,
+            deadline: config.pod.as_ref().map_or(Duration::ZERO, |pod| pod.active_deadline),
+            given_up: false,
             began: None,
             hung_at: None,
             leaving: None,
@@ -553,6 +571,7 @@ impl Session {
     /// Somebody is there.
     fn active(&mut self, now: Time) {
         self.active = now;
+        self.told_idle = None;
         let far = self.idle_at().is_some_and(|idle| now + ANNOUNCED < idle);
         if far {
             self.announced = false;
@@ -616,10 +635,9 @@ impl Session {
         };
         self.feed.publish(view);
         let report = self.report();
-        // The idle time passes by itself.
+        // Time passes by itself, and is told when it is asked for.
         self.reports.send_if_modified(|told| {
-            let same =
-                Report { idle_ms: 0, ..report.clone() } == Report { idle_ms: 0, ..told.clone() };
+            let same = timeless(&report) == timeless(told);
             *told = report;
             !same
         });
@@ -636,5 +654,16 @@ impl Session {
         {
             agent.send.send(crate::pod::contract::AgentFrame::Message(&json).encode()).ok();
         }
+    }
+}
+
+/// A report without what changes by itself.
+fn timeless(report: &Report) -> Report {
+    Report {
+        idle_ms: 0,
+        told_idle_ms: report.told_idle_ms.map(|_| 0),
+        cancelling_ms: report.cancelling_ms.map(|_| 0),
+        agent_left_ms: report.agent_left_ms.map(|_| 0),
+        ..report.clone()
     }
 }

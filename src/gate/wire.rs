@@ -1,10 +1,16 @@
 //! Frames and lines on the Unix sockets of a run.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWriteExt as _},
-    net::{UnixStream, unix::OwnedWriteHalf},
+    net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
     sync::mpsc,
     time::{Instant, sleep},
 };
@@ -24,6 +30,16 @@ pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
             Err(_) => sleep(Duration::from_millis(20)).await,
         }
     }
+}
+
+/// Listens on `path`, for the own user only. Whoever sees the socket can connect to it: a socket is
+/// there before it listens, so it gets its name last.
+pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
+    let unnamed = path.with_extension("new");
+    let listener = UnixListener::bind(&unnamed)?;
+    fs::set_permissions(&unnamed, Permissions::from_mode(0o600))?;
+    fs::rename(&unnamed, path)?;
+    Ok(listener)
 }
 
 /// The next frame without its ending byte; `None` at the end of the stream, also within a frame.
@@ -62,6 +78,25 @@ pub(super) async fn write(mut to: OwnedWriteHalf, mut from: mpsc::UnboundedRecei
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_is_seen_can_be_connected_to_by_its_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("agent.sock");
+        let seen = std::thread::scope(|scope| {
+            let watch = scope.spawn(|| {
+                while !path.exists() {
+                    std::hint::spin_loop();
+                }
+                std::os::unix::net::UnixStream::connect(&path)
+            });
+            let listener = listen(&path).unwrap();
+            (watch.join().unwrap(), listener)
+        });
+        seen.0.unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
 
     #[tokio::test]
     async fn frames_are_found_however_they_arrive() {

@@ -42,6 +42,11 @@ impl Definition {
         self.object.pointer("/spec/versions/0/schema/openAPIV3Schema").unwrap_or(&Value::Null)
     }
 
+    /// The version that is served.
+    pub fn version(&self) -> &str {
+        self.object.pointer("/spec/versions/0/name").and_then(Value::as_str).unwrap_or_default()
+    }
+
     /// The file, with a notice that it is made.
     ///
     /// # Errors

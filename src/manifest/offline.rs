@@ -14,6 +14,8 @@ pub mod yaml;
 use kube::core::cel::Validator;
 use serde_json::Value;
 
+pub use unknown::nearest;
+
 use super::{
     crd::Definition,
     problem::{Kind, Path, Problem},

@@ -112,7 +112,8 @@ pub struct TestRunSpec {
     #[serde(default)]
     pub viewport: Viewport,
     /// Chromium's own sandbox: Required (the run errs without it), Preferred (used where the node
-    /// allows it, and status says so), Off. Default Preferred. The container is a wall in any case.
+    /// allows it, and status says so), "Off" (in quotes, or YAML reads it as false). Default
+    /// Preferred. The container is a wall in any case.
     #[serde(default)]
     pub sandbox: Sandbox,
     /// End the run after the first scenario that fails, instead of trying the others. Default false.

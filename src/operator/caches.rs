@@ -26,7 +26,10 @@ use super::memory::Memory;
 use crate::{
     manifest::test_run::TestRun,
     metrics::Metrics,
-    pod::{contract::places, names},
+    pod::{
+        self,
+        contract::{RunContract, places},
+    },
 };
 
 /// The copies.
@@ -68,7 +71,7 @@ impl Caches {
         let namespace = run.namespace().unwrap_or_default();
         (1..=MOST_ATTEMPTS)
             .filter_map(|attempt| {
-                let name = names::pod(&name, attempt);
+                let name = pod::name(&name, attempt);
                 self.pods.get(&ObjectRef::new(&name).within(&namespace))
             })
             .filter(|pod| owner_uid(pod).is_some_and(|owner| owner == uid))
@@ -106,7 +109,7 @@ pub(super) fn owner_uid(pod: &Pod) -> Option<&str> {
 
 /// The run that the pod says it belongs to.
 pub(super) fn run_ref(pod: &Pod) -> Option<ObjectRef<TestRun>> {
-    let name = pod.labels().get(names::RUN)?;
+    let name = pod.labels().get(pod::RUN_LABEL)?;
     Some(ObjectRef::new(name).within(&pod.namespace()?))
 }
 
@@ -158,6 +161,9 @@ pub(super) async fn keep_runs(
 /// Bytes that the run's plan takes in a contract; stands in cached runs only.
 pub(super) const PLAN_SIZE: &str = "handback.dev/plan-size";
 
+/// The deadline that a pod's agent was started with, in seconds; stands in cached pods only.
+pub(super) const DEADLINE: &str = "handback.dev/active-deadline-seconds";
+
 /// Keeps the copy of the run pods, for as long as it is polled.
 pub(super) async fn keep_pods(
     api: Api<DeserializeGuard<Pod>>,
@@ -170,7 +176,13 @@ pub(super) async fn keep_pods(
     let slim = |pod: &mut Pod| {
         pod.metadata.managed_fields = None;
         if let Some(annotations) = &mut pod.metadata.annotations {
-            annotations.remove(places::CONTRACT_ANNOTATION);
+            // Of the contract, the deadline is all that decisions need.
+            let contract = annotations.remove(places::CONTRACT_ANNOTATION);
+            let contract = contract.and_then(|text| RunContract::decode(&text).ok());
+            if let Some(contract) = contract {
+                let deadline = contract.active_deadline_seconds.to_string();
+                annotations.insert(DEADLINE.to_owned(), deadline);
+            }
         }
         if let Some(spec) = &mut pod.spec {
             spec.containers = Vec::new();
@@ -194,8 +206,7 @@ pub(super) async fn keep_pods(
             }
         }
     };
-    let (key, value) = names::COMPONENT;
-    let config = watcher::Config::default().labels(&format!("{key}={value},{}", names::RUN_UID));
+    let config = watcher::Config::default().labels(&format!("app.kubernetes.io/component=run,{}", pod::RUN_UID_LABEL));
     keep(api, config, writer, slim, hear, &metrics).await;
 }
 

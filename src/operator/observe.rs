@@ -21,11 +21,8 @@ use crate::{
         test_run::TestRun,
     },
     pod::{
-        contract::{
-            RunContract,
-            run::{ContractError, MAX_ANNOTATIONS, RunIdentity},
-        },
-        other_annotations, terms,
+        Order, Site,
+        contract::run::{ContractError, MAX_ANNOTATIONS},
     },
 };
 
@@ -155,14 +152,27 @@ impl Operator {
                 Err(problem) => return Ok(Some(problem)),
             },
         };
-        let identity = identity(run, 1);
-        let rest = self.contract(valid, &identity, String::new(), profile);
-        let others = other_annotations(valid, &identity);
-        let bytes = rest.encode(0).map_or(MAX_ANNOTATIONS, |text| text.len()) + plan + others;
-        if bytes <= MAX_ANNOTATIONS {
-            return Ok(None);
-        }
-        let error = ContractError::TooLarge { bytes };
+        let order = Order {
+            run: valid,
+            namespace: &run.namespace().unwrap_or_default(),
+            uid: &run.uid().unwrap_or_default(),
+            attempt: 1,
+            plan: "",
+            storage: valid.storage.as_ref(),
+            site: &self.site(profile),
+        };
+        let error = match crate::pod::pod(&order) {
+            Ok(pod) => {
+                let annotations = pod.metadata.annotations.unwrap_or_default();
+                let rest = annotations.iter().map(|(key, value)| key.len() + value.len());
+                let bytes = rest.sum::<usize>() + plan;
+                if bytes <= MAX_ANNOTATIONS {
+                    return Ok(None);
+                }
+                ContractError::TooLarge { bytes }
+            }
+            Err(error) => error,
+        };
         let (reason, message) = (error.reason().to_owned(), error.to_string());
         Ok(Some(decide::Problem { reason, message, lasting }))
     }
@@ -194,16 +204,9 @@ impl Operator {
         })
     }
 
-    /// The contract of an attempt.
-    pub(super) fn contract(
-        &self,
-        valid: &ValidRun,
-        identity: &RunIdentity,
-        plan: String,
-        profile: &Profile,
-    ) -> RunContract {
-        let settings = profile.settings(&self.config.images, self.config.operator_key);
-        terms::contract(valid, identity, plan, valid.storage.as_ref(), &settings)
+    /// What pods are made with.
+    pub(super) fn site(&self, profile: &Profile) -> Site {
+        profile.site(&self.config.images, self.config.operator_key)
     }
 
     /// The Control handoff that has the run's slot, if it is not over.
@@ -222,18 +225,8 @@ impl Operator {
     }
 }
 
-/// An attempt of a run.
-pub(super) fn identity(run: &TestRun, attempt: i32) -> RunIdentity {
-    RunIdentity {
-        name: run.name_any(),
-        namespace: run.namespace().unwrap_or_default(),
-        uid: run.uid().unwrap_or_default(),
-        attempt: attempt.unsigned_abs(),
-    }
-}
-
-/// Now, as decisions count it.
 impl Operator {
+    /// Now, as decisions count it.
     pub(super) fn now(&self) -> Moment {
         self.clock.now().into()
     }

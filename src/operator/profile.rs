@@ -10,13 +10,26 @@ use serde::Deserialize;
 use crate::{
     manifest::test_run::{TestRunSpec, artifacts::S3, pod::Resources},
     pod::{
-        Images, Settings,
+        self, Site,
         contract::{
             PublicKey,
             run::{Dialogs, RunPolicy},
         },
     },
 };
+
+/// The images of run pods.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// The program alone: gate and agent.
+    pub handback: String,
+    /// Chromium, display and recorder, and the same program.
+    pub browser: String,
+    /// `Always`, `IfNotPresent` or `Never`; the cluster's default if there is none.
+    pub pull_policy: Option<String>,
+    /// Secrets to pull them with, in the run's namespace.
+    pub pull_secrets: Vec<String>,
+}
 
 /// The whole of it: the file that the chart writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -134,15 +147,18 @@ impl Profile {
     }
 
     /// What its pods are made with.
-    pub fn settings(&self, images: &Images, operator_key: PublicKey) -> Settings {
+    pub fn site(&self, images: &Images, operator_key: PublicKey) -> Site {
         let or = |own: &Option<Resources>, cpu: &str, memory: &str| {
-            own.clone().unwrap_or_else(|| built_in(cpu, memory))
+            pod::resources(own.as_ref().unwrap_or(&built_in(cpu, memory)))
         };
-        Settings {
-            images: images.clone(),
-            browser: or(&self.resources.browser, "500m", "2Gi"),
-            gate: or(&self.resources.gate, "50m", "256Mi"),
-            agent: or(&self.resources.agent, "100m", "512Mi"),
+        Site {
+            image: images.handback.clone(),
+            browser_image: images.browser.clone(),
+            pull_policy: images.pull_policy.clone(),
+            pull_secrets: images.pull_secrets.clone(),
+            browser_resources: or(&self.resources.browser, "500m", "2Gi"),
+            gate_resources: or(&self.resources.gate, "50m", "256Mi"),
+            agent_resources: or(&self.resources.agent, "100m", "512Mi"),
             seccomp_profile: self.seccomp_profile.clone(),
             policy: self.policy.run_policy(),
             operator_key,

@@ -1,10 +1,12 @@
-//! Who the containers are and what they may do: Pod Security `restricted`, and a read-only root.
+//! Who a run pod's processes are and what they may do: all that Pod Security `restricted` asks for, and
+//! root file systems that nobody can write (pure).
 
 use k8s_openapi::api::core::v1::{
     Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
 };
 
-/// Nobody in particular; images and volumes belong to it.
+/// An id that no account of ours or of a base image has. It is the same in all three containers, since
+/// sockets and files are for their own user alone.
 const USER: i64 = 65_532;
 
 /// For the pod.
@@ -13,26 +15,27 @@ pub(super) fn pod() -> PodSecurityContext {
         run_as_non_root: Some(true),
         run_as_user: Some(USER),
         run_as_group: Some(USER),
+        // Volumes are made for root; this group may write them.
         fs_group: Some(USER),
-        seccomp_profile: Some(seccomp(None)),
+        seccomp_profile: Some(runtime_default()),
         ..PodSecurityContext::default()
     }
 }
 
-/// For a container; `profile` is a file that the kubelet knows.
+/// For a container; `profile` is a `Localhost` one.
 pub(super) fn container(profile: Option<&str>) -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
-        capabilities: Some(Capabilities { add: None, drop: Some(vec!["ALL".to_owned()]) }),
         read_only_root_filesystem: Some(true),
-        seccomp_profile: profile.map(|file| seccomp(Some(file))),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+        seccomp_profile: profile.map(|path| SeccompProfile {
+            type_: "Localhost".to_owned(),
+            localhost_profile: Some(path.to_owned()),
+        }),
         ..SecurityContext::default()
     }
 }
 
-fn seccomp(file: Option<&str>) -> SeccompProfile {
-    SeccompProfile {
-        type_: if file.is_some() { "Localhost" } else { "RuntimeDefault" }.to_owned(),
-        localhost_profile: file.map(str::to_owned),
-    }
+fn runtime_default() -> SeccompProfile {
+    SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }
 }

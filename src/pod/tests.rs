@@ -1,39 +1,23 @@
-//! The pod as people read it, and what must hold of every pod.
+//! The pod as the API server gets it.
 
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
 
-use k8s_openapi::api::core::v1::{Container, Pod};
-use serde_json::json;
+use super::{contract::run::Dialogs, *};
+use crate::manifest::{check, test_run::TestRunSpec};
 
-use super::{
-    Images, Settings,
-    contract::{
-        PublicKey, places,
-        run::{Dialogs, RunIdentity, RunPolicy},
-    },
-    names, pod, terms,
-};
-use crate::manifest::{check::check, test_run::TestRunSpec};
-
-fn settings() -> Settings {
-    let resources = |memory: &str| {
-        serde_json::from_value(json!({"limits": {"memory": memory}, "requests": {"cpu": "100m"}}))
-            .unwrap()
-    };
-    Settings {
-        images: Images {
-            handback: "localhost/handback:1".to_owned(),
-            browser: "localhost/handback-browser:1".to_owned(),
-            pull_policy: Some("IfNotPresent".to_owned()),
-            pull_secrets: vec!["registry".to_owned()],
-        },
-        browser: resources("2Gi"),
-        gate: resources("256Mi"),
-        agent: resources("512Mi"),
+fn site() -> Site {
+    Site {
+        image: "registry.example/handback:1".to_owned(),
+        browser_image: "registry.example/handback-browser:1".to_owned(),
+        pull_policy: Some("IfNotPresent".to_owned()),
+        pull_secrets: vec![],
+        browser_resources: ResourceRequirements::default(),
+        gate_resources: ResourceRequirements::default(),
+        agent_resources: ResourceRequirements::default(),
         seccomp_profile: Some("handback/browser.json".to_owned()),
         policy: RunPolicy {
-            allowed_hosts: Vec::new(),
-            denied_hosts: vec!["10.96.0.1".to_owned()],
+            allowed_hosts: vec![],
+            denied_hosts: vec!["10.96.0.1/32".to_owned()],
             insecure_tls: false,
             dialogs: Dialogs::Auto,
         },
@@ -41,155 +25,148 @@ fn settings() -> Settings {
     }
 }
 
-fn identity(name: &str) -> RunIdentity {
-    RunIdentity {
-        name: name.to_owned(),
-        namespace: "shop".to_owned(),
-        uid: "3f1c9ae0-0000-4000-8000-000000000000".to_owned(),
-        attempt: 1,
-    }
-}
-
-fn made(name: &str, spec: serde_json::Value) -> Pod {
-    let spec: TestRunSpec = serde_json::from_value(spec).unwrap();
-    let run = check(name, &spec).unwrap();
-    let (settings, identity, storage) = (settings(), identity(name), run.storage.as_ref());
-    let plan = spec.plan.clone().unwrap_or_default();
-    let contract = terms::contract(&run, &identity, plan, storage, &settings);
-    let contract = contract.encode(super::other_annotations(&run, &identity)).unwrap();
-    pod(&run, &identity, &contract, storage, &settings)
-}
-
-fn plain() -> Pod {
-    let spec = json!({"url": "https://shop.example", "plan": "Verify \"x\" is visible"});
-    made("checkout", spec)
-}
-
-fn full() -> Pod {
-    let spec = json!({
-        "url": "https://shop.example", "plan": "Verify \"x\" is visible",
+fn run(change: impl FnOnce(&mut Value)) -> ValidRun {
+    let mut spec = json!({
+        "url": "https://shop.example",
+        "plan": "Verify \"x\" is visible",
         "variables": [
-            {"name": "USER", "value": "ada"},
+            {"name": "NAME", "value": "ada"},
             {"name": "PASSWORD", "secretKeyRef": {"name": "shop-login", "key": "password"}},
         ],
-        "sandbox": "Required", "queueName": "ci", "concurrency": {"key": "pr/42"},
-        "artifacts": {"uploadTimeoutSeconds": 60, "s3": {
+        "artifacts": {"s3": {
             "endpoint": "https://s3.example", "bucket": "runs", "prefix": "ci",
             "credentialsSecretRef": {"name": "s3"},
             "caFrom": {"configMapKeyRef": {"name": "ca", "key": "root.pem"}},
         }},
         "pod": {
-            "resources": {"limits": {"memory": "4Gi"}}, "nodeSelector": {"pool": "browsers"},
-            "tolerations": [{"key": "browsers", "operator": "Exists"}], "runtimeClassName": "gvisor",
-            "labels": {"team": "shop", "handback.dev/run": "another"}, "annotations": {"a": "b"},
+            "resources": {"limits": {"memory": "2Gi"}},
+            "labels": {"team": "shop"},
+            "annotations": {"note": "x"},
         },
     });
-    made("checkout", spec)
+    change(&mut spec);
+    let spec: TestRunSpec = serde_json::from_value(spec).unwrap();
+    check::check("checkout", &spec).unwrap()
+}
+
+fn made(run: &ValidRun) -> Value {
+    let site = site();
+    let order = Order {
+        run,
+        namespace: "shop",
+        uid: "3f1c9ae0-1111-4000-8000-000000000000",
+        attempt: 2,
+        plan: "Verify \"x\" is visible",
+        storage: run.storage.as_ref(),
+        site: &site,
+    };
+    serde_json::to_value(pod(&order).unwrap()).unwrap()
+}
+
+fn container<'a>(pod: &'a Value, name: &str) -> &'a Value {
+    let all = pod["spec"]["containers"].as_array().unwrap();
+    all.iter().find(|one| one["name"] == name).unwrap()
+}
+
+fn mounts(pod: &Value, name: &str) -> Vec<String> {
+    let mounts = container(pod, name)["volumeMounts"].as_array().unwrap();
+    mounts.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn the_pod_of_a_plain_run() {
-    insta::assert_json_snapshot!(plain());
-}
-
-#[test]
-fn the_pod_of_a_run_that_asks_for_everything() {
-    insta::assert_json_snapshot!(full());
-}
-
-fn containers(pod: &Pod) -> &[Container] {
-    &pod.spec.as_ref().unwrap().containers
-}
-
-fn mounts(pod: &Pod, container: &str) -> BTreeSet<String> {
-    let container = containers(pod).iter().find(|one| one.name == container).unwrap();
-    let mounts = container.volume_mounts.iter().flatten();
-    mounts.map(|mount| mount.name.clone()).collect()
-}
-
-#[test]
-fn every_container_is_restricted_and_has_no_token() {
-    for pod in [plain(), full()] {
-        let spec = pod.spec.as_ref().unwrap();
-        assert_eq!(spec.automount_service_account_token, Some(false));
-        assert_eq!(spec.restart_policy.as_deref(), Some("Never"));
-        assert_eq!(spec.active_deadline_seconds, None);
-        let context = spec.security_context.as_ref().unwrap();
-        assert_eq!(context.run_as_non_root, Some(true));
-        assert_eq!(context.seccomp_profile.as_ref().unwrap().type_, "RuntimeDefault");
-        for container in containers(&pod) {
-            let context = container.security_context.as_ref().unwrap();
-            assert_eq!(context.allow_privilege_escalation, Some(false), "{}", container.name);
-            assert_eq!(context.read_only_root_filesystem, Some(true), "{}", container.name);
-            let drop = &context.capabilities.as_ref().unwrap().drop;
-            assert_eq!(drop.as_deref(), Some(&["ALL".to_owned()][..]), "{}", container.name);
-            assert_eq!(container.termination_message_policy.as_deref(), Some("File"));
-            assert!(container.resources.as_ref().unwrap().limits.is_some(), "{}", container.name);
-        }
-    }
+fn the_pod_of_a_run_as_it_is_sent() {
+    insta::assert_snapshot!(serde_json::to_string_pretty(&made(&run(|_| {}))).unwrap());
 }
 
 #[test]
 fn secrets_are_mounted_where_they_are_used_and_nowhere_else() {
-    let pod = full();
-    let has = |container, volume: places::Volume| mounts(&pod, container).contains(volume.name);
-    for (volume, who) in [(places::SECRETS, places::AGENT), (places::STORAGE, places::GATE)] {
-        for container in [places::BROWSER, places::GATE, places::AGENT] {
-            assert_eq!(has(container, volume), container == who, "{} in {container}", volume.name);
+    let pod = made(&run(|_| {}));
+    assert!(!pod["metadata"].to_string().contains("shop-login"), "the contract knows names only");
+    for (name, secret) in [("secrets", "agent"), ("storage", "gate")] {
+        for one in ["browser", "gate", "agent"] {
+            let mounted = mounts(&pod, one).iter().any(|mount| mount == name);
+            assert_eq!(mounted, one == secret, "{name} in {one}");
         }
     }
-    assert!(!has(places::BROWSER, places::CONTRACT), "the browser knows nothing of its run");
-    assert!(
-        !has(places::BROWSER, places::AGENT_SOCKETS)
-            && !has(places::AGENT, places::BROWSER_SOCKETS)
+    assert!(!mounts(&pod, "browser").contains(&"contract".to_owned()));
+    assert!(!mounts(&pod, "agent").contains(&"browser-sockets".to_owned()));
+    assert!(!mounts(&pod, "browser").contains(&"agent-sockets".to_owned()));
+    let plain = made(&run(|spec| {
+        spec["variables"] = json!([]);
+        spec["artifacts"] = json!({});
+    }));
+    let volumes = plain["spec"]["volumes"].to_string();
+    assert!(!volumes.contains("secret") && !volumes.contains("storage"), "{volumes}");
+}
+
+#[test]
+fn every_container_is_restricted_and_every_mount_has_its_volume() {
+    let pod = made(&run(|_| {}));
+    let spec = &pod["spec"];
+    assert_eq!(spec["automountServiceAccountToken"], false);
+    assert_eq!(spec["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(spec["restartPolicy"], "Never");
+    assert_eq!(spec["terminationGracePeriodSeconds"], 330);
+    for key in
+        ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "activeDeadlineSeconds"]
+    {
+        assert!(spec[key].is_null(), "{key}");
+    }
+    let volumes: Vec<_> =
+        spec["volumes"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    for one in spec["containers"].as_array().unwrap() {
+        let security = &one["securityContext"];
+        assert_eq!(security["allowPrivilegeEscalation"], false);
+        assert_eq!(security["readOnlyRootFilesystem"], true);
+        assert_eq!(security["capabilities"], json!({"drop": ["ALL"]}));
+        assert_eq!(one["terminationMessagePolicy"], "File");
+        for mount in one["volumeMounts"].as_array().unwrap() {
+            assert!(volumes.contains(&mount["name"]), "{mount}");
+        }
+    }
+    let profile = &container(&pod, "browser")["securityContext"]["seccompProfile"];
+    assert_eq!(profile["localhostProfile"], "handback/browser.json");
+    assert!(container(&pod, "agent")["securityContext"]["seccompProfile"].is_null());
+}
+
+#[test]
+fn the_contract_in_the_annotation_is_what_gate_and_agent_read() {
+    let run = run(|_| {});
+    let pod = made(&run);
+    let text = pod["metadata"]["annotations"][CONTRACT_ANNOTATION].as_str().unwrap();
+    let contract = RunContract::decode(text).unwrap();
+    assert_eq!(contract.run.id(), "3f1c9ae0-1111-4000-8000-000000000000-2");
+    assert_eq!(contract.secret_variables, ["PASSWORD"]);
+    assert_eq!(contract.variables["NAME"], "ada");
+    let s3 = contract.artifacts.s3.unwrap();
+    assert_eq!(
+        (s3.endpoint.as_str(), s3.prefix.as_str()),
+        ("https://s3.example", "ci/shop/checkout/3f1c9ae0/2/")
     );
-    assert!(!has(places::AGENT, places::JOURNAL), "only the gate has the journal");
-    for container in containers(&pod) {
-        let variables = container.env.iter().flatten();
-        assert!(variables.clone().all(|one| one.value_from.is_none()), "secrets are files");
-    }
 }
 
 #[test]
-fn every_mount_has_its_volume_and_every_volume_a_mount() {
-    for pod in [plain(), full()] {
-        let volumes: BTreeSet<String> = pod
-            .spec
-            .as_ref()
-            .unwrap()
-            .volumes
-            .iter()
-            .flatten()
-            .map(|one| one.name.clone())
-            .collect();
-        let mounted: BTreeSet<String> = containers(&pod)
-            .iter()
-            .flat_map(|container| container.volume_mounts.iter().flatten())
-            .map(|mount| mount.name.clone())
-            .collect();
-        assert_eq!(mounted, volumes);
-    }
+fn a_run_that_says_too_much_is_refused_before_there_is_a_pod() {
+    let run = run(|_| {});
+    let site = site();
+    let plan = "x".repeat(contract::run::MAX_ANNOTATIONS);
+    let order = Order {
+        run: &run,
+        namespace: "shop",
+        uid: "3f1c9ae0",
+        attempt: 1,
+        plan: &plan,
+        storage: None,
+        site: &site,
+    };
+    assert_eq!(pod(&order).unwrap_err().reason(), "ContractTooLarge");
 }
 
 #[test]
-fn nobodys_labels_make_a_pod_another_runs() {
-    let labels = full().metadata.labels.unwrap();
-    assert_eq!(labels[names::RUN], "checkout");
-    assert_eq!(labels["team"], "shop");
-    assert_eq!(labels["kueue.x-k8s.io/queue-name"], "ci");
-}
-
-#[test]
-fn the_longest_name_makes_a_pod_whose_name_and_labels_still_fit() {
-    let name = "a".repeat(52);
-    let spec = json!({"url": "https://shop.example", "plan": "Verify \"x\" is visible"});
-    let pod = made(&name, spec);
-    assert!(names::pod(&name, 11).len() <= 63);
-    assert!(pod.metadata.labels.unwrap().values().all(|value| value.len() <= 63));
-}
-
-#[test]
-fn the_grace_is_the_uploads_time_and_half_a_minute() {
-    assert_eq!(plain().spec.unwrap().termination_grace_period_seconds, Some(330));
-    assert_eq!(full().spec.unwrap().termination_grace_period_seconds, Some(90));
+fn names_at_their_limits_make_a_pod_that_kubernetes_takes() {
+    let longest = "a".repeat(check::LONGEST_NAME);
+    assert!(name(&longest, 11).len() <= 63);
+    let queued = made(&run(|spec| spec["queueName"] = "team".into()));
+    assert_eq!(queued["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], "team");
+    assert_eq!(queued["metadata"]["labels"]["team"], "shop");
 }

@@ -237,6 +237,107 @@ fn check_shows_scenarios_checks_and_offending_lines() {
 }
 
 #[test]
+fn check_tells_everything_wrong_with_a_manifest_at_its_line() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("run.yaml");
+    let text = r##"apiVersion: v1
+kind: ConfigMap
+metadata: {name: plans}
+---
+apiVersion: handback.dev/v1alpha1
+kind: TestRun
+metadata:
+  name: checkout
+  lables: {team: shop}
+spec:
+  url: https://[app
+  plan: |
+    #Case 1: Greeting
+
+    Click "x"
+    Verify "{{NMAE}}" is visible
+  driver: Direkt
+  variables:
+    - name: NAME
+      value: 5
+    - {name: WHO}
+  passCritera: ["The total is $42.99"]
+  startDeadlineSeconds: 0
+  sandbox: off
+  keepAlive: {idleSeconds: 5, idleSeconds: 6}
+---
+apiVersion: handback.dev/v1alpha1
+kind: TestRunn
+metadata: {name: typo}
+---
+apiVersion: handback.dev/v1
+kind: Handoff
+metadata: {name: newer}
+"##;
+    fs::write(&file, text).unwrap();
+    let said = handback(&["check", file.to_str().unwrap()]);
+    assert_eq!(said.exit, 2, "{said:?}");
+    let place = home.path().to_str().unwrap();
+    insta::assert_snapshot!("check_manifest_bad", said.stdout.replace(place, "."));
+    fs::write(&file, text.replace("https://[app", "https://app.example:port\n  plan: *a")).unwrap();
+    let said = handback(&["check", file.to_str().unwrap()]);
+    assert!(said.exit == 2 && said.stdout.contains("this is no YAML"), "{said:?}");
+}
+
+#[test]
+fn check_takes_a_good_manifest_and_judges_its_plan() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("run.yaml");
+    let text = r##"apiVersion: handback.dev/v1alpha1
+kind: TestRun
+metadata: {generateName: checkout-}
+spec:
+  url: https://app.example
+  driver: Auto
+  variables: [{name: PW, secretKeyRef: {name: login, key: password}}]
+  plan: |
+    #Case 1: Greeting
+    Fill "Password" with "{{PW}}"
+    Log in as somebody
+    Verify "Hello" is visible
+---
+apiVersion: handback.dev/v1alpha1
+kind: Handoff
+metadata: {name: ho}
+spec: {runRef: {name: checkout}, mode: View}
+"##;
+    fs::write(&file, text).unwrap();
+    let place = home.path().to_str().unwrap();
+    let said = handback(&["check", file.to_str().unwrap()]);
+    assert_eq!(said.exit, 0, "{said:?}");
+    insta::assert_snapshot!("check_manifest_good", said.stdout.replace(place, "."));
+    // What a model may do, a plan that asks for none may not.
+    fs::write(&file, text.replace("driver: Auto", "driver: Direct")).unwrap();
+    let said = handback(&["check", file.to_str().unwrap()]);
+    assert!(said.exit == 2 && said.stdout.contains("line 11: \"Log in as somebody\""), "{said:?}");
+    let nothing = home.path().join("other.yaml");
+    fs::write(&nothing, "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n").unwrap();
+    let said = handback(&["check", nothing.to_str().unwrap()]);
+    assert!(said.exit == 0 && said.stdout.contains("Secret a"), "{said:?}");
+}
+
+#[test]
+fn crds_prints_the_definitions_or_writes_them() {
+    let said = handback(&["crds"]);
+    assert_eq!(said.exit, 0);
+    assert_eq!(said.stdout.matches("\n---\n").count() + 1, 2, "{}", said.stdout);
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("new/crds");
+    assert_eq!(handback(&["crds", "--out", out.to_str().unwrap()]).exit, 0);
+    for name in ["testruns", "handoffs"] {
+        let made = fs::read_to_string(out.join(format!("{name}.handback.dev.yaml"))).unwrap();
+        assert!(said.stdout.contains(&made), "{name}");
+    }
+    let said = handback(&["crds", "--out", "/proc/nowhere"]);
+    assert!(said.exit == 3 && said.stderr.contains("/proc/nowhere"), "{said:?}");
+}
+
+#[test]
 fn check_prints_the_grammar() {
     let said = handback(&["check", "--grammar"]);
     assert_eq!(said.exit, 0);

@@ -9,6 +9,7 @@ mod browser;
 mod cli;
 mod examples;
 mod gate;
+mod manifest;
 mod operator;
 mod page;
 mod pod;
@@ -17,6 +18,8 @@ mod snapshot;
 mod source;
 mod tidy;
 
+#[path = "../support/cases.rs"]
+mod cases;
 #[path = "../support/chromium.rs"]
 mod chromium;
 #[path = "../support/pages.rs"]

@@ -416,14 +416,15 @@ async fn a_browser_that_is_watched_is_kept_until_its_absolute_end() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_stored_in_time_is_said_and_held() {
-    let fleet = Fleet::with_kubelet().await;
+    let fleet = Fleet::start().await;
     let _operator = fleet.operator("one");
-    fleet.run("checkout", json!({"artifacts": {
-        "uploadTimeoutSeconds": 60,
-        "s3": {"endpoint": "https://s3.example", "bucket": "runs"},
-    }})).await;
+    let s3 = json!({"endpoint": "https://s3.example", "bucket": "runs"});
+    fleet.run("checkout", json!({"artifacts": {"uploadTimeoutSeconds": 60, "s3": s3}})).await;
+    fleet.until_pod("tr-checkout-1", "made", |_| true).await;
+    fleet.schedule("tr-checkout-1").await;
+    fleet.start_pod("tr-checkout-1").await;
+    fleet.end_agent("tr-checkout-1", 0, passed()).await;
     fleet.until_run("checkout", "finished", has_verdict).await;
-    fleet.gates.change(|answer| answer.upload = Upload::Working);
     fleet.until_run("checkout", "failed to store", |run| condition(run, "ArtifactsUploaded") == "False" && run["status"]["artifacts"]["state"] == "Failed").await;
     let pod = fleet.server.get("pods", SHOP, "tr-checkout-1").await.unwrap();
     assert!(!pod["metadata"]["finalizers"].is_null(), "held");

@@ -46,9 +46,9 @@ const SIGN_IN: &str = "<title>Sign in</title><form action=/in method=post><label
     </label><label>Password <input name=p type=password></label><button>Sign in</button></form>";
 const WELCOME: &str = "<title>Welcome</title><h1>Signed in</h1><label>Note <input id=note \
     oninput=\"document.title=this.value\"></label>";
-const PLAN: &str = "Type {{NAME}} into the Name field\nType {{PASSWORD}} into the Password field\n\
-    Click \"Sign in\"\nVerify \"Signed in\" is visible\nClick the Note field";
-const WAITS: &str = "Verify the title is \"Sign in\"\nWait for \"never there\" for up to 60 s\n\
+const PLAN: &str = "Type \"{{NAME}}\" into the \"Name\" field\nType \"{{PASSWORD}}\" into the \"Password\" field\n\
+    Click \"Sign in\"\nVerify \"Signed in\" is visible\nClick the \"Note\" field";
+const WAITS: &str = "Verify the title is \"Sign in\"\nWait for \"never there\" for up to 30 s\n\
     Verify \"x\" is visible";
 
 struct Pod {
@@ -201,8 +201,8 @@ impl Pod {
     /// SIGTERM to what is left, as the kubelet sends it to all containers at once; gives what the gate
     /// says of the files.
     async fn end(mut self) -> UploadReport {
-        for child in [Some(&self.browser), Some(&self.gate), self.agent.as_ref()] {
-            terminate(child.and_then(Child::id));
+        for child in [&self.browser, &self.gate].into_iter().chain(self.agent.as_ref()) {
+            terminate(child.id());
         }
         if self.agent.is_some() {
             self.verdict().await;
@@ -294,7 +294,7 @@ async fn a_pod_passes_seals_and_hands_the_very_same_browser_to_a_person() {
     assert_eq!((code, words.verdict), (0, RunVerdict::Passed), "{words:?}");
     assert_eq!((words.scenarios.total, words.scenarios.passed, words.reason), (1, 1, None));
     assert!(
-        words.usage.steps == 5 && words.sandbox.is_some(),
+        words.usage.steps == 6 && words.sandbox.is_some(),
         "{:?} {:?}",
         words.usage,
         words.sandbox

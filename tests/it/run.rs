@@ -257,7 +257,7 @@ async fn two_hundred_scenarios_report_completely() {
     let shop = Shop::start().await;
     let case = |n| format!("#Case {n}: Number {n}\nVerify the url contains \"127.0.0.1\"\n");
     let plan = (1..=200).map(case).collect::<Vec<String>>().concat();
-    let ended = Run::new(&shop.url, &plan).with(&["--no-video", "--timeout", "150"]).finish().await;
+    let ended = Run::new(&shop.url, &plan).with(&["--no-video", "--timeout", "400"]).finish().await;
     ended.assert_verdict("passed", None, 0);
     ended.assert_complete();
     assert_eq!(ended.results()["scenarios"].as_array().map(Vec::len), Some(200));

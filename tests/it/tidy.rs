@@ -12,24 +12,26 @@ use crate::source::{module_of, paths_in_code, production, without_comments_and_s
 const GROUND: [&str; 6] = ["clock", "policy", "redact", "secret", "shutdown", "telemetry"];
 
 /// Who may see what besides ground. A module or a path below it: `pod::contract` does not open `pod`.
-/// `decide` and `pod` do not even see ground: they are plain data and decisions.
-const LAYERS: [(&str, &[&str]); 7] = [
+/// `manifest`, `decide` and `pod` do not even see ground: they are plain data and decisions.
+const LAYERS: [(&str, &[&str]); 8] = [
+    ("manifest", &["secret"]),
     ("decide", &[]),
-    ("pod", &[]),
+    ("pod", &["manifest"]),
     ("browser", &["pod::contract"]),
     ("page", &[]),
     ("agent", &["pod::contract", "page"]),
     ("gate", &["pod::contract", "decide::lease"]),
-    ("cli", &["pod", "decide", "browser", "page", "agent", "gate"]),
+    ("cli", &["manifest", "pod", "decide", "browser", "page", "agent", "gate"]),
 ];
-const WITHOUT_GROUND: [&str; 2] = ["decide", "pod"];
+const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 23] = [
+const PURE: [&str; 24] = [
     "src/secret",
     "src/policy",
     "src/redact",
+    "src/manifest",
     "src/decide",
     "src/pod",
     "src/page/keys",
@@ -53,7 +55,9 @@ const PURE: [&str; 23] = [
 ];
 
 /// What a pure file may not name, as paths; a parent stands for everything below it.
-const IMPURE: [&str; 16] = [
+const IMPURE: [&str; 18] = [
+    "kube::client",
+    "kube::runtime",
     "tokio",
     "tokio_util",
     "axum",

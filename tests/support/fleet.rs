@@ -10,12 +10,9 @@ use handback::{
     operator::{
         self, Config, End, World,
         outside::{GateAt, Gates, Later, Said, Targets, Unreachable, Word},
-        profile::Profiles,
+        profile::{Images, Profiles},
     },
-    pod::{
-        Images,
-        contract::{PublicKey, run::RunPolicy},
-    },
+    pod::contract::{PublicKey, run::RunPolicy},
     shutdown::Shutdown,
 };
 use serde_json::{Value, json};

@@ -76,6 +76,7 @@ pub struct Operator {
     socket: WebSocketStream<TcpStream>,
     /// The last report.
     pub report: Report,
+    said: u64,
 }
 
 impl Operator {
@@ -84,7 +85,7 @@ impl Operator {
         let (mut socket, challenge) = Self::challenged(address).await;
         let signature = keys.sign(&proof(pod, &challenge));
         say(&mut socket, &ToGateStream::Prove { signature }).await;
-        let mut operator = Self { socket, report: Report::default() };
+        let mut operator = Self { socket, report: Report::default(), said: 0 };
         operator.hear().await;
         operator
     }
@@ -111,7 +112,9 @@ impl Operator {
     /// Says something and waits for the answer, which has all that came of it at once.
     pub async fn say(&mut self, said: &ToGateStream) {
         say(&mut self.socket, said).await;
-        self.hear().await;
+        self.said += 1;
+        let said = self.said;
+        self.until(|report| report.answered == said).await;
     }
 
     /// Waits for a report like this.

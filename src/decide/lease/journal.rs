@@ -24,7 +24,7 @@ pub enum Record {
         /// When it ends.
         deadline: Time,
         /// The page is not there yet.
-        awaited: bool,
+        vacant: bool,
     },
     /// It is there now.
     Seated(Seat),
@@ -51,14 +51,14 @@ impl Journal {
             | Record::AgentGranted(epoch)
             | Record::AgentRevoked(epoch)
             | Record::HumanRevoked(epoch) => self.epoch = epoch,
-            Record::Granted { epoch, seat, person, deadline, awaited } => {
+            Record::Granted { epoch, seat, person, deadline, vacant } => {
                 self.epoch = epoch;
                 let deadline = Some(deadline);
-                self.granted = Some(Claim { seat, person, deadline, lasts: None, awaited });
+                self.granted = Some(Claim { seat, person, deadline, lasts: None, vacant });
             }
             Record::Seated(seat) => {
                 if let Some(claim) = &mut self.granted {
-                    (claim.seat, claim.awaited) = (seat, false);
+                    (claim.seat, claim.vacant) = (seat, false);
                 }
             }
             Record::Closing(_) => self.granted = None,

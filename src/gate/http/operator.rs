@@ -92,9 +92,11 @@ async fn converse(door: Door, socket: WebSocket, challenge: String) {
         return close(to, STRANGER).await;
     };
     let mut said = ToGateStream::Ask;
+    let mut answered = 0;
     loop {
         reports.mark_unchanged();
         let Some(report) = door.operator(said).await else { return };
+        let report = Report { answered, ..report };
         if !say(&mut to, &FromGateStream::Report(report)).await {
             return;
         }
@@ -105,7 +107,10 @@ async fn converse(door: Door, socket: WebSocket, challenge: String) {
             },
             frame = from.next() => match frame {
                 Some(Ok(Frame::Text(text))) => match serde_json::from_str(&text) {
-                    Ok(said) => said,
+                    Ok(said) => {
+                        answered += 1;
+                        said
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "the operator said something that is not of the contract");
                         return close(to, MALFORMED).await;

@@ -51,6 +51,7 @@ impl Session {
         (self.run.verdict, self.run.reason) = (Some(verdict), reason);
         self.finished = Some(now);
         self.hung_at = None;
+        self.watched = self.seats.present(now).next().is_some();
         self.active(now);
         self.step(Event::AgentGone);
         if self.video.status == "recording" && self.has_supervisor() {
@@ -164,6 +165,7 @@ impl Session {
         if self.hung_at.is_some_and(|at| now >= at) {
             warn!(run = %self.run.id, "the agent goes on past its deadline; it is given up");
             self.agent = None;
+            self.given_up = true;
             self.agent_lost("agent_hung");
         }
         let Some(Leaving { ended: Ended { why, message }, patience }) = &self.leaving else {
@@ -197,10 +199,18 @@ impl Session {
 
     /// The run may take this long in all; the agent keeps to it by itself, unless it hangs.
     pub(super) fn grow_deadline(&mut self, limit: Duration) {
+        self.deadline = self.deadline.max(limit);
         if let (Some(began), None) = (self.began, self.finished) {
-            let at = began + limit + HUNG;
-            self.hung_at = Some(self.hung_at.map_or(at, |old| old.max(at)));
+            self.hung_at = Some(began + self.deadline + HUNG);
         }
+    }
+
+    /// Until an agent that is still connected is given up; zero once one was.
+    pub(super) fn agent_left(&self, now: Time) -> Option<Duration> {
+        if self.given_up {
+            return Some(Duration::ZERO);
+        }
+        self.hung_at.map(|at| at.saturating_sub(now))
     }
 }
 

@@ -53,6 +53,18 @@ impl Session {
             ToGateStream::Expiring { seconds } => {
                 let message = format!("Nobody uses this browser: it ends in {seconds} s.");
                 self.feed.notice(None, "idle_expiring", &message);
+                self.told_idle = Some(self.now());
+            }
+            ToGateStream::Capped { seconds } => {
+                let message = format!("This browser ends in {seconds} s, whoever uses it.");
+                self.feed.notice(None, "cap_expiring", &message);
+                self.told_cap = Some(seconds);
+            }
+            ToGateStream::CloseDoor { idle_seconds } => {
+                let idle = self.idle();
+                self.closed |= self.finished.is_some()
+                    && idle > Time::ZERO
+                    && idle >= Time::from_secs(idle_seconds);
             }
             ToGateStream::AgentEnded => {
                 if self.agent.is_none() && self.finished.is_none() {
@@ -71,7 +83,8 @@ impl Session {
 
     fn cancel_run(&mut self) {
         if self.finished.is_none() {
-            self.cancelled = true;
+            let now = self.now();
+            self.cancelled.get_or_insert(now);
             self.feed.notice(None, "stopping", "The run is being cancelled.");
             self.tell_cancelled();
         }
@@ -79,7 +92,7 @@ impl Session {
 
     /// An agent that connects later hears of it then.
     pub(super) fn tell_cancelled(&self) {
-        if self.cancelled {
+        if self.cancelled.is_some() {
             let by = "operator".to_owned();
             self.tell_agent(&FromGate::StopRun { by, stopped_by: StoppedBy::Operator });
         }
@@ -96,6 +109,7 @@ impl Session {
         let now = self.both_clocks();
         let display = self.browser.facts.as_ref().is_some_and(|facts| facts.display.is_some());
         let refusal = match prepare.mode {
+            Mode::View | Mode::Control if self.closed => Some(Failure::BrowserGone),
             Mode::View => return self.handoffs.watch(prepare, now),
             // The agent still drives.
             Mode::Control if self.finished.is_none() => Some(Failure::AgentBusy),
@@ -145,6 +159,9 @@ impl Session {
         proof: Option<&Proof>,
     ) -> Result<Seat, Problem> {
         let now = self.now();
+        if self.closed {
+            return Err(Problem::ENDING);
+        }
         if let Some(proof) = proof {
             self.seats.check_secret(proof.seat, &proof.secret)?;
         } else if self.seats.is_full(now) {
@@ -199,21 +216,43 @@ impl Session {
         self.dismissals.entry(seat).or_default().clone()
     }
 
+    /// Since the last sign of life of anybody; zero while somebody watches or holds.
+    fn idle(&self) -> Time {
+        let now = self.now();
+        let held = self.lease.hold().is_some_and(crate::decide::lease::Hold::connected);
+        if held || self.seats.present(now).next().is_some() {
+            return Time::ZERO;
+        }
+        let since = self.finished.map_or(self.active, |finished| finished.max(self.active));
+        now.saturating_sub(since)
+    }
+
     /// Everything that the operator may want to know.
     pub(super) fn report(&self) -> Report {
         let now = self.now();
         let viewers = self.seats.present(now).count();
-        let held = self.lease.hold().is_some_and(crate::decide::lease::Hold::connected);
-        let since = self.finished.map_or(self.active, |finished| finished.max(self.active));
-        let idle = if viewers > 0 || held { Time::ZERO } else { now.saturating_sub(since) };
+        let ago = |then: Time| milliseconds(now.saturating_sub(then));
         Report {
+            // The connection counts.
+            answered: 0,
             position: self.handoffs.position(),
             finished: self.finished.is_some(),
             browser: self.ended.is_none() && self.lease.browser(),
-            idle_ms: u64::try_from(idle.as_millis()).unwrap_or(u64::MAX),
+            idle_ms: milliseconds(self.idle()),
             viewers: u32::try_from(viewers).unwrap_or(u32::MAX),
+            watched: self.watched || viewers > 0,
+            closed: self.closed,
+            told_idle_ms: self.told_idle.map(ago),
+            told_cap_seconds: self.told_cap,
+            cancelling_ms: self.cancelled.map(ago),
+            deadline_seconds: self.deadline.as_secs(),
+            agent_left_ms: self.agent_left(now).map(milliseconds),
             upload: self.upload.clone(),
             handoffs: self.handoffs.report(),
         }
     }
+}
+
+fn milliseconds(time: Time) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -89,6 +89,10 @@ impl Session {
 
     pub(super) fn come_back(&mut self, proof: &Proof, cookie: &str, reply: Reply<Entered>) {
         let now = self.now();
+        if self.closed {
+            reply.send(Err(Problem::ENDING)).ok();
+            return;
+        }
         let back = self.seats.come_back(proof.seat, &proof.secret, now).map_err(Problem::from);
         if back.is_ok() {
             self.seats.set_cookie(proof.seat, cookie);

@@ -90,7 +90,7 @@ fn unknown(name: &str, known: &Map<String, Value>, root: bool) -> String {
 }
 
 /// The known word that was probably meant: at most a third of its letters differ, capitals aside.
-pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let lower = word.to_lowercase();
     known
         .map(|known| (strsim::osa_distance(&lower, &known.to_lowercase()), known))

@@ -15,7 +15,7 @@ use crate::{
         Error, Operator,
         observe::{self, Subject},
     },
-    pod::names,
+    pod,
 };
 
 impl Operator {
@@ -44,7 +44,7 @@ impl Operator {
 
     /// The run's pods are those that were seen, each at its version.
     pub(super) async fn pods_are_as_seen(&self, subject: &Subject) -> Result<bool, Error> {
-        let params = ListParams::default().labels(&format!("{}={}", names::RUN_UID, subject.uid));
+        let params = ListParams::default().labels(&format!("{}={}", pod::RUN_UID_LABEL, subject.uid));
         let live = self.pods(subject).list(&params).await;
         let live = live.map_err(Error::api("listing the run's pods"))?;
         let live: BTreeMap<PodUid, Option<String>> = live
@@ -66,16 +66,16 @@ impl Operator {
         run: &TestRun,
     ) -> Result<bool, Error> {
         let Some(concurrency) = &run.spec.concurrency else { return Ok(true) };
-        let label = names::key(&concurrency.key);
-        let params = ListParams::default().labels(&format!("{}={label}", names::KEY));
+        let label = pod::key_label(&concurrency.key);
+        let params = ListParams::default().labels(&format!("{}={label}", pod::KEY_LABEL));
         let pods = self.pods(subject).list(&params).await;
         let pods = pods.map_err(Error::api("listing the pods of the run's key"))?;
-        for pod in pods {
-            let owner = pod.labels().get(names::RUN_UID).cloned();
+        for other in pods {
+            let owner = other.labels().get(pod::RUN_UID_LABEL).cloned();
             if owner == run.uid() {
                 continue;
             }
-            let Some(name) = pod.labels().get(names::RUN) else { continue };
+            let Some(name) = other.labels().get(pod::RUN_LABEL) else { continue };
             let other = self.runs(subject).get_opt(name).await;
             let other = other.map_err(Error::api("reading a run with the same key"))?;
             let unfinished = other.is_some_and(|other| {

@@ -16,9 +16,9 @@ use crate::{
         Error, Operator,
         caches::owner_uid,
         error::code,
-        observe::{self, Seen, Subject},
+        observe::{Seen, Subject},
     },
-    pod::{self, names},
+    pod::{self, FINALIZER, MARKS, Order},
 };
 
 impl Operator {
@@ -81,13 +81,16 @@ impl Operator {
         let spec = seen.profile.effective(&run.spec);
         let Ok(valid) = check(&run.name_any(), &spec) else { return Ok(None) };
         let Ok(plan) = self.plan(run, &valid).await? else { return Ok(None) };
-        let identity = observe::identity(run, attempt.0);
-        let contract = self.contract(&valid, &identity, plan, &seen.profile);
-        let others = pod::other_annotations(&valid, &identity);
-        let Ok(contract) = contract.encode(others) else { return Ok(None) };
-        let settings = seen.profile.settings(&self.config.images, self.config.operator_key);
-        let storage = valid.storage.as_ref();
-        Ok(Some(pod::pod(&valid, &identity, &contract, storage, &settings)))
+        let order = Order {
+            run: &valid,
+            namespace: &seen.subject.namespace,
+            uid: &seen.subject.uid,
+            attempt: attempt.0.unsigned_abs(),
+            plan: &plan,
+            storage: valid.storage.as_ref(),
+            site: &self.site(&seen.profile),
+        };
+        Ok(pod::pod(&order).ok())
     }
 
     /// Whether the pod of that name is the run's own: its creation was not answered.
@@ -123,9 +126,9 @@ impl Operator {
     ) -> Result<Applied, Error> {
         let change = |pod: &Pod, operations: &mut Vec<Value>| {
             let finalizers = pod.metadata.finalizers.clone().unwrap_or_default();
-            if let Some(index) = finalizers.iter().position(|one| one == names::FINALIZER) {
+            if let Some(index) = finalizers.iter().position(|one| one == FINALIZER) {
                 let path = format!("/metadata/finalizers/{index}");
-                operations.push(json!({"op": "test", "path": path, "value": names::FINALIZER}));
+                operations.push(json!({"op": "test", "path": path, "value": FINALIZER}));
                 operations.push(json!({"op": "remove", "path": path}));
             }
             if !keep_marks {
@@ -177,7 +180,7 @@ impl Operator {
 
 /// What sets or removes the marks of a pod.
 fn marks(pod: &Pod, marked: bool) -> Vec<Value> {
-    names::MARKS
+    MARKS
         .iter()
         .filter(|(key, _)| pod.annotations().contains_key(*key) != marked)
         .map(|(key, value)| {

@@ -9,18 +9,19 @@ use crate::{
         Stored, Upload,
     },
     manifest::status::{Scenarios, Usage, Verdict},
+    operator::caches::DEADLINE,
     pod::{
+        ATTEMPT_LABEL, FINALIZER, MARKS,
         contract::{
             RunVerdict, StoppedBy, Termination, UploadReport, UploadState, places,
             termination::Sandboxed,
         },
-        names,
     },
 };
 
 /// A run pod; `None` if it does not say which attempt it is, so that it is not one of ours.
 pub(in crate::operator) fn seen(pod: &ApiPod) -> Option<Pod> {
-    let attempt = Attempt(pod.labels().get(names::ATTEMPT)?.parse().ok()?);
+    let attempt = Attempt(pod.labels().get(ATTEMPT_LABEL)?.parse().ok()?);
     let created = moment(pod.metadata.creation_timestamp.as_ref()).unwrap_or_default();
     let status = pod.status.clone().unwrap_or_default();
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
@@ -35,14 +36,14 @@ pub(in crate::operator) fn seen(pod: &ApiPod) -> Option<Pod> {
             .map(|found| moment(found.last_transition_time.as_ref()).unwrap_or(created)),
         node,
         warm: false,
-        finalizer: pod.finalizers().iter().any(|one| one == names::FINALIZER),
-        marked: names::MARKS.iter().any(|(key, _)| pod.annotations().contains_key(*key)),
+        finalizer: pod.finalizers().iter().any(|one| one == FINALIZER),
+        marked: MARKS.iter().any(|(key, _)| pod.annotations().contains_key(*key)),
         deleting: moment(pod.metadata.deletion_timestamp.as_ref()),
         disruption: disruption(pod),
         over: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
         deadline: pod
             .annotations()
-            .get(names::DEADLINE)
+            .get(DEADLINE)
             .and_then(|text| text.parse().ok())
             .unwrap_or_default(),
         wait: wait(pod),

@@ -88,6 +88,17 @@ pub enum ToGateStream {
         /// Until the end.
         seconds: u64,
     },
+    /// The browser ends in so many seconds whatever anybody does: it is as old as one may get.
+    Capped {
+        /// Until the end.
+        seconds: u64,
+    },
+    /// If nobody has used the browser for so many seconds, nobody is let in from now on:
+    /// [`Report::closed`] says whether that is so. Who watches keeps it open.
+    CloseDoor {
+        /// How long ago the last sign of life must be.
+        idle_seconds: u64,
+    },
     /// The agent's container has ended, perhaps without ever having come to the gate.
     AgentEnded,
     /// The browser is to end, and everything with it, once the files are saved.
@@ -140,9 +151,12 @@ pub enum FromGateStream {
 }
 
 /// See [`FromGateStream::Report`]. Times are milliseconds.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that decisions need")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Report {
+    /// How many messages of this connection it has taken in; it is the answer to the last of them.
+    pub answered: u64,
     /// Counts what happened to handoffs; a later state has a higher one.
     pub position: u64,
     /// The run is over, as far as the agent and the gate are concerned.
@@ -153,6 +167,21 @@ pub struct Report {
     pub idle_ms: u64,
     /// Pages that are open.
     pub viewers: u32,
+    /// A page was open when the run came to its end, or is now.
+    pub watched: bool,
+    /// Nobody is let in any more: [`ToGateStream::CloseDoor`].
+    pub closed: bool,
+    /// Since the page was told of the end for want of activity, and nobody gave a sign of life.
+    pub told_idle_ms: Option<u64>,
+    /// How many seconds ahead the page was told of the absolute end, the last time it was.
+    pub told_cap_seconds: Option<u64>,
+    /// Since the run was cancelled by the operator.
+    pub cancelling_ms: Option<u64>,
+    /// The deadline that it holds the agent to, in seconds from the agent's coming.
+    pub deadline_seconds: u64,
+    /// Until an agent that is still connected is given up; none before it came, after it ended, and
+    /// 0 once it was given up for that.
+    pub agent_left_ms: Option<u64>,
     /// What became of the run's files.
     pub upload: UploadReport,
     /// Every handoff that this gate was told of, in that order.

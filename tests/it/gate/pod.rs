@@ -269,10 +269,13 @@ async fn an_agent_that_goes_on_a_minute_past_its_deadline_is_given_up() {
     house.clock.pass(Duration::from_mins(30));
     operator.say(&ToGateStream::Deadline { seconds: 40 * 60 }).await;
     house.clock.pass(Duration::from_mins(10) + 59 * SECOND);
-    operator.say(&ToGateStream::Ask).await;
-    assert!(!operator.report.finished);
+    operator.say(&ToGateStream::Cancel).await;
+    let report = &operator.report;
+    assert_eq!((report.finished, report.agent_left_ms), (false, Some(1000)));
+    assert_eq!((report.deadline_seconds, report.cancelling_ms), (40 * 60, Some(0)));
     house.clock.pass(SECOND);
-    operator.until(|report| report.finished).await;
+    let report = operator.until(|report| report.finished).await;
+    assert_eq!(report.agent_left_ms, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -297,6 +300,43 @@ async fn idleness_is_told_and_whoever_watches_is_activity() {
     house.clock.pass(30 * SECOND);
     operator.say(&ToGateStream::Ask).await;
     assert_eq!((operator.report.idle_ms, operator.report.viewers), (50_000, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_door_closes_for_good_only_while_nobody_uses_the_browser() {
+    let house = pod().await;
+    let ada = Keys::new(1);
+    let mut operator = operator(&house).await;
+    house.finished().await;
+    operator.until(|report| report.finished).await;
+    assert!(!operator.report.watched);
+    operator.prepare(prepare("v1", Mode::View, "ada", &ada)).await;
+    let (page, _) = enter(&house, &ada, "v1", 0).await;
+    house.clock.pass(900 * SECOND);
+    let beat = page.post("/api/presence", Value::Null).await.0;
+    assert_eq!(beat, StatusCode::NO_CONTENT);
+    operator.say(&ToGateStream::CloseDoor { idle_seconds: 900 }).await;
+    assert!(!operator.report.closed && operator.report.watched, "somebody watches");
+    house.clock.pass(840 * SECOND);
+    operator.say(&ToGateStream::Expiring { seconds: 60 }).await;
+    assert_eq!(operator.report.told_idle_ms, Some(0));
+    operator.say(&ToGateStream::CloseDoor { idle_seconds: 900 }).await;
+    assert!(!operator.report.closed, "a minute too early");
+    house.clock.pass(60 * SECOND);
+    operator.say(&ToGateStream::Capped { seconds: 600 }).await;
+    assert_eq!(
+        (operator.report.told_idle_ms, operator.report.told_cap_seconds),
+        (Some(60_000), Some(600))
+    );
+    operator.prepare(prepare("v2", Mode::View, "ada", &ada)).await;
+    operator.say(&ToGateStream::CloseDoor { idle_seconds: 900 }).await;
+    assert!(operator.report.closed);
+    assert_ne!(enter(&house, &ada, "v2", 0).await.1, StatusCode::OK);
+    let mut back = page.clone();
+    let proof = page.proof();
+    assert_ne!(back.session(&[("X-Handback-Seat", &proof)]).await.0, StatusCode::OK);
+    operator.prepare(prepare("c1", Mode::Control, "ada", &ada)).await;
+    operator.handoff("c1", |one| one.phase == HandoffPhase::Failed(Failure::BrowserGone)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,95 @@
+//! The cases of `tests/support/manifests`, decided by the API server.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    api::{Answer, Namespace},
+    cases::{self, Case, Cases, Step},
+};
+
+#[tokio::test]
+async fn the_server_takes_and_refuses_what_the_cases_say() {
+    let namespace = Namespace::new().await;
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for Cases { kind, cases } in cases::all() {
+        let plural = format!("{}s", kind.to_lowercase());
+        for case in &cases {
+            count += 1;
+            let answer = perform(&namespace, &plural, case).await;
+            let refusal = answer.refusal();
+            let fits = match &case.says {
+                None => refusal.is_none(),
+                Some(piece) => refusal.is_some_and(|refusal| refusal.contains(piece)),
+            };
+            // 422 is what the definition refuses, 400 what is no such object at all.
+            let known = answer.status.is_success() || [400, 422].contains(&answer.status.as_u16());
+            if !fits || !known {
+                wrong.push(format!(
+                    "{kind}, {}: expected {:?}, got {refusal:?}",
+                    case.name, case.says
+                ));
+            }
+        }
+    }
+    namespace.remove().await;
+    assert!(count > 500, "only {count} cases: the files were not read whole");
+    assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The answer to the step that a case is about. The steps before it must be accepted, and nothing is
+/// left behind.
+async fn perform(namespace: &Namespace, plural: &str, case: &Case) -> Answer {
+    let created = namespace.send(Method::POST, plural, "", &case.object).await;
+    let Some(name) =
+        created.body["metadata"]["name"].as_str().filter(|_| created.refusal().is_none())
+    else {
+        assert!(
+            matches!(case.step, Step::Create),
+            "{}: it cannot even be created: {created:?}",
+            case.name
+        );
+        return created;
+    };
+    let name = format!("/{name}");
+    let answer = match &case.step {
+        Step::Create => None,
+        Step::Update(new) => {
+            Some(namespace.send(Method::PUT, plural, &name, &over(&created.body, new)).await)
+        }
+        Step::Status { first, second } => {
+            let path = format!("{name}/status");
+            let written =
+                namespace.send(Method::PUT, plural, &path, &over(&created.body, first)).await;
+            match second {
+                None => Some(written),
+                Some(second) => {
+                    assert_eq!(
+                        written.refusal(),
+                        None,
+                        "{}: the first status is refused",
+                        case.name
+                    );
+                    Some(
+                        namespace
+                            .send(Method::PUT, plural, &path, &over(&written.body, second))
+                            .await,
+                    )
+                }
+            }
+        }
+    };
+    let gone = namespace.send(Method::DELETE, plural, &name, &json!({})).await;
+    assert_eq!(gone.refusal(), None, "{}", case.name);
+    answer.unwrap_or(created)
+}
+
+/// A replacement must say what it replaces.
+fn over(stored: &Value, new: &Value) -> Value {
+    let mut new = new.clone();
+    for field in ["name", "resourceVersion"] {
+        new["metadata"][field] = stored["metadata"][field].clone();
+    }
+    new
+}
