@@ -206,7 +206,8 @@ pub(super) async fn keep_pods(
             }
         }
     };
-    let config = watcher::Config::default().labels(&format!("app.kubernetes.io/component=run,{}", pod::RUN_UID_LABEL));
+    let config = watcher::Config::default()
+        .labels(&format!("app.kubernetes.io/component=run,{}", pod::RUN_UID_LABEL));
     keep(api, config, writer, slim, hear, &metrics).await;
 }
 

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use handback::{
-    decide::{Target, Upload},
+    decide::Target,
     operator::{End, outside::Word},
 };
 use serde_json::{Value, json};
@@ -50,7 +50,9 @@ async fn from_apply_to_upload_five_writes_and_nothing_more() {
     assert_eq!(condition(&run, "Finished"), "True");
     fleet.gates.stored();
     fleet.until_run("checkout", "uploaded", uploaded).await;
-    fleet.until_pod("tr-checkout-1", "released", |pod| pod["metadata"]["finalizers"].is_null()).await;
+    fleet
+        .until_pod("tr-checkout-1", "released", |pod| pod["metadata"]["finalizers"].is_null())
+        .await;
     assert_eq!(
         fleet.writes().await,
         [
@@ -83,7 +85,9 @@ async fn live(fleet: &Fleet) {
 async fn assert_good_life(fleet: &Fleet, what: &str) {
     let log = fleet.server.log().await;
     let done = |verb, resource: &str| {
-        log.iter().filter(|line| line.verb == verb && line.resource == resource && line.done).count()
+        log.iter()
+            .filter(|line| line.verb == verb && line.resource == resource && line.done)
+            .count()
     };
     assert_eq!(done(Verb::Create, "pods"), 1, "{what}: one pod\n{}", fleet.story().await);
     assert_eq!(done(Verb::Delete, "testruns"), 1, "{what}: one end");
@@ -201,7 +205,10 @@ async fn caches_of_different_age_make_no_second_pod() {
         assert_eq!(fleet.server.all("pods").await.len(), 1, "{held} held");
         fleet.server.release(held).await;
         let run = fleet.until_run("checkout", "finished", has_verdict).await;
-        assert_eq!((&run["status"]["verdict"], &run["status"]["attempt"]), (&json!("Passed"), &json!(1)));
+        assert_eq!(
+            (&run["status"]["verdict"], &run["status"]["attempt"]),
+            (&json!("Passed"), &json!(1))
+        );
     }
 }
 
@@ -259,11 +266,14 @@ async fn two_runs_of_one_key_run_one_after_the_other() {
         fleet.run(name, json!({"concurrency": {"key": "pr/42"}})).await;
         sleep(Duration::from_secs(1)).await;
     }
-    let queued = fleet.until_run("second", "queued", |run| run["status"]["phase"] == "Queued").await;
+    let queued =
+        fleet.until_run("second", "queued", |run| run["status"]["phase"] == "Queued").await;
     assert!(queued["status"]["message"].as_str().unwrap().contains("first"), "{queued:#}");
     assert!(fleet.server.get("pods", SHOP, "tr-second-1").await.is_none());
     let first = fleet.until_run("first", "finished", has_verdict).await;
-    let second = fleet.until_run("second", "started", |run| !run["status"]["times"]["started"].is_null()).await;
+    let second = fleet
+        .until_run("second", "started", |run| !run["status"]["times"]["started"].is_null())
+        .await;
     let at = |run: &Value, stage: &str| -> jiff::Timestamp {
         run["status"]["times"][stage].as_str().unwrap().parse().unwrap()
     };
@@ -282,7 +292,10 @@ async fn a_newer_run_can_cancel_the_older_one() {
     fleet.run("newer", key("CancelPrevious")).await;
     let older = fleet.until_run("older", "finished", has_verdict).await;
     assert_eq!(older["spec"]["desiredState"], "Cancelled");
-    assert_eq!((&older["status"]["verdict"], &older["status"]["reason"]), (&json!("Cancelled"), &json!("Superseded")));
+    assert_eq!(
+        (&older["status"]["verdict"], &older["status"]["reason"]),
+        (&json!("Cancelled"), &json!("Superseded"))
+    );
     fleet.until_pod("tr-newer-1", "made", |_| true).await;
 }
 
@@ -294,7 +307,9 @@ async fn a_target_that_is_not_ready_is_waited_for_with_words() {
     fleet.run("checkout", json!({"readiness": {"timeoutSeconds": 300}})).await;
     let run = fleet
         .until_run("checkout", "waiting", |run| {
-            run["status"]["message"].as_str().is_some_and(|text| text.contains("connection refused"))
+            run["status"]["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("connection refused"))
         })
         .await;
     assert_eq!(condition(&run, "TargetReady"), "False");
@@ -332,11 +347,11 @@ async fn a_pod_that_is_refused_says_so_and_is_tried_again() {
 async fn a_plan_in_a_config_map_is_waited_for_and_read_when_the_pod_is_made() {
     let fleet = Fleet::with_kubelet().await;
     let _operator = fleet.operator("one");
-    let from = json!({"plan": null, "planFrom": {"configMapKeyRef": {"name": "plans", "key": "a.md"}}});
+    let from =
+        json!({"plan": null, "planFrom": {"configMapKeyRef": {"name": "plans", "key": "a.md"}}});
     fleet.run("checkout", from).await;
-    let run = fleet
-        .until_run("checkout", "refused", |run| condition(run, "Accepted") == "False")
-        .await;
+    let run =
+        fleet.until_run("checkout", "refused", |run| condition(run, "Accepted") == "False").await;
     assert!(run["status"]["message"].as_str().unwrap().contains("no ConfigMap plans"), "{run:#}");
     let map = json!({"metadata": {"name": "plans", "namespace": SHOP}, "data": {"a.md": "Open the shop"}});
     fleet.server.create("configmaps", map).await;
@@ -357,9 +372,15 @@ async fn an_agent_that_dies_is_errored_and_its_browser_stays() {
     fleet.until_run("checkout", "running", |run| run["status"]["phase"] == "Running").await;
     fleet.end_agent("tr-checkout-1", 137, Value::Null).await;
     let run = fleet.until_run("checkout", "finished", has_verdict).await;
-    assert_eq!((&run["status"]["verdict"], &run["status"]["reason"]), (&json!("Errored"), &json!("AgentCrashed")));
+    assert_eq!(
+        (&run["status"]["verdict"], &run["status"]["reason"]),
+        (&json!("Errored"), &json!("AgentCrashed"))
+    );
     assert_eq!(condition(&run, "HandoffAvailable"), "True");
-    assert!(fleet.server.get("pods", SHOP, "tr-checkout-2").await.is_none(), "nothing is tried again");
+    assert!(
+        fleet.server.get("pods", SHOP, "tr-checkout-2").await.is_none(),
+        "nothing is tried again"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -372,17 +393,27 @@ async fn a_pod_that_is_taken_away_is_made_again_as_often_as_asked() {
         fleet.until_pod(&pod, "made", |_| true).await;
         fleet.schedule(&pod).await;
         fleet.start_pod(&pod).await;
-        fleet.until_run("checkout", "running", |run| run["status"]["phase"] == "Running" && run["status"]["attempt"] == attempt).await;
-        fleet.server.edit("pods", SHOP, &pod, |pod| {
-            pod["status"]["phase"] = json!("Failed");
-            pod["status"]["reason"] = json!("Evicted");
-            for status in pod["status"]["containerStatuses"].as_array_mut().unwrap() {
-                status["state"] = json!({"terminated": {"exitCode": 143}});
-            }
-        }).await;
+        fleet
+            .until_run("checkout", "running", |run| {
+                run["status"]["phase"] == "Running" && run["status"]["attempt"] == attempt
+            })
+            .await;
+        fleet
+            .server
+            .edit("pods", SHOP, &pod, |pod| {
+                pod["status"]["phase"] = json!("Failed");
+                pod["status"]["reason"] = json!("Evicted");
+                for status in pod["status"]["containerStatuses"].as_array_mut().unwrap() {
+                    status["state"] = json!({"terminated": {"exitCode": 143}});
+                }
+            })
+            .await;
     }
     let run = fleet.until_run("checkout", "finished", has_verdict).await;
-    assert_eq!((&run["status"]["verdict"], &run["status"]["reason"]), (&json!("Errored"), &json!("Evicted")));
+    assert_eq!(
+        (&run["status"]["verdict"], &run["status"]["reason"]),
+        (&json!("Errored"), &json!("Evicted"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -409,7 +440,8 @@ async fn a_browser_that_is_watched_is_kept_until_its_absolute_end() {
     sleep(Duration::from_secs(600)).await;
     assert!(fleet.server.get("pods", SHOP, "tr-checkout-1").await.is_some());
     fleet.until_gone("pods", "tr-checkout-1").await;
-    let run = fleet.until_run("checkout", "expired", |run| run["status"]["phase"] == "Expired").await;
+    let run =
+        fleet.until_run("checkout", "expired", |run| run["status"]["phase"] == "Expired").await;
     assert!(run["status"]["verdict"] == "Passed");
     assert!(fleet.gates.words().await.iter().any(|word| matches!(word, Word::WarnCap(_))));
 }
@@ -425,7 +457,12 @@ async fn what_is_not_stored_in_time_is_said_and_held() {
     fleet.start_pod("tr-checkout-1").await;
     fleet.end_agent("tr-checkout-1", 0, passed()).await;
     fleet.until_run("checkout", "finished", has_verdict).await;
-    fleet.until_run("checkout", "failed to store", |run| condition(run, "ArtifactsUploaded") == "False" && run["status"]["artifacts"]["state"] == "Failed").await;
+    fleet
+        .until_run("checkout", "failed to store", |run| {
+            condition(run, "ArtifactsUploaded") == "False"
+                && run["status"]["artifacts"]["state"] == "Failed"
+        })
+        .await;
     let pod = fleet.server.get("pods", SHOP, "tr-checkout-1").await.unwrap();
     assert!(!pod["metadata"]["finalizers"].is_null(), "held");
     assert!(fleet.events().await.contains(&"UploadFailed".to_owned()));
@@ -438,7 +475,8 @@ async fn it_asks_for_no_more_rights_than_these() {
     let mut take = async |fleet: &Fleet| {
         for line in fleet.server.log().await {
             let verb = format!("{:?}", line.verb).to_lowercase();
-            let group = if line.group.is_empty() { String::new() } else { format!(".{}", line.group) };
+            let group =
+                if line.group.is_empty() { String::new() } else { format!(".{}", line.group) };
             used.insert(format!("{verb} {}{group}", line.resource));
         }
     };
@@ -448,13 +486,30 @@ async fn it_asks_for_no_more_rights_than_these() {
     fleet.run("older", key("Queue")).await;
     fleet.until_pod("tr-older-1", "made", |_| true).await;
     fleet.run("newer", key("CancelPrevious")).await;
-    fleet.run("planned", json!({"plan": null, "planFrom": {"configMapKeyRef": {"name": "p", "key": "k"}}})).await;
+    fleet
+        .run(
+            "planned",
+            json!({"plan": null, "planFrom": {"configMapKeyRef": {"name": "p", "key": "k"}}}),
+        )
+        .await;
     live(&fleet).await;
     take(&fleet).await;
     // A lost answer has it look for what it may have made, and fold an Event.
     let fleet = Fleet::with_kubelet().await;
-    fleet.server.rule(Rule::first(|line| line.verb == Verb::Create && line.resource == "pods", Fault::LoseAnswer)).await;
-    fleet.server.rule(Rule::first(|line| line.verb == Verb::Create && line.resource == "events", Fault::LoseAnswer)).await;
+    fleet
+        .server
+        .rule(Rule::first(
+            |line| line.verb == Verb::Create && line.resource == "pods",
+            Fault::LoseAnswer,
+        ))
+        .await;
+    fleet
+        .server
+        .rule(Rule::first(
+            |line| line.verb == Verb::Create && line.resource == "events",
+            Fault::LoseAnswer,
+        ))
+        .await;
     let _operator = fleet.operator("one");
     live(&fleet).await;
     take(&fleet).await;

@@ -369,6 +369,35 @@ cases! {
         refused(late, 409, "Conflict");
     }
 
+    async fn what_a_run_ran_cannot_be_changed_and_its_verdict_is_written_once(place: Place) {
+        let runs: Api<TestRun> = place.api();
+        runs.create(&PostParams::default(), &run("r")).await.unwrap();
+        let params = PatchParams::default();
+        let url = merge(json!({"spec": {"url": "https://another.example"}}));
+        refused(runs.patch("r", &params, &url).await, 422, "Invalid");
+        let deadline = |seconds: i32| merge(json!({"spec": {"activeDeadlineSeconds": seconds}}));
+        runs.patch("r", &params, &deadline(3600)).await.unwrap();
+        refused(runs.patch("r", &params, &deadline(60)).await, 422, "Invalid");
+        let verdict = |word: Option<&str>| merge(json!({"status": {"verdict": word}}));
+        runs.patch_status("r", &params, &verdict(Some("Failed"))).await.unwrap();
+        for other in [Some("Passed"), None] {
+            refused(runs.patch_status("r", &params, &verdict(other)).await, 422, "Invalid");
+        }
+        let odd = merge(json!({"spec": {"ttlSecondsAfterSuccess": -1}}));
+        refused(runs.patch("r", &params, &odd).await, 422, "Invalid");
+    }
+
+    async fn a_run_without_a_plan_or_with_two_is_refused(place: Place) {
+        let runs: Api<TestRun> = place.api();
+        let mut none = run("r");
+        none.spec.plan = None;
+        refused(runs.create(&PostParams::default(), &none).await, 422, "Invalid");
+        let mut two = run("r");
+        two.spec.plan_from =
+            Some(object(json!({"configMapKeyRef": {"name": "plans", "key": "a.md"}})));
+        refused(runs.create(&PostParams::default(), &two).await, 422, "Invalid");
+    }
+
     async fn defaults_are_filled_in_and_unknown_fields_dropped(place: Place) {
         let runs: Api<TestRun> = place.api();
         let made = runs.create(&PostParams::default(), &run("r")).await.unwrap();

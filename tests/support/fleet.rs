@@ -269,8 +269,7 @@ async fn attend(server: &ApiServer, gates: &ScriptedGates, pod: &Value) {
     let agent = &pod["status"]["containerStatuses"][2]["state"];
     if let Some(started) = agent["running"]["startedAt"].as_str() {
         let started: jiff::Timestamp = started.parse().expect("a time");
-        let now: jiff::Timestamp =
-            handback::clock::Clock::now(&server.clock);
+        let now: jiff::Timestamp = handback::clock::Clock::now(&server.clock);
         if now.duration_since(started).as_secs() >= 5 {
             end_agent(server, name, 0, passed()).await;
             gates.stored();
@@ -383,7 +382,7 @@ impl ScriptedGates {
 impl Gates for ScriptedGates {
     fn say<'a>(&'a self, _gate: &'a GateAt, word: Word) -> Later<'a, Result<Said, Unreachable>> {
         Box::pin(async move {
-            drop(self.words.send(word));
+            self.words.send(word).expect("the other end is here");
             sleep(Duration::from_millis(20)).await;
             let mut answer = self.answer.subscribe();
             if let Word::Ask(patience) = word {

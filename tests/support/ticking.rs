@@ -31,12 +31,6 @@ impl Ticking {
     pub fn jump(&self, seconds: i64) {
         self.skew.fetch_add(seconds, Ordering::Relaxed);
     }
-
-    /// A clock that shows the same now, and jumps on its own.
-    pub fn twin(&self) -> Self {
-        let skew = Arc::new(AtomicI64::new(self.skew.load(Ordering::Relaxed)));
-        Self { skew, ..self.clone() }
-    }
 }
 
 impl Clock for Ticking {

@@ -44,7 +44,8 @@ impl Operator {
 
     /// The run's pods are those that were seen, each at its version.
     pub(super) async fn pods_are_as_seen(&self, subject: &Subject) -> Result<bool, Error> {
-        let params = ListParams::default().labels(&format!("{}={}", pod::RUN_UID_LABEL, subject.uid));
+        let params =
+            ListParams::default().labels(&format!("{}={}", pod::RUN_UID_LABEL, subject.uid));
         let live = self.pods(subject).list(&params).await;
         let live = live.map_err(Error::api("listing the run's pods"))?;
         let live: BTreeMap<PodUid, Option<String>> = live

@@ -1,13 +1,36 @@
-//! What a server checks beyond types.
+//! What a server checks beyond types. Schema and rules of our own kinds are judged by the program's own
+//! offline validator, which is proved against a real server.
 
+use std::sync::LazyLock;
+
+use handback::manifest::{
+    crd::{Definition, definitions},
+    offline::{Write, refusals},
+};
 use serde_json::Value;
 
 use super::{kind::Kind, refusal::Refusal};
 
-/// Refuses what is not valid by itself or as a change of `old`.
-pub fn validate(kind: &Kind, object: &Value, old: Option<&Value>) -> Result<(), Refusal> {
+static DEFINITIONS: LazyLock<Vec<Definition>> = LazyLock::new(definitions);
+
+/// Refuses what is not valid by itself or as a change of `old`, which may be a change of its status.
+pub fn validate(
+    kind: &Kind,
+    object: &Value,
+    old: Option<&Value>,
+    status: bool,
+) -> Result<(), Refusal> {
     let mut problems = Vec::new();
     metadata(object, old, &mut problems);
+    if let Some(definition) = DEFINITIONS.iter().find(|one| one.kind == kind.kind) {
+        let write = match old {
+            None => Write::Create,
+            Some(old) if status => Write::Status(old),
+            Some(old) => Write::Update(old),
+        };
+        let refusals = refusals(definition, object, write);
+        problems.extend(refusals.iter().map(ToString::to_string));
+    }
     match kind.plural {
         "pods" => pod(object, old, &mut problems),
         "events" => event(object, old, &mut problems),

@@ -92,7 +92,7 @@ impl Store {
         if kind.plural == "pods" {
             object["status"] = json!({"phase": "Pending"});
         }
-        validate(kind, &object, None)?;
+        validate(kind, &object, None, false)?;
         let key = Key { plural: kind.plural, namespace: namespace.to_owned(), name };
         if self.get(&key).is_some() {
             return Err(Refusal::exists(kind, &key.name));
@@ -221,7 +221,7 @@ impl Store {
             new
         };
         object = shaped(kind, object)?;
-        validate(kind, &object, Some(old))?;
+        validate(kind, &object, Some(old), call.subresource.is_some())?;
         if kind.custom && without_generated(&object) != without_generated(old) {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or(0);
             object["metadata"]["generation"] = json!(generation + 1);
