@@ -2,7 +2,7 @@
 //! browser ([`lease`]).
 //!
 //! # Expected flow
-//! The operator observes a TestRun ([`Observed`]), calls [`decide`], and applies the [`Decision`]:
+//! The operator observes a `TestRun` ([`Observed`]), calls [`decide`], and applies the [`Decision`]:
 //! first the status, by compare-and-swap on the `resourceVersion` that was observed and with what
 //! [`Write::only`] asks for; then the actions in their order, each with its [`Action::only`]. The
 //! first that is refused or fails ends it, and the run is observed and decided again, as it is after
@@ -39,6 +39,7 @@ mod tests;
 #[cfg(test)]
 mod world;
 
+use self::turn::{Decided, Turn};
 pub use self::{
     action::{Action, Note, Only},
     moment::Moment,
@@ -50,7 +51,6 @@ pub use self::{
     orphan::orphan,
     record::Record,
 };
-use self::turn::{Decided, Turn};
 use crate::manifest::status::TestRunStatus;
 
 /// What is to be done about a run.
@@ -78,10 +78,8 @@ pub struct Write {
 /// operator decides the same.
 pub fn decide(seen: &Observed, now: Moment) -> Decision {
     let Decided { record, actions, wake_at } = decide_record(&seen.facts, &seen.record(), now);
-    let status = record.map(|(record, only)| Write {
-        status: record.write(&seen.status, &seen.facts, now),
-        only,
-    });
+    let status = record
+        .map(|(record, only)| Write { status: record.write(&seen.status, &seen.facts, now), only });
     Decision { status, actions, wake_at }
 }
 
@@ -91,8 +89,12 @@ fn decide_record(facts: &Facts, record: &Record, now: Moment) -> Decided {
     if facts.run.deleting {
         for pod in &facts.pods {
             let (actions, wake_at) = orphan(pod, now);
-            actions.into_iter().for_each(|action| turn.act(action));
-            wake_at.into_iter().for_each(|at| turn.wake(at));
+            for action in actions {
+                turn.act(action);
+            }
+            if let Some(at) = wake_at {
+                turn.wake(at);
+            }
         }
     } else if record.ending.is_some() {
         turn.finished();

@@ -23,7 +23,7 @@ pub mod telemetry;
 // What the user writes and reads back: the custom resources.
 pub mod manifest;
 
-// Who holds the browser.
+// What becomes of a run and its pods; who holds the browser.
 pub mod decide;
 
 // What the processes of a run say to each other.

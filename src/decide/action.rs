@@ -21,7 +21,7 @@ pub enum Only {
     RunAndPodsAsSeen,
     /// The run has the `resourceVersion` that was seen (a precondition of the delete itself).
     RunAsSeen,
-    /// The TestRun with the pod's owner uid does not exist any more, or is being deleted.
+    /// The `TestRun` with the pod's owner uid does not exist any more, or is being deleted.
     RunGone,
     /// The gate agrees: it was idle for so many seconds, and lets nobody in from now on. A gate that
     /// refuses says why in an [`super::Answer`], which is noted like any other; one that does not
@@ -114,7 +114,7 @@ pub enum Action {
         /// What must be true.
         only: Only,
     },
-    /// Deletes the TestRun. [`Only::RunAsSeen`].
+    /// Deletes the `TestRun`. [`Only::RunAsSeen`].
     DeleteRun,
     /// An Event on the run, repeats folded.
     Note(Note),
@@ -211,10 +211,9 @@ impl Note {
             Self::Uploaded => "Uploaded",
             Self::UploadFailed | Self::LetGo => "UploadFailed",
             Self::IdleExpiring | Self::CapExpiring => "IdleExpiring",
-            Self::ReapedIdle
-            | Self::ReapedCap
-            | Self::ReapedUnkept
-            | Self::ReapedUnreachable => "Reaped",
+            Self::ReapedIdle | Self::ReapedCap | Self::ReapedUnkept | Self::ReapedUnreachable => {
+                "Reaped"
+            }
             Self::PodLost => "PodLost",
         }
     }
@@ -243,9 +242,6 @@ impl Note {
 
     /// Whether its type is Warning instead of Normal.
     pub fn warns(self) -> bool {
-        matches!(
-            self,
-            Self::UploadFailed | Self::LetGo | Self::PodLost | Self::ReapedUnreachable
-        )
+        matches!(self, Self::UploadFailed | Self::LetGo | Self::PodLost | Self::ReapedUnreachable)
     }
 }

@@ -1,6 +1,6 @@
 //! Everything a decision about a run may depend on, as plain data.
 //!
-//! Whoever observes fills it from four sources of different age: the cache of TestRuns, the cache of
+//! Whoever observes fills it from four sources of different age: the cache of `TestRun`s, the cache of
 //! Pods, the gate's last answer, and what the operator itself was last told by the target and by the
 //! API server. The last two are not in any status: an operator that restarts has none of them and
 //! asks again, which costs seconds and decides the same.
@@ -14,7 +14,7 @@ use crate::manifest::{
 /// One run as the operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
-    /// `status` of the cached TestRun.
+    /// `status` of the cached `TestRun`.
     pub status: TestRunStatus,
     /// All the rest.
     pub facts: Facts,
@@ -30,7 +30,7 @@ impl Observed {
 /// All that is not the run's own status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Metadata and spec of the cached TestRun.
+    /// Metadata and spec of the cached `TestRun`.
     pub run: Run,
     /// Every cached pod that the run owns (by uid), in any order; more than one attempt at times.
     pub pods: Vec<Pod>,
@@ -40,7 +40,7 @@ pub struct Facts {
     pub target: Option<Probe>,
     /// The unfinished runs that hold the run's concurrency key before it.
     pub line: Line,
-    /// The API server's refusal of the last `CreatePod`, if that was refused.
+    /// The API server's refusal of the last `CreatePod` of the present attempt, if it was refused.
     pub refusal: Option<Refusal>,
     /// An active Control handoff has the run's slot (`status.control`, its Handoff not terminal).
     pub control: Option<String>,
@@ -50,8 +50,9 @@ pub struct Facts {
     pub tuning: Tuning,
 }
 
-/// What a TestRun asks for, with the operator's defaults and limits applied.
+/// What a `TestRun` asks for, with the operator's defaults and limits applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub struct Run {
     /// `metadata.name`.
     pub name: String,
@@ -65,7 +66,7 @@ pub struct Run {
     pub deleting: bool,
     /// `desiredState: Cancelled`.
     pub cancelled: bool,
-    /// A newer run with the same key has the policy CancelPrevious.
+    /// A newer run with the same key has the policy `CancelPrevious`.
     pub superseded: bool,
     /// Why it cannot be carried out as it stands.
     pub problem: Option<Problem>,
@@ -132,6 +133,7 @@ pub struct PodUid(pub String);
 
 /// A pod of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub struct Pod {
     /// From its label.
     pub attempt: Attempt,

@@ -1,4 +1,4 @@
-//! Pods whose TestRun is gone: they are let end, with their upload, and released.
+//! Pods whose `TestRun` is gone: they are let end, with their upload, and released.
 
 use super::{
     action::{Action, Note, Only},

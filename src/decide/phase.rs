@@ -98,9 +98,8 @@ impl Turn<'_> {
             return None;
         }
         self.wake(until);
-        let again = probe.map_or(self.now, |probe| {
-            probe.at.min(self.now).plus(self.facts.tuning.probe)
-        });
+        let again =
+            probe.map_or(self.now, |probe| probe.at.min(self.now).plus(self.facts.tuning.probe));
         if again <= self.now {
             self.act(Action::ProbeTarget);
             self.wake(self.now.plus(self.facts.tuning.probe));
@@ -139,7 +138,10 @@ impl Turn<'_> {
         let first = line.before.first().map(|ahead| ahead.name.as_str()).unwrap_or_default();
         let message = match line.before.len() {
             1 => format!("next in the queue of key {}, behind {first}", line.key),
-            more => format!("{more} runs are before it in the queue of key {}: {first} is first", line.key),
+            more => format!(
+                "{more} runs are before it in the queue of key {}: {first} is first",
+                line.key
+            ),
         };
         self.say(Some(Waiting::Queue), &message);
     }

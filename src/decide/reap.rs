@@ -23,17 +23,18 @@ impl Turn<'_> {
         self.clear_older();
         let pod = self.pod();
         if self.record.gone {
-            pod.into_iter().for_each(|pod| self.dismiss(pod));
+            if let Some(pod) = pod {
+                self.dismiss(pod);
+            }
             return self.collect();
         }
         self.save(pod);
-        match pod {
-            Some(pod) => self.keep(pod),
-            None => {
-                self.only = Only::PodsAsSeen;
-                self.record.gone = true;
-                self.record.available = false;
-            }
+        if let Some(pod) = pod {
+            self.keep(pod);
+        } else {
+            self.only = Only::PodsAsSeen;
+            self.record.gone = true;
+            self.record.available = false;
         }
     }
 
@@ -56,9 +57,7 @@ impl Turn<'_> {
     fn settled(&self) -> bool {
         match self.record.artifacts {
             Artifacts::Stored(_) | Artifacts::Kept(_) | Artifacts::Nothing(_) => true,
-            Artifacts::Failed(_) => {
-                self.facts.run.on_upload_failure == UploadFailure::Discard
-            }
+            Artifacts::Failed(_) => self.facts.run.on_upload_failure == UploadFailure::Discard,
             Artifacts::Open | Artifacts::Uploading => false,
         }
     }
@@ -307,9 +306,7 @@ impl Turn<'_> {
         let run = &self.facts.run;
         let ttl = match self.record.verdict() {
             Some(Verdict::Passed) => run.ttl_after_success,
-            Some(
-                Verdict::Failed | Verdict::Errored | Verdict::Cancelled | Verdict::TimedOut,
-            )
+            Some(Verdict::Failed | Verdict::Errored | Verdict::Cancelled | Verdict::TimedOut)
             | None => run.ttl_after_failure,
         };
         let due = self.ended().plus(ttl);

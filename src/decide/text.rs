@@ -3,7 +3,7 @@
 /// One line of at most `bytes` bytes: control characters become blanks, and what is cut off is
 /// marked. Status counts characters; bytes are the harder bound, and the one that memory and the
 /// store feel.
-pub fn short(text: &str, bytes: usize) -> String {
+pub(super) fn short(text: &str, bytes: usize) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = line.trim();
     if line.len() <= bytes {

@@ -116,6 +116,9 @@ impl<'a> Turn<'a> {
             }
             record.retrying = None;
             record.waiting = None;
+            record.bound = None;
+            record.browser_ready = None;
+            record.started = None;
         }
     }
 

@@ -15,7 +15,7 @@ const GROUND: [&str; 6] = ["clock", "policy", "redact", "secret", "shutdown", "t
 /// `manifest`, `decide` and `pod` do not even see ground: they are plain data and decisions.
 const LAYERS: [(&str, &[&str]); 8] = [
     ("manifest", &["secret"]),
-    ("decide", &[]),
+    ("decide", &["manifest"]),
     ("pod", &["manifest"]),
     ("browser", &["pod::contract"]),
     ("page", &[]),

@@ -22,8 +22,7 @@ const WRONG_REVISION: &str = "WrongRevision";
 const CREATION_REFUSED: &str = "CreationRefused";
 
 /// A condition in the making: type, status, reason, message, and when it began if the record knows.
-type Said<'a> =
-    (TestRunCondition, ConditionStatus, &'a str, &'a str, Option<Moment>);
+type Said<'a> = (TestRunCondition, ConditionStatus, &'a str, &'a str, Option<Moment>);
 
 /// All conditions of a run. One whose status is the same as in `old` keeps its time.
 pub(super) fn write(record: &Record, run: &Run, old: &[Condition], now: Moment) -> Vec<Condition> {
@@ -38,7 +37,10 @@ pub(super) fn write(record: &Record, run: &Run, old: &[Condition], now: Moment) 
                 type_: which.name().to_owned(),
                 status,
                 observed_generation: Some(record.generation),
-                last_transition_time: since.map(Into::into).or(before).unwrap_or_else(|| now.into()),
+                last_transition_time: since
+                    .map(Into::into)
+                    .or(before)
+                    .unwrap_or_else(|| now.into()),
                 reason: reason.to_owned(),
                 message: message.to_owned(),
             }
@@ -53,7 +55,8 @@ fn said<'a>(record: &'a Record, run: &Run) -> Vec<Said<'a>> {
     let mut said: Vec<Said<'a>> = Vec::with_capacity(10);
     said.push(match &record.waiting {
         Some(Waiting::Problem(reason)) => (Is::Accepted, False, reason, "", None),
-        _ => (Is::Accepted, True, "Accepted", "", record.accepted),
+        _ if record.accepted.is_some() => (Is::Accepted, True, "Accepted", "", record.accepted),
+        _ => (Is::Accepted, Unknown, "NotLooked", "", None),
     });
     said.push(match (&record.waiting, record.target_ready) {
         (_, Some(at)) => (Is::TargetReady, True, "Ready", "", Some(at)),
@@ -116,9 +119,7 @@ fn said<'a>(record: &'a Record, run: &Run) -> Vec<Said<'a>> {
             Artifacts::Open | Artifacts::Uploading => {
                 (Is::ArtifactsUploaded, False, UPLOADING, "", None)
             }
-            Artifacts::Stored(_) => {
-                (Is::ArtifactsUploaded, True, "Uploaded", "", record.uploaded)
-            }
+            Artifacts::Stored(_) => (Is::ArtifactsUploaded, True, "Uploaded", "", record.uploaded),
             Artifacts::Kept(_) => {
                 let why = "no storage is configured: they go with the pod";
                 (Is::ArtifactsUploaded, True, KEPT_IN_POD, why, record.uploaded)
@@ -145,8 +146,10 @@ pub(super) fn read_waiting<'a>(
             .filter(|found| found.status != ConditionStatus::True)
             .map(|found| found.reason.as_str())
     };
-    if let Some(reason) = unmet(TestRunCondition::Accepted) {
-        return Some(Waiting::Problem(reason.to_owned()));
+    if let Some(refused) = condition(TestRunCondition::Accepted)
+        && refused.status == ConditionStatus::False
+    {
+        return Some(Waiting::Problem(refused.reason.clone()));
     }
     match (unmet(TestRunCondition::TargetReady), unmet(TestRunCondition::PodReady)) {
         (Some(TARGET_SILENT), _) => Some(Waiting::TargetSilent),

@@ -1,11 +1,14 @@
 //! The operator of a [`World`]: what it observes, and an applier that is as careful as asked.
 
 use super::*;
+use crate::decide::record::Artifacts;
 
-pub(super) const ACTIVE: i64 = 2;
-pub(super) const GRACE: i64 = 2;
+pub(super) const START: i64 = 1;
+pub(super) const ACTIVE: i64 = 1;
+pub(super) const GRACE: i64 = 1;
+pub(super) const MAX: i64 = 3;
 const UPLOAD: i64 = 1;
-const MAX: i64 = 5;
+const IDLE: i64 = 1;
 const TUNING: Tuning = Tuning {
     probe: 1,
     quiet: 1,
@@ -14,7 +17,7 @@ const TUNING: Tuning = Tuning {
     patience: 0,
     hang: 1,
     warning: 1,
-    cap_warnings: [2, 1],
+    cap_warnings: [1, 1],
     slack: 0,
 };
 
@@ -34,33 +37,39 @@ impl Plan {
 
 impl World {
     pub(super) fn facts(&self, setting: &Setting, mutation: Mutation) -> Facts {
-        let run = self.run_cache.clone().unwrap_or_default();
+        let run = self.run_cache.as_deref();
         let ahead = Ahead { name: String::new(), uid: String::new(), cancelled: false };
         let mut gate = self.memory.gate.clone();
         if mutation == Mutation::UploadsBelieved
             && let Some(answer) = &mut gate.answer
         {
-            answer.upload = Upload::Complete(super::super::Stored::default());
+            answer.upload = Upload::Complete(Stored::default());
         }
         Facts {
             run: Run {
                 name: String::new(),
                 namespace: String::new(),
+                generation: 1,
                 created: OLDEST,
-                cancelled: run.cancelled,
-                readiness: setting.readiness.then_some(2),
-                start_deadline: if mutation == Mutation::NeverLate { 1_000_000 } else { 2 },
+                deleting: false,
+                cancelled: run.is_some_and(|run| run.cancelled),
+                superseded: false,
+                problem: None,
+                remark: None,
+                readiness: setting.readiness.then_some(START),
+                start_deadline: if mutation == Mutation::NeverLate { 1_000_000 } else { START },
                 active_deadline: ACTIVE,
                 backoff_limit: setting.backoff_limit,
+                pool_missed: false,
                 keep: setting.keep,
-                idle: 2,
+                idle: IDLE,
                 max: MAX,
-                ttl_after_success: 1,
-                ttl_after_failure: 6,
+                ttl_after_success: 0,
+                ttl_after_failure: MAX,
                 storage: setting.storage.then(String::new),
                 upload_timeout: UPLOAD,
                 on_upload_failure: setting.on_upload_failure,
-                ..fixtures::run()
+                sandbox_off: false,
             },
             pods: self.pod_cache.iter().flatten().map(Shell::pod).collect(),
             gate,
@@ -69,11 +78,13 @@ impl World {
                 found: if ready { Target::Ready } else { Target::Silent(String::new()) },
             }),
             line: Line {
-                before: run.ahead.then_some(ahead).into_iter().collect(),
+                before: run.is_some_and(|run| run.ahead).then_some(ahead).into_iter().collect(),
                 ..Line::default()
             },
+            refusal: None,
+            control: None,
+            written: None,
             tuning: TUNING,
-            ..fixtures::facts()
         }
     }
 
@@ -98,23 +109,23 @@ impl World {
         plan
     }
 
-    /// Decides and applies at most `limit` writes and actions.
-    pub(super) fn reconcile(
+    /// Applies at most `limit` writes and actions.
+    pub(super) fn apply_all(
         &mut self,
+        plan: &Plan,
         setting: &Setting,
         mutation: Mutation,
         limit: usize,
     ) -> Result<(), Broken> {
-        let plan = self.plan(setting, mutation);
         let mut left = limit;
-        if let Some((record, only)) = plan.record {
-            if left == 0 || !self.write(record, only, mutation)? {
+        if let Some((record, only)) = &plan.record {
+            if left == 0 || !self.write(record, *only, mutation)? {
                 return Ok(());
             }
             left -= 1;
         }
-        for action in plan.actions.into_iter().take(left) {
-            if !self.apply(action, setting, mutation)? {
+        for action in plan.actions.iter().take(left) {
+            if !self.apply(action.clone(), setting, mutation)? {
                 return Ok(());
             }
         }
@@ -122,9 +133,9 @@ impl World {
     }
 
     /// Writes the status; false if that was refused.
-    fn write(&mut self, record: Record, only: Only, mutation: Mutation) -> Result<bool, Broken> {
+    fn write(&mut self, record: &Record, only: Only, mutation: Mutation) -> Result<bool, Broken> {
         let as_seen = self.run == self.run_cache || mutation == Mutation::NoCompareAndSwap;
-        let pods = self.pod_cache == self.shells() || mutation == Mutation::MissingIsGone;
+        let pods = self.pod_cache == self.shells() || mutation == Mutation::PodsFromCache;
         if !as_seen || (only == Only::PodsAsSeen && !pods) {
             return Ok(false);
         }
@@ -135,11 +146,13 @@ impl World {
         if run.record.verdict().is_some_and(|verdict| Some(verdict) != record.verdict()) {
             return Err("a verdict never changes");
         }
-        if live && matches!(record.artifacts, Artifacts::Nothing(_)) && run.record.verdict().is_none()
+        if live
+            && matches!(record.artifacts, Artifacts::Nothing(_))
+            && run.record.verdict().is_none()
         {
             return Err("no run is given up while its agent lives");
         }
-        run.record = record;
+        Rc::make_mut(run).record = record.clone();
         Ok(true)
     }
 
@@ -152,7 +165,7 @@ impl World {
     ) -> Result<bool, Broken> {
         match action {
             Action::ProbeTarget => self.memory.target = Some((self.target, NOW)),
-            Action::CreatePod(attempt) => return Ok(self.create(attempt, mutation)),
+            Action::CreatePod(attempt) => return self.create(attempt, mutation),
             Action::AskGate { pod, .. } => return Ok(self.ask(&pod, |_| ())),
             Action::TellCancel(pod) => {
                 return Ok(self.ask(&pod, |gate| {
@@ -196,16 +209,18 @@ impl World {
         self.pods.iter_mut().flatten().find(|pod| pod.shell.uid.to_string() == uid.0)
     }
 
-    fn create(&mut self, attempt: Attempt, mutation: Mutation) -> bool {
-        let as_seen = self.run == self.run_cache && self.pod_cache == self.shells();
-        if self.run.is_none() || !(as_seen || mutation == Mutation::CreateFromCache) {
-            return false;
+    fn create(&mut self, attempt: Attempt, mutation: Mutation) -> Result<bool, Broken> {
+        let run = self.run == self.run_cache || mutation == Mutation::RunFromCache;
+        let pods = self.pod_cache == self.shells() || mutation == Mutation::PodsFromCache;
+        if !run || !pods {
+            return Ok(false);
+        }
+        if self.run.as_ref().is_none_or(|run| run.record.ending.is_some()) {
+            return Err("no pod is made for a run that is over");
         }
         let index = usize::from(attempt.0 > 1);
         if self.pods[index].is_none() {
-            // A uid is new as long as anything still has the last one of this name.
-            let last = self.pod_cache[index].map_or(0, |shell| shell.uid);
-            let uid = if last == attempt.0 as u8 * 2 { last + 1 } else { attempt.0 as u8 * 2 };
+            let uid = self.new_uid(attempt);
             let shell = Shell::new(attempt.0, uid);
             self.pods[index] = Some(Real {
                 shell,
@@ -222,7 +237,24 @@ impl World {
                 cancelling: None,
             });
         }
-        true
+        Ok(true)
+    }
+
+    /// A uid that nobody knows; each attempt has a few.
+    fn new_uid(&self, attempt: Attempt) -> u8 {
+        let base: u8 = if attempt.0 > 1 { 20 } else { 10 };
+        let recorded = |run: &Option<Rc<Object>>| {
+            run.as_ref().and_then(|run| run.record.pod.as_ref()?.uid.parse().ok())
+        };
+        let known: Vec<u8> = self
+            .pod_cache
+            .iter()
+            .flatten()
+            .map(|shell| shell.uid)
+            .chain(recorded(&self.run))
+            .chain(recorded(&self.run_cache))
+            .collect();
+        (base..base + 9).find(|uid| !known.contains(uid)).unwrap()
     }
 
     /// Reaches the gate, does something to it, and notes its answer.
@@ -256,7 +288,8 @@ impl World {
         if mutation == Mutation::FinalizerStays {
             return Ok(true);
         }
-        let run = self.run.clone();
+        // What a run that is gone had decided still counts.
+        let run = self.run.clone().or_else(|| self.run_cache.clone());
         let Some(pod) = self.real(uid) else { return Ok(true) };
         let view = pod.shell.pod();
         let over = !view.live() || view.overdue(NOW);
@@ -298,7 +331,13 @@ impl World {
                     return Ok(false);
                 }
             }
-            _ => {}
+            Only::Always
+            | Only::PodsAsSeen
+            | Only::RunAndPodsAsSeen
+            | Only::RunAsSeen
+            | Only::RunGone
+            | Only::PodOver
+            | Only::Unfinished => {}
         }
         let attempt = run.as_ref().map_or(0, |run| run.record.attempt);
         let Some(pod) = self.real(uid) else { return Ok(true) };
@@ -323,8 +362,8 @@ impl World {
 }
 
 /// A run's artifacts need not be waited for any longer.
-fn time_is_up(run: Option<super::Stored>, setting: &Setting) -> bool {
-    let Some(record) = run.map(|run| run.record) else { return false };
+fn time_is_up(run: Option<Rc<Object>>, setting: &Setting) -> bool {
+    let Some(record) = run.map(|run| run.record.clone()) else { return false };
     let Some(finished) = record.finished else { return false };
     let gave_up = matches!(record.artifacts, Artifacts::Failed(_));
     match setting.on_upload_failure {
@@ -338,7 +377,7 @@ impl Real {
         Answer {
             at: NOW,
             upload: match (self.stored, self.gave_up) {
-                (true, _) => Upload::Complete(super::super::Stored::default()),
+                (true, _) => Upload::Complete(Stored::default()),
                 (false, true) => Upload::Failed(String::new()),
                 (false, false) => Upload::Working,
             },
@@ -348,7 +387,13 @@ impl Real {
             told_cap: self.told_cap,
             cancelling: self.cancelling,
             deadline: ACTIVE,
-            left: ACTIVE + TUNING.hang - NOW.since(self.shell.began),
+            left: match self.shell.agent {
+                AgentShell::Running => (ACTIVE + TUNING.hang - NOW.since(self.shell.began)).max(0),
+                AgentShell::Waiting
+                | AgentShell::Passed
+                | AgentShell::Cancelled
+                | AgentShell::Crashed => 0,
+            },
         }
     }
 }
