@@ -243,6 +243,7 @@ where
     }
 }
 
+/// What waits to be looked at.
 type Queue<K> = mpsc::UnboundedReceiver<reflector::ObjectRef<K>>;
 
 impl Operator {
@@ -387,12 +388,9 @@ fn chance() -> f64 {
     getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
 }
 
-fn queued<K: kube::Resource + 'static>(
+fn queued<K: reflector::Lookup + 'static>(
     queue: Queue<K>,
-) -> impl futures_util::Stream<Item = Result<reflector::ObjectRef<K>, Infallible>>
-where
-    K: reflector::Lookup,
-{
+) -> impl futures_util::Stream<Item = Result<reflector::ObjectRef<K>, Infallible>> {
     stream::unfold(queue, async |mut queue| {
         let next = queue.recv().await?;
         Some((Ok(next), queue))

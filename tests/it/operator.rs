@@ -436,6 +436,7 @@ async fn a_browser_that_is_watched_is_kept_until_its_absolute_end() {
     fleet.gates.change(|answer| {
         answer.watched = true;
         answer.idle = 0;
+        answer.told_idle = None;
     });
     sleep(Duration::from_secs(600)).await;
     assert!(fleet.server.get("pods", SHOP, "tr-checkout-1").await.is_some());

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use handback::{
+    clock::Clock,
     decide::{Answer, Moment, Stored, Target, Upload},
     manifest::check::ValidRun,
     metrics::Metrics,
@@ -22,7 +23,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::api_server::{ApiServer, fault::Line};
+use super::{
+    api_server::{ApiServer, fault::Line},
+    ticking::Ticking,
+};
 
 /// In virtual time: longer than any wait of the operator's.
 const PATIENCE: Duration = Duration::from_mins(30);
@@ -73,9 +77,10 @@ impl Fleet {
         for name in [SHOP, "handback"] {
             server.create("namespaces", json!({"metadata": {"name": name}})).await;
         }
+        let gates = ScriptedGates::new(server.clock.clone());
         Self {
             server,
-            gates: Arc::new(ScriptedGates::new()),
+            gates: Arc::new(gates),
             target: Arc::new(watch::Sender::new(Target::Ready)),
             _robots: JoinSet::new(),
         }
@@ -338,10 +343,11 @@ pub struct ScriptedGates {
     pub answer: watch::Sender<Option<Answer>>,
     words: mpsc::UnboundedSender<Word>,
     said: tokio::sync::Mutex<mpsc::UnboundedReceiver<Word>>,
+    clock: Ticking,
 }
 
 impl ScriptedGates {
-    fn new() -> Self {
+    fn new(clock: Ticking) -> Self {
         let (words, said) = mpsc::unbounded_channel();
         let answer = Answer {
             at: Moment(0),
@@ -355,7 +361,7 @@ impl ScriptedGates {
             left: 1860,
         };
         let said = tokio::sync::Mutex::new(said);
-        Self { answer: watch::Sender::new(Some(answer)), words, said }
+        Self { answer: watch::Sender::new(Some(answer)), words, said, clock }
     }
 
     /// Changes what they answer.
@@ -399,7 +405,7 @@ impl Gates for ScriptedGates {
                 Word::Retire(idle) => agreed = !answer.watched && answer.idle >= idle,
                 Word::Cancel => answer.cancelling = Some(0),
                 Word::Deadline(seconds) => answer.deadline = seconds,
-                Word::WarnIdle(_) => answer.told_idle = Some(Moment(0)),
+                Word::WarnIdle(_) => answer.told_idle = Some(self.clock.now().into()),
                 Word::WarnCap(seconds) => answer.told_cap = Some(seconds),
                 Word::Ask(_) => {}
             }
