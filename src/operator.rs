@@ -63,7 +63,7 @@ use crate::{
 };
 
 /// Nothing of one run takes longer than this; what has not come by then is asked for again.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// Until a cache that contradicted the API server is looked at again, should it not say so itself.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Runs that are looked at together: enough to keep an API server's answers from being waited for,
@@ -216,7 +216,7 @@ pub async fn run(
         () = cancel.cancelled() => return End::Asked,
     };
     tracing::info!(identity = election.identity, "this operator leads");
-    let mut work = Box::pin(operator.clone().work(runs_queued, pods_queued));
+    let mut work = Box::pin(Arc::clone(&operator).work(runs_queued, pods_queued));
     let end = tokio::select! {
         () = &mut work => End::Asked,
         () = election.keep(&mut held) => End::LeaseLost,
@@ -264,7 +264,9 @@ impl Operator {
         let queue = |cancel: CancellationToken| async move { cancel.cancelled().await };
         let runs = applier(
             |run, operator: Arc<Self>| {
-                Box::pin(async move { Ok::<_, Infallible>(operator.reconcile(run).await) })
+                Box::pin(
+                    async move { Ok::<_, Infallible>(Box::pin(operator.reconcile(run)).await) },
+                )
             },
             |_, never, _| match *never {},
             Arc::clone(&self),
@@ -274,7 +276,9 @@ impl Operator {
         );
         let pods = applier(
             |pod, operator: Arc<Self>| {
-                Box::pin(async move { Ok::<_, Infallible>(operator.reconcile_pod(pod).await) })
+                Box::pin(
+                    async move { Ok::<_, Infallible>(Box::pin(operator.reconcile_pod(pod)).await) },
+                )
             },
             |_, never, _| match *never {},
             Arc::clone(&self),
@@ -290,7 +294,7 @@ impl Operator {
     async fn reconcile(self: Arc<Self>, run: Arc<TestRun>) -> controller::Action {
         let began = self.clock.boot();
         let uid = run.uid().unwrap_or_default();
-        let step = timeout(LIMIT, self.step(&run)).await;
+        let step = timeout(LIMIT, Box::pin(self.step(&run))).await;
         self.metrics.reconciled(self.clock.boot().saturating_sub(began).as_secs_f64());
         let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
         self.outcome(&uid, &name, step.unwrap_or(Err(Error::Timeout(LIMIT)))).await
@@ -302,7 +306,7 @@ impl Operator {
             return controller::Action::await_change();
         }
         let uid = pod.uid().unwrap_or_default();
-        let step = timeout(LIMIT, self.step_pod(&pod)).await;
+        let step = timeout(LIMIT, Box::pin(self.step_pod(&pod))).await;
         let name = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
         self.outcome(&uid, &name, step.unwrap_or(Err(Error::Timeout(LIMIT)))).await
     }

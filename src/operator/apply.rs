@@ -59,14 +59,13 @@ impl Operator {
         actions: &[Action],
     ) -> Result<Applied, Error> {
         for action in actions {
-            let applied = match action {
-                Action::Note(note) => {
-                    for seen in &subject.pods {
-                        self.events.note(&seen.api.object_ref(&()), *note).await;
-                    }
-                    Applied::Done
+            let applied = if let Action::Note(note) = action {
+                for seen in &subject.pods {
+                    self.events.note(&seen.api.object_ref(&()), *note).await;
                 }
-                other => self.act_on_pod(subject, other).await?,
+                Applied::Done
+            } else {
+                self.act_on_pod(subject, action).await?
             };
             if applied == Applied::Refused {
                 return Ok(Applied::Refused);
@@ -82,7 +81,7 @@ impl Operator {
         version: Option<&str>,
     ) -> Result<Applied, Error> {
         match action {
-            Action::ProbeTarget => self.probe(seen).await,
+            Action::ProbeTarget => Ok(self.probe(seen)),
             Action::CancelRun { name, uid } => self.cancel_run(&seen.subject, name, uid).await,
             Action::CreatePod(attempt) => self.create_pod(seen, *attempt, version).await,
             Action::CancelHandoff(name) => self.cancel_handoff(&seen.subject, name).await,

@@ -98,7 +98,7 @@ impl Caches {
 /// `backoffLimit` is at most 10.
 const MOST_ATTEMPTS: u32 = 11;
 
-/// Uid of the TestRun that owns the pod.
+/// Uid of the `TestRun` that owns the pod.
 pub(super) fn owner_uid(pod: &Pod) -> Option<&str> {
     let owners = pod.metadata.owner_references.iter().flatten();
     owners

@@ -76,7 +76,7 @@ const FIRST: Duration = Duration::from_secs(1);
 /// After a conflict: caches follow within milliseconds.
 const FIRST_AFTER_CONFLICT: Duration = Duration::from_millis(50);
 /// A minute is what a person waits before looking for another cause.
-const MOST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_mins(1);
 
 /// The API server's own code; `None` if it gave no answer.
 pub(super) fn code(error: &kube::Error) -> Option<u16> {
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn waits_grow_to_a_bound_and_are_spread() {
-        let error = Error::Timeout(Duration::from_secs(60));
+        let error = Error::Timeout(Duration::from_mins(1));
         let seconds = |failures, chance| error.wait(failures, chance).as_secs_f64();
         assert_eq!((seconds(1, 0.0), seconds(1, 1.0)), (0.5, 1.0));
         assert_eq!((seconds(4, 0.0), seconds(4, 1.0)), (4.0, 8.0));

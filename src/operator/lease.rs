@@ -164,7 +164,7 @@ impl Election {
         let spec = LeaseSpec {
             holder_identity: Some(self.identity.clone()),
             lease_duration_seconds: Some(seconds),
-            acquire_time: spec.acquire_time.clone().filter(|_| stays).or(Some(now.clone())),
+            acquire_time: spec.acquire_time.clone().filter(|_| stays).or_else(|| Some(now.clone())),
             renew_time: Some(now),
             lease_transitions: Some(if stays {
                 transitions

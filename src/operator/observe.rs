@@ -1,6 +1,6 @@
 //! From caches, memory and, for the two things that no cache has, the API server, to [`Observed`].
 //!
-//! Nothing is decided here. What is asked of the API server is read only: the ConfigMap of a plan that
+//! Nothing is decided here. What is asked of the API server is read only: the `ConfigMap` of a plan that
 //! is about to be used, and the Handoff that a run's slot names.
 
 mod pod;

@@ -149,7 +149,7 @@ impl Profile {
     /// What its pods are made with.
     pub fn site(&self, images: &Images, operator_key: PublicKey) -> Site {
         let or = |own: &Option<Resources>, cpu: &str, memory: &str| {
-            pod::resources(own.as_ref().unwrap_or(&built_in(cpu, memory)))
+            own.as_ref().map_or_else(|| pod::resources(&built_in(cpu, memory)), pod::resources)
         };
         Site {
             image: images.handback.clone(),

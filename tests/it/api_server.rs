@@ -30,7 +30,7 @@ async fn it_does_what_the_operator_relies_on_in_a_real_one() {
         let place = Place { client: server.client(), namespace: "conformance".to_owned() };
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
-            tokio::time::timeout(Duration::from_secs(300), case(place)).await.expect("in time");
+            tokio::time::timeout(Duration::from_mins(5), case(place)).await.expect("in time");
         });
         if let Some(Err(_)) = tasks.join_next().await {
             failures.push(*name);
@@ -122,12 +122,12 @@ async fn watches_lag_apart_and_catch_up_step_by_step() {
             .create("configmaps", json!({"metadata": {"name": name, "namespace": "default"}}))
             .await;
     }
-    let quiet = tokio::time::timeout(Duration::from_secs(60), watch.try_next()).await;
+    let quiet = tokio::time::timeout(Duration::from_mins(1), watch.try_next()).await;
     assert!(quiet.is_err(), "a held watch tells nothing");
     assert_eq!(maps.list(&ListParams::default()).await.unwrap().items.len(), 3);
-    let mut next = async || match watch.try_next().await.unwrap().unwrap() {
-        WatchEvent::Added(map) => map.name_any(),
-        other => panic!("{other:?}"),
+    let mut next = async || {
+        let event = watch.try_next().await.unwrap().unwrap();
+        if let WatchEvent::Added(map) = event { map.name_any() } else { panic!("{event:?}") }
     };
     server.step("configmaps").await;
     assert_eq!(next().await, "a");

@@ -201,7 +201,7 @@ async fn caches_of_different_age_make_no_second_pod() {
         if held == "testruns" {
             fleet.server.hold(held).await;
         }
-        sleep(Duration::from_secs(120)).await;
+        sleep(Duration::from_mins(2)).await;
         assert_eq!(fleet.server.all("pods").await.len(), 1, "{held} held");
         fleet.server.release(held).await;
         let run = fleet.until_run("checkout", "finished", has_verdict).await;
@@ -438,7 +438,7 @@ async fn a_browser_that_is_watched_is_kept_until_its_absolute_end() {
         answer.idle = 0;
         answer.told_idle = None;
     });
-    sleep(Duration::from_secs(600)).await;
+    sleep(Duration::from_mins(10)).await;
     assert!(fleet.server.get("pods", SHOP, "tr-checkout-1").await.is_some());
     fleet.until_gone("pods", "tr-checkout-1").await;
     let run =

@@ -274,7 +274,7 @@ async fn attend(server: &ApiServer, gates: &ScriptedGates, pod: &Value) {
     let agent = &pod["status"]["containerStatuses"][2]["state"];
     if let Some(started) = agent["running"]["startedAt"].as_str() {
         let started: jiff::Timestamp = started.parse().expect("a time");
-        let now: jiff::Timestamp = handback::clock::Clock::now(&server.clock);
+        let now: jiff::Timestamp = Clock::now(&server.clock);
         if now.duration_since(started).as_secs() >= 5 {
             end_agent(server, name, 0, passed()).await;
             gates.stored();
@@ -332,7 +332,7 @@ fn end_containers(pod: &mut Value) {
 }
 
 fn now(server: &ApiServer) -> String {
-    let now = handback::clock::Clock::now(&server.clock);
+    let now = Clock::now(&server.clock);
     jiff::Timestamp::from_second(now.as_second()).expect("in range").to_string()
 }
 

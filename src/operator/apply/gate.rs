@@ -67,8 +67,8 @@ impl Operator {
     }
 
     /// Begins to look at the target.
-    pub(super) async fn probe(&self, seen: &Seen) -> Result<Applied, Error> {
-        let Some(valid) = seen.valid.clone() else { return Ok(Applied::Refused) };
+    pub(super) fn probe(&self, seen: &Seen) -> Applied {
+        let Some(valid) = seen.valid.clone() else { return Applied::Refused };
         let (uid, run) = (seen.subject.uid.clone(), seen.subject.reference());
         let policy = seen.profile.policy.run_policy();
         let (targets, memory, queues) =
@@ -86,7 +86,7 @@ impl Operator {
                 queues.run(run);
             }
         });
-        Ok(Applied::Done)
+        Applied::Done
     }
 }
 

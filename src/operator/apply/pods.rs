@@ -48,16 +48,14 @@ impl Operator {
         };
         let uid = run.uid().unwrap_or_default();
         self.metrics.write("create", "pods");
-        let error = match self.pods(&seen.subject).create(&PostParams::default(), &pod).await {
-            Ok(_) => {
-                let begun = seen.observed.facts.run.created;
-                #[expect(clippy::cast_precision_loss, reason = "seconds of a run")]
-                self.metrics.stage(Stage::Queue, self.now().since(begun) as f64);
-                tracing::info!(run = run.name_any(), attempt = attempt.0, "pod created");
-                self.memory.of(&uid, |remembered| remembered.refusal = None).await?;
-                return Ok(Applied::Done);
-            }
-            Err(error) => error,
+        let created = self.pods(&seen.subject).create(&PostParams::default(), &pod).await;
+        let Err(error) = created else {
+            let begun = seen.observed.facts.run.created;
+            #[expect(clippy::cast_precision_loss, reason = "seconds of a run")]
+            self.metrics.stage(Stage::Queue, self.now().since(begun) as f64);
+            tracing::info!(run = run.name_any(), attempt = attempt.0, "pod created");
+            self.memory.of(&uid, |remembered| remembered.refusal = None).await?;
+            return Ok(Applied::Done);
         };
         let words = match (&error, code(&error)) {
             (_, Some(409)) if self.is_made(&seen.subject, &pod).await? => return Ok(Applied::Done),

@@ -1,4 +1,4 @@
-//! From a TestRun of the API to what a decision needs of it (pure).
+//! From a `TestRun` of the API to what a decision needs of it (pure).
 
 use kube::ResourceExt;
 

@@ -2,6 +2,8 @@
 
 /// One resource.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
+#[expect(clippy::struct_field_names, reason = "the words of the API")]
 pub struct Kind {
     /// Empty for the core group.
     pub group: &'static str,
