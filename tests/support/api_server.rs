@@ -419,7 +419,7 @@ fn stream(lines: mpsc::UnboundedReceiver<Bytes>, timeout: Option<Duration>) -> R
         let line = lines.recv().await?;
         Some((Ok::<_, io::Error>(Frame::data(line)), lines))
     });
-    let timeout = timeout.unwrap_or(Duration::from_secs(1800));
+    let timeout = timeout.unwrap_or(Duration::from_mins(30));
     let lines = lines.take_until(Box::pin(tokio::time::sleep(timeout)));
     let response = Response::builder().header("content-type", "application/json");
     response.body(StreamBody::new(lines).boxed_unsync()).expect("a good response")

@@ -79,12 +79,12 @@ fn run(name: &str) -> TestRun {
 }
 
 /// A pod that nobody starts.
-fn pod(name: &str, spec: Value) -> Pod {
+fn pod(name: &str, spec: &Value) -> Pod {
     let mut pod = json!({
         "metadata": {"name": name},
         "spec": {"containers": [{"name": "c", "image": "localhost/none"}]},
     });
-    json_patch::merge(&mut pod["spec"], &spec);
+    json_patch::merge(&mut pod["spec"], spec);
     object(pod)
 }
 
@@ -275,7 +275,7 @@ cases! {
 
     async fn a_pod_with_a_node_is_given_its_grace_once(place: Place) {
         let pods: Api<Pod> = place.api();
-        let wish = pod("p", json!({"nodeName": "nowhere", "terminationGracePeriodSeconds": 600}));
+        let wish = pod("p", &json!({"nodeName": "nowhere", "terminationGracePeriodSeconds": 600}));
         pods.create(&PostParams::default(), &wish).await.unwrap();
         pods.delete("p", &DeleteParams::default()).await.unwrap();
         let first = pods.get("p").await.unwrap().metadata;
@@ -291,7 +291,7 @@ cases! {
     async fn a_pod_without_a_node_goes_at_once_but_for_its_finalizer(place: Place) {
         let pods: Api<Pod> = place.api();
         let gate = json!({"schedulingGates": [{"name": "example.dev/never"}]});
-        let mut held = pod("p", gate.clone());
+        let mut held = pod("p", &gate);
         held.metadata.finalizers = Some(vec!["example.dev/hold".to_owned()]);
         pods.create(&PostParams::default(), &held).await.unwrap();
         pods.delete("p", &DeleteParams::default()).await.unwrap();
@@ -300,14 +300,14 @@ cases! {
         let free = merge(json!({"metadata": {"finalizers": null}}));
         pods.patch("p", &PatchParams::default(), &free).await.unwrap();
         refused(pods.get("p").await, 404, "NotFound");
-        pods.create(&PostParams::default(), &pod("q", gate)).await.unwrap();
+        pods.create(&PostParams::default(), &pod("q", &gate)).await.unwrap();
         pods.delete("q", &DeleteParams::default()).await.unwrap();
         refused(pods.get("q").await, 404, "NotFound");
     }
 
     async fn a_pod_begins_pending_and_its_spec_stays(place: Place) {
         let pods: Api<Pod> = place.api();
-        let wish = pod("p", json!({"nodeName": "nowhere"}));
+        let wish = pod("p", &json!({"nodeName": "nowhere"}));
         let made = pods.create(&PostParams::default(), &wish).await.unwrap();
         assert_eq!(made.status.unwrap().phase.as_deref(), Some("Pending"));
         let patch = merge(json!({"spec": {"restartPolicy": "Never"}}));
@@ -318,7 +318,7 @@ cases! {
 
     async fn a_pod_cannot_mount_what_it_does_not_have(place: Place) {
         let pods: Api<Pod> = place.api();
-        let wish = pod("p", json!({"containers": [{
+        let wish = pod("p", &json!({"containers": [{
             "name": "c", "image": "i", "volumeMounts": [{"name": "none", "mountPath": "/x"}],
         }]}));
         refused(pods.create(&PostParams::default(), &wish).await, 422, "Invalid");

@@ -44,7 +44,7 @@ pub struct Fleet {
     pub gates: Arc<ScriptedGates>,
     /// What all targets answer.
     pub target: Arc<watch::Sender<Target>>,
-    _robots: JoinSet<()>,
+    robots: JoinSet<()>,
 }
 
 /// An operator that runs.
@@ -82,7 +82,7 @@ impl Fleet {
             server,
             gates: Arc::new(gates),
             target: Arc::new(watch::Sender::new(Target::Ready)),
-            _robots: JoinSet::new(),
+            robots: JoinSet::new(),
         }
     }
 
@@ -90,7 +90,7 @@ impl Fleet {
     pub async fn with_kubelet() -> Self {
         let mut fleet = Self::start().await;
         let (server, gates) = (Arc::clone(&fleet.server), Arc::clone(&fleet.gates));
-        fleet._robots.spawn(async move {
+        fleet.robots.spawn(async move {
             loop {
                 for pod in server.all("pods").await {
                     Box::pin(attend(&server, &gates, &pod)).await;
@@ -172,10 +172,10 @@ impl Fleet {
                 }
             }
         });
-        match found.await {
-            Ok(object) => object,
-            Err(_) => panic!("{plural} {name}: not {what}\n{}", self.story().await),
+        if let Ok(object) = found.await {
+            return object;
         }
+        panic!("{plural} {name}: not {what}\n{}", self.story().await)
     }
 
     /// Waits until something is gone.
@@ -185,27 +185,26 @@ impl Fleet {
                 sleep(LOOK).await;
             }
         });
-        if gone.await.is_err() {
-            panic!("{plural} {name} is not gone\n{}", self.story().await);
-        }
+        let gone = gone.await.is_ok();
+        assert!(gone, "{plural} {name} is not gone\n{}", self.story().await);
     }
 
     /// What there is and what happened, for a test that failed.
     pub async fn story(&self) -> String {
-        let mut story = String::new();
+        let mut story: Vec<String> = Vec::new();
         for plural in ["testruns", "pods", "events"] {
             for mut object in self.server.all(plural).await {
                 object["metadata"]["annotations"] = Value::Null;
                 if plural != "testruns" {
                     object["spec"] = Value::Null;
                 }
-                story += &format!("{plural} {object:#}\n");
+                story.push(format!("{plural} {object:#}"));
             }
         }
         let log = self.server.log().await;
         let last = log.iter().rev().take(60).rev().filter(|line| line.resource != "leases");
-        last.for_each(|line| story += &format!("{line}\n"));
-        story
+        story.extend(last.map(ToString::to_string));
+        story.join("\n")
     }
 
     /// What was written to runs and pods, in order.

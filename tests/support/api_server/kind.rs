@@ -17,7 +17,7 @@ pub struct Kind {
     pub namespaced: bool,
     /// `status` is written through a subresource of its own.
     pub status: bool,
-    /// From a CustomResourceDefinition.
+    /// From a `CustomResourceDefinition`.
     pub custom: bool,
     /// What field selectors may name besides `metadata.name` and `metadata.namespace`.
     pub fields: &'static [&'static str],

@@ -40,7 +40,7 @@ fn through<T: Serialize + DeserializeOwned>(kind: &Kind, object: Value) -> Resul
             Refusal::bad_request(format!("{} cannot be handled: {error}", kind.kind))
         }
     })?;
-    Ok(serde_json::to_value(typed).expect("our own types can be written"))
+    serde_json::to_value(typed).map_err(|error| Refusal::bad_request(error.to_string()))
 }
 
 fn pod(mut pod: Value) -> Value {

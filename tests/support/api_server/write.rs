@@ -164,12 +164,14 @@ impl Store {
         };
         let force = call.parameter("force") == Some("true");
         for ((of, other), theirs) in &self.applied {
-            if *of == key && other != manager && !force {
-                if let Some(path) = patch::disagreement(&old, theirs, &wanted) {
-                    let text =
-                        format!("Apply failed with 1 conflict: conflict with \"{other}\": {path}");
-                    return Err(Refusal::new(409, "Conflict", text));
-                }
+            if *of == key
+                && other != manager
+                && !force
+                && let Some(path) = patch::disagreement(&old, theirs, &wanted)
+            {
+                let text =
+                    format!("Apply failed with 1 conflict: conflict with \"{other}\": {path}");
+                return Err(Refusal::new(409, "Conflict", text));
             }
         }
         let before = self.applied.get(&place).cloned().unwrap_or_default();
@@ -263,7 +265,8 @@ impl Store {
                 // A shorter grace moves the end, a longer one does nothing.
                 let before = old["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
                 if grace < before {
-                    let at: Timestamp = at.parse().expect("a time of ours");
+                    let at: Timestamp =
+                        at.parse().map_err(|_| Refusal::bad_request("no time of ours"))?;
                     let at = at + SignedDuration::from_secs(grace - before);
                     object["metadata"]["deletionTimestamp"] = json!(at.to_string());
                     object["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
