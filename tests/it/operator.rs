@@ -417,6 +417,20 @@ async fn a_pod_that_is_taken_away_is_made_again_as_often_as_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_of_a_deleted_run_is_let_end_though_nothing_of_it_changes() {
+    let fleet = Fleet::start().await;
+    let _operator = fleet.operator("one");
+    fleet.run("checkout", json!({})).await;
+    fleet.until_pod("tr-checkout-1", "made", |_| true).await;
+    fleet.schedule("tr-checkout-1").await;
+    fleet.start_pod("tr-checkout-1").await;
+    fleet.until_run("checkout", "running", |run| run["status"]["phase"] == "Running").await;
+    fleet.server.delete("testruns", SHOP, "checkout").await;
+    let deleted = |pod: &Value| pod["metadata"]["deletionTimestamp"].is_string();
+    fleet.until_pod("tr-checkout-1", "deleted", deleted).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_pods_of_a_deleted_run_are_let_end_and_released() {
     let fleet = Fleet::with_kubelet().await;
     let _operator = fleet.operator("one");
