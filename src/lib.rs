@@ -13,6 +13,7 @@
 
 // Ground: what everybody may use.
 pub mod clock;
+pub mod metrics;
 pub mod policy;
 pub mod redact;
 pub mod secret;
@@ -39,6 +40,9 @@ pub mod agent;
 
 // The only door: lease, filters, takeover page, artifacts.
 pub mod gate;
+
+// Watches, observes, decides, applies: the fleet.
+pub mod operator;
 
 // What a person types.
 pub mod cli;

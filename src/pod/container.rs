@@ -114,7 +114,7 @@ fn read_only(volume: Volume) -> VolumeMount {
 }
 
 /// The browser's share as the run wants it.
-pub(super) fn resources(own: &template::Resources) -> ResourceRequirements {
+pub fn resources(own: &template::Resources) -> ResourceRequirements {
     let amounts = |amounts: &std::collections::BTreeMap<String, template::Quantity>| {
         let amounts = amounts.iter();
         Some(

@@ -3,12 +3,14 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod agent;
+mod api_server;
 mod apps;
 mod browser;
 mod cli;
 mod examples;
 mod gate;
 mod manifest;
+mod operator;
 mod page;
 mod pod;
 mod run;

@@ -9,11 +9,12 @@ use std::{
 use crate::source::{module_of, paths_in_code, production, without_comments_and_strings};
 
 /// Modules that everybody may use. They know each other only.
-const GROUND: [&str; 6] = ["clock", "policy", "redact", "secret", "shutdown", "telemetry"];
+const GROUND: [&str; 7] =
+    ["clock", "metrics", "policy", "redact", "secret", "shutdown", "telemetry"];
 
 /// Who may see what besides ground. A module or a path below it: `pod::contract` does not open `pod`.
 /// `manifest`, `decide` and `pod` do not even see ground: they are plain data and decisions.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("manifest", &["secret"]),
     ("decide", &["manifest"]),
     ("pod", &["manifest"]),
@@ -21,19 +22,24 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("page", &[]),
     ("agent", &["pod::contract", "page"]),
     ("gate", &["pod::contract", "decide::lease"]),
+    ("operator", &["manifest", "decide", "pod"]),
     ("cli", &["manifest", "pod", "decide", "browser", "page", "agent", "gate"]),
 ];
 const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 26] = [
+const PURE: [&str; 30] = [
     "src/secret",
     "src/policy",
     "src/redact",
     "src/manifest",
     "src/decide",
     "src/pod",
+    "src/operator/profile",
+    "src/operator/observe/pod",
+    "src/operator/observe/run",
+    "src/operator/apply/diff",
     "src/page/keys",
     "src/page/words",
     "src/page/target",

@@ -1,6 +1,10 @@
 //! What the tests stand on.
 
+pub mod api_server;
+pub mod conformance;
+pub mod fleet;
 pub mod leftovers;
 pub mod operator;
 pub mod run;
 pub mod shop;
+pub mod ticking;

@@ -1,0 +1,402 @@
+//! The fleet's operator: watches, observes, decides, applies.
+//!
+//! # Expected flow
+//! Watches keep caches of runs and pods and queue whatever changed ([`caches`]). Whoever holds the
+//! Lease ([`lease`]) takes runs from the queue, one at a time each: [`observe`] collects everything
+//! that a decision may depend on, [`crate::decide`] decides, [`apply`] does it. A pod whose run is gone
+//! is looked at by itself.
+//!
+//! # Guarantees
+//! - There is no branch between looking and doing: a branch here would be a decision outside `decide`.
+//! - An error is met by type ([`Error`]): it is tried again later, each run by itself, the later the
+//!   more often it failed.
+//! - An operator that loses its Lease stops at once; one that is asked to end lets go of it.
+
+mod apply;
+mod caches;
+mod error;
+mod events;
+mod http;
+mod lease;
+mod memory;
+mod observe;
+pub mod outside;
+pub mod profile;
+
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Client, ResourceExt,
+    runtime::{
+        controller::{self, applier},
+        reflector,
+    },
+};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, mpsc},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::error::Error;
+use self::{
+    apply::Applied,
+    caches::{Caches, Queues, owner_uid, run_ref},
+    events::Events,
+    lease::Election,
+    memory::Memory,
+    observe::{SeenPod, Subject},
+    outside::{Gates, Targets},
+    profile::{Images, Profiles},
+};
+use crate::{
+    clock::Clock,
+    decide::{Moment, decide, orphan},
+    manifest::test_run::TestRun,
+    metrics::Metrics,
+    pod::contract::PublicKey,
+    shutdown::Shutdown,
+};
+
+/// Nothing of one run takes longer than this; what has not come by then is asked for again.
+const LIMIT: Duration = Duration::from_mins(1);
+/// Until a cache that contradicted the API server is looked at again, should it not say so itself.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Runs that are looked at together: enough to keep an API server's answers from being waited for,
+/// few enough not to be throttled by it.
+const TOGETHER: u16 = 64;
+
+/// What an operator is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The one namespace whose runs it cares for; all of them if there is none.
+    pub namespace: Option<String>,
+    /// Where its Lease is.
+    pub own_namespace: String,
+    /// The Lease's name.
+    pub lease: String,
+    /// Who it is among its replicas: the pod's name.
+    pub identity: String,
+    /// What run pods are made of.
+    pub images: Images,
+    /// Who may open gate streams.
+    pub operator_key: PublicKey,
+    /// What counts for whom.
+    pub profiles: Profiles,
+}
+
+/// What an operator has to do with besides its configuration.
+#[derive(Clone)]
+pub struct World {
+    /// The API server.
+    pub client: Client,
+    /// Gates of run pods.
+    pub gates: Arc<dyn Gates>,
+    /// Addresses under test.
+    pub targets: Arc<dyn Targets>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where it counts.
+    pub metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("World").finish_non_exhaustive()
+    }
+}
+
+/// Why an operator ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was asked to.
+    Asked,
+    /// Another one has the Lease, or it could not be renewed: start again.
+    LeaseLost,
+}
+
+/// What every decision needs.
+struct Operator {
+    config: Config,
+    client: Client,
+    gates: Arc<dyn Gates>,
+    targets: Arc<dyn Targets>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    caches: Caches,
+    queues: Queues,
+    memory: Memory,
+    events: Events,
+    /// Taken by whoever creates a pod for a concurrency key.
+    creations: Mutex<()>,
+    /// Conversations with gates and targets.
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+}
+
+/// Works until it is asked to end or loses its Lease. `listener` serves `/metrics`, `/healthz` and
+/// `/readyz`.
+pub async fn run(
+    config: Config,
+    world: World,
+    listener: Option<TcpListener>,
+    shutdown: &Shutdown,
+) -> End {
+    // Everything that lives as long as this function; dropped with it, whatever happens.
+    let mut background = JoinSet::new();
+    let (runs, runs_writer) = reflector::store::<TestRun>();
+    let (pods, pods_writer) = reflector::store::<Pod>();
+    let (namespaces, namespaces_writer) = reflector::store();
+    let whole = config.namespace.is_none();
+    let caches = Caches { runs, pods, namespaces: whole.then_some(namespaces) };
+    let (run_queue, runs_queued) = mpsc::unbounded_channel();
+    let (pod_queue, pods_queued) = mpsc::unbounded_channel();
+    let queues = Queues { runs: run_queue, pods: pod_queue };
+    let World { client, gates, targets, clock, metrics } = world;
+    let memory = Memory::start(&mut background);
+    background.spawn(caches::keep_runs(
+        api(&client, config.namespace.as_deref()),
+        runs_writer,
+        caches.clone(),
+        queues.clone(),
+        memory.clone(),
+        Arc::clone(&metrics),
+    ));
+    background.spawn(caches::keep_pods(
+        api(&client, config.namespace.as_deref()),
+        pods_writer,
+        caches.clone(),
+        queues.clone(),
+        memory.clone(),
+        Arc::clone(&metrics),
+    ));
+    if whole {
+        let all = Api::all(client.clone());
+        let metrics = Arc::clone(&metrics);
+        background.spawn(caches::keep_namespaces(all, namespaces_writer, metrics));
+    }
+    if let Some(listener) = listener {
+        let state = http::State::new(caches.clone(), Arc::clone(&metrics));
+        background.spawn(http::serve(listener, state, shutdown.cancel.clone()));
+    }
+    let election = Election {
+        leases: Api::namespaced(client.clone(), &config.own_namespace),
+        name: config.lease.clone(),
+        identity: config.identity.clone(),
+        clock: Arc::clone(&clock),
+        metrics: Arc::clone(&metrics),
+    };
+    let cancel = shutdown.cancel.child_token();
+    let operator = Arc::new(Operator {
+        events: Events {
+            client: client.clone(),
+            instance: config.identity.chars().take(128).collect(),
+            clock: Arc::clone(&clock),
+            metrics: Arc::clone(&metrics),
+        },
+        memory,
+        config,
+        client,
+        gates,
+        targets,
+        clock,
+        metrics,
+        caches,
+        queues,
+        creations: Mutex::default(),
+        tasks: TaskTracker::new(),
+        cancel: cancel.clone(),
+    });
+    let mut held = tokio::select! {
+        held = election.win() => held,
+        () = cancel.cancelled() => return End::Asked,
+    };
+    tracing::info!(identity = election.identity, "this operator leads");
+    let mut work = Box::pin(Arc::clone(&operator).work(runs_queued, pods_queued));
+    let end = tokio::select! {
+        () = &mut work => End::Asked,
+        () = election.keep(&mut held) => End::LeaseLost,
+    };
+    cancel.cancel();
+    drop(work);
+    operator.tasks.close();
+    operator.tasks.wait().await;
+    match end {
+        End::Asked => election.resign(held).await,
+        End::LeaseLost => tracing::error!("the Lease is lost"),
+    }
+    end
+}
+
+fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+    K::DynamicType: Default,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// What waits to be looked at.
+type Queue<K> = mpsc::UnboundedReceiver<reflector::ObjectRef<K>>;
+
+impl Operator {
+    /// Takes from the queues until the end is wanted, and finishes what was begun.
+    async fn work(self: Arc<Self>, runs: Queue<TestRun>, pods: Queue<Pod>) {
+        let (run_store, pod_store) = (self.caches.runs.clone(), self.caches.pods.clone());
+        // A decision from one cache alone would take everything for lost.
+        let ready =
+            async { run_store.wait_until_ready().await.and(pod_store.wait_until_ready().await) };
+        if ready.await.is_err() {
+            return;
+        }
+        if let Some(namespaces) = &self.caches.namespaces
+            && namespaces.wait_until_ready().await.is_err()
+        {
+            return;
+        }
+        let queue = |cancel: CancellationToken| async move { cancel.cancelled().await };
+        let runs = applier(
+            |run, operator: Arc<Self>| {
+                Box::pin(
+                    async move { Ok::<_, Infallible>(Box::pin(operator.reconcile(run)).await) },
+                )
+            },
+            |_, never, _| match *never {},
+            Arc::clone(&self),
+            run_store,
+            queued(runs).take_until(Box::pin(queue(self.cancel.clone()))),
+            controller::Config::default().concurrency(TOGETHER),
+        );
+        let pods = applier(
+            |pod, operator: Arc<Self>| {
+                Box::pin(
+                    async move { Ok::<_, Infallible>(Box::pin(operator.reconcile_pod(pod)).await) },
+                )
+            },
+            |_, never, _| match *never {},
+            Arc::clone(&self),
+            pod_store,
+            queued(pods).take_until(Box::pin(queue(self.cancel.clone()))),
+            controller::Config::default().concurrency(TOGETHER),
+        );
+        // What was queued and is gone meanwhile is told as an error; there is nothing to do about it.
+        tokio::join!(runs.for_each(async |_| {}), pods.for_each(async |_| {}));
+    }
+
+    /// Brings one run one decision further, and says when to look again.
+    async fn reconcile(self: Arc<Self>, run: Arc<TestRun>) -> controller::Action {
+        let began = self.clock.boot();
+        let uid = run.uid().unwrap_or_default();
+        let step = timeout(LIMIT, Box::pin(self.step(&run))).await;
+        self.metrics.reconciled(self.clock.boot().saturating_sub(began).as_secs_f64());
+        let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
+        self.outcome(&uid, &name, step.unwrap_or(Err(Error::Timeout(LIMIT)))).await
+    }
+
+    /// Brings a pod whose run is gone one decision further.
+    async fn reconcile_pod(self: Arc<Self>, pod: Arc<Pod>) -> controller::Action {
+        if self.caches.run_of(&pod).is_some() {
+            return controller::Action::await_change();
+        }
+        let uid = pod.uid().unwrap_or_default();
+        let step = timeout(LIMIT, Box::pin(self.step_pod(&pod))).await;
+        let name = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
+        self.outcome(&uid, &name, step.unwrap_or(Err(Error::Timeout(LIMIT)))).await
+    }
+
+    async fn step(&self, run: &Arc<TestRun>) -> Result<Step, Error> {
+        let seen = self.observe(run).await?;
+        let decision = decide(&seen.observed, self.now());
+        let applied = self.apply(&seen, &decision).await?;
+        Ok(Step { applied, wake_at: decision.wake_at })
+    }
+
+    async fn step_pod(&self, pod: &Arc<Pod>) -> Result<Step, Error> {
+        let done = Step { applied: Applied::Done, wake_at: None };
+        let Some(seen) = SeenPod::read(Arc::clone(pod)) else { return Ok(done) };
+        let (Some(run), Some(owner)) = (run_ref(pod), owner_uid(pod)) else { return Ok(done) };
+        let subject = Subject {
+            namespace: pod.namespace().unwrap_or_default(),
+            name: run.name,
+            uid: owner.to_owned(),
+            pods: vec![seen.clone()],
+        };
+        let (actions, wake_at) = orphan(&seen.pod, self.now());
+        let applied = self.apply_to_orphan(&subject, &actions).await?;
+        Ok(Step { applied, wake_at })
+    }
+
+    /// When to look again after that.
+    async fn outcome(
+        &self,
+        uid: &str,
+        name: &str,
+        step: Result<Step, Error>,
+    ) -> controller::Action {
+        let error = match step {
+            Ok(step) => {
+                let clear = self.memory.of(uid, |remembered| remembered.failures = 0).await;
+                let wake = step.wake_at.map(|at| until(self.now(), at));
+                let again = match step.applied {
+                    Applied::Done => wake,
+                    Applied::Refused => Some(wake.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)),
+                };
+                return match (clear, again) {
+                    (Ok(()), Some(again)) => controller::Action::requeue(again),
+                    (Ok(()), None) | (Err(_), _) => controller::Action::await_change(),
+                };
+            }
+            Err(error) => error,
+        };
+        let failures = self.memory.of(uid, |remembered| {
+            remembered.failures = remembered.failures.saturating_add(1);
+            remembered.failures
+        });
+        let Ok(failures) = failures.await else { return controller::Action::await_change() };
+        self.metrics.reconcile_error(error.reason());
+        let wait = error.wait(failures, chance());
+        let cause = &error as &dyn std::error::Error;
+        tracing::warn!(
+            name,
+            reason = error.reason(),
+            error = cause,
+            failures,
+            ?wait,
+            "tried again"
+        );
+        controller::Action::requeue(wait)
+    }
+}
+
+/// What one look at a run came to.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    applied: Applied,
+    wake_at: Option<Moment>,
+}
+
+/// From now until then; what is past is now.
+fn until(now: Moment, at: Moment) -> Duration {
+    Duration::from_millis(u64::try_from(at.0.saturating_sub(now.0)).unwrap_or(0))
+}
+
+/// A random number below 1; the middle if there is no randomness to be had.
+fn chance() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
+}
+
+fn queued<K: reflector::Lookup + 'static>(
+    queue: Queue<K>,
+) -> impl futures_util::Stream<Item = Result<reflector::ObjectRef<K>, Infallible>> {
+    stream::unfold(queue, async |mut queue| {
+        let next = queue.recv().await?;
+        Some((Ok(next), queue))
+    })
+}

@@ -1,0 +1,287 @@
+//! Copies of what the API server has: kept by watches, each of its own age.
+//!
+//! # Guarantees
+//! - An object that cannot be read is left out and said so, and does not stop the others.
+//! - Plans, contracts and managed fields are not kept: ten thousand runs would not fit.
+//! - Whatever changes has its run, or its pod, decided again; so has everything when a watch had to
+//!   begin anew, since what vanished meanwhile is not told.
+
+use std::{fmt::Debug, hash::Hash, sync::Arc};
+
+use futures_util::StreamExt;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::{
+    Api, Resource, ResourceExt,
+    core::DeserializeGuard,
+    runtime::{
+        WatchStreamExt,
+        reflector::{ObjectRef, Store, store::Writer},
+        watcher::{self, Event},
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+
+use super::memory::Memory;
+use crate::{
+    manifest::test_run::TestRun,
+    metrics::Metrics,
+    pod::{
+        self,
+        contract::{RunContract, places},
+    },
+};
+
+/// The copies.
+#[derive(Clone, Debug)]
+pub(super) struct Caches {
+    /// Plans are empty.
+    pub runs: Store<TestRun>,
+    /// Without containers, volumes and contract.
+    pub pods: Store<Pod>,
+    /// Absent in namespaced mode.
+    pub namespaces: Option<Store<Namespace>>,
+}
+
+/// Who is to be looked at.
+#[derive(Clone, Debug)]
+pub(super) struct Queues {
+    /// Runs.
+    pub runs: mpsc::UnboundedSender<ObjectRef<TestRun>>,
+    /// Pods whose run may be gone.
+    pub pods: mpsc::UnboundedSender<ObjectRef<Pod>>,
+}
+
+impl Queues {
+    /// A run is to be looked at. Nobody listens any more while the operator ends.
+    pub(super) fn run(&self, run: ObjectRef<TestRun>) {
+        drop(self.runs.send(run));
+    }
+
+    /// A pod is to be looked at.
+    pub(super) fn pod(&self, pod: ObjectRef<Pod>) {
+        drop(self.pods.send(pod));
+    }
+}
+
+impl Caches {
+    /// The pods of a run, by their names and its uid.
+    pub(super) fn pods_of(&self, run: &TestRun) -> Vec<Arc<Pod>> {
+        let (name, uid) = (run.name_any(), run.uid().unwrap_or_default());
+        let namespace = run.namespace().unwrap_or_default();
+        (1..=MOST_ATTEMPTS)
+            .filter_map(|attempt| {
+                let name = pod::name(&name, attempt);
+                self.pods.get(&ObjectRef::new(&name).within(&namespace))
+            })
+            .filter(|pod| owner_uid(pod).is_some_and(|owner| owner == uid))
+            .collect()
+    }
+
+    /// The run that a pod belongs to, if the cache has that very one.
+    pub(super) fn run_of(&self, pod: &Pod) -> Option<Arc<TestRun>> {
+        let run = self.runs.get(&run_ref(pod)?)?;
+        (run.uid().as_deref() == owner_uid(pod)).then_some(run)
+    }
+
+    /// The other runs of a namespace with the same concurrency key.
+    pub(super) fn with_key(&self, run: &TestRun) -> Vec<Arc<TestRun>> {
+        let Some(concurrency) = &run.spec.concurrency else { return Vec::new() };
+        self.runs.state_filter(|other| {
+            other.namespace() == run.namespace()
+                && other.uid() != run.uid()
+                && other.spec.concurrency.as_ref().is_some_and(|one| one.key == concurrency.key)
+        })
+    }
+}
+
+/// `backoffLimit` is at most 10.
+const MOST_ATTEMPTS: u32 = 11;
+
+/// Uid of the `TestRun` that owns the pod.
+pub(super) fn owner_uid(pod: &Pod) -> Option<&str> {
+    let owners = pod.metadata.owner_references.iter().flatten();
+    owners
+        .filter(|owner| owner.kind == "TestRun" && owner.controller == Some(true))
+        .map(|owner| owner.uid.as_str())
+        .next()
+}
+
+/// The run that the pod says it belongs to.
+pub(super) fn run_ref(pod: &Pod) -> Option<ObjectRef<TestRun>> {
+    let name = pod.labels().get(pod::RUN_LABEL)?;
+    Some(ObjectRef::new(name).within(&pod.namespace()?))
+}
+
+/// Keeps the copy of the runs, for as long as it is polled.
+pub(super) async fn keep_runs(
+    api: Api<DeserializeGuard<TestRun>>,
+    writer: Writer<TestRun>,
+    caches: Caches,
+    queues: Queues,
+    memory: Memory,
+    metrics: Arc<Metrics>,
+) {
+    let slim = |run: &mut TestRun| {
+        run.metadata.managed_fields = None;
+        if let Some(plan) = run.spec.plan.replace(String::new()) {
+            // What there is to know of it without it: how much room it takes in a contract.
+            let size = serde_json::to_string(&plan).map_or(0, |text| text.len());
+            run.annotations_mut().insert(PLAN_SIZE.to_owned(), size.to_string());
+        } else {
+            run.spec.plan = None;
+        }
+    };
+    let hear = |event: Heard<'_, TestRun>| match event {
+        Heard::Changed(run) => {
+            queues.run(ObjectRef::from_obj(run));
+            // Whoever waits for its key may be next.
+            for other in caches.with_key(run) {
+                queues.run(ObjectRef::from_obj(other.as_ref()));
+            }
+        }
+        Heard::Gone(run) => {
+            memory.forget(&run.uid().unwrap_or_default());
+            for other in caches.with_key(run) {
+                queues.run(ObjectRef::from_obj(other.as_ref()));
+            }
+            for pod in caches.pods_of(run) {
+                queues.pod(ObjectRef::from_obj(pod.as_ref()));
+            }
+        }
+        Heard::All => {
+            for pod in caches.pods.state() {
+                queues.pod(ObjectRef::from_obj(pod.as_ref()));
+            }
+        }
+    };
+    keep(api, watcher::Config::default(), writer, slim, hear, &metrics).await;
+}
+
+/// Bytes that the run's plan takes in a contract; stands in cached runs only.
+pub(super) const PLAN_SIZE: &str = "handback.dev/plan-size";
+
+/// The deadline that a pod's agent was started with, in seconds; stands in cached pods only.
+pub(super) const DEADLINE: &str = "handback.dev/active-deadline-seconds";
+
+/// Keeps the copy of the run pods, for as long as it is polled.
+pub(super) async fn keep_pods(
+    api: Api<DeserializeGuard<Pod>>,
+    writer: Writer<Pod>,
+    caches: Caches,
+    queues: Queues,
+    memory: Memory,
+    metrics: Arc<Metrics>,
+) {
+    let slim = |pod: &mut Pod| {
+        pod.metadata.managed_fields = None;
+        if let Some(annotations) = &mut pod.metadata.annotations {
+            // Of the contract, the deadline is all that decisions need.
+            let contract = annotations.remove(places::CONTRACT_ANNOTATION);
+            let contract = contract.and_then(|text| RunContract::decode(&text).ok());
+            if let Some(contract) = contract {
+                let deadline = contract.active_deadline_seconds.to_string();
+                annotations.insert(DEADLINE.to_owned(), deadline);
+            }
+        }
+        if let Some(spec) = &mut pod.spec {
+            spec.containers = Vec::new();
+            spec.volumes = None;
+        }
+    };
+    let hear = |event: Heard<'_, Pod>| match event {
+        Heard::Changed(pod) => match caches.run_of(pod) {
+            Some(run) => queues.run(ObjectRef::from_obj(run.as_ref())),
+            None => queues.pod(ObjectRef::from_obj(pod)),
+        },
+        Heard::Gone(pod) => {
+            memory.forget(&pod.uid().unwrap_or_default());
+            if let Some(run) = caches.run_of(pod) {
+                queues.run(ObjectRef::from_obj(run.as_ref()));
+            }
+        }
+        Heard::All => {
+            for run in caches.runs.state() {
+                queues.run(ObjectRef::from_obj(run.as_ref()));
+            }
+        }
+    };
+    let config = watcher::Config::default()
+        .labels(&format!("app.kubernetes.io/component=run,{}", pod::RUN_UID_LABEL));
+    keep(api, config, writer, slim, hear, &metrics).await;
+}
+
+/// Keeps the copy of the namespaces, for as long as it is polled.
+pub(super) async fn keep_namespaces(
+    api: Api<DeserializeGuard<Namespace>>,
+    writer: Writer<Namespace>,
+    metrics: Arc<Metrics>,
+) {
+    let slim = |namespace: &mut Namespace| namespace.metadata.managed_fields = None;
+    keep(api, watcher::Config::default(), writer, slim, |_| {}, &metrics).await;
+}
+
+enum Heard<'a, K> {
+    Changed(&'a K),
+    Gone(&'a K),
+    /// A watch began anew.
+    All,
+}
+
+async fn keep<K>(
+    api: Api<DeserializeGuard<K>>,
+    config: watcher::Config,
+    mut writer: Writer<K>,
+    mut slim: impl FnMut(&mut K),
+    mut hear: impl FnMut(Heard<'_, K>),
+    metrics: &Metrics,
+) where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    K::DynamicType: Default + Eq + Hash + Clone,
+{
+    let mut events = watcher::watcher(api, config).default_backoff().boxed();
+    while let Some(event) = events.next().await {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                let kind = K::kind(&K::DynamicType::default()).into_owned();
+                tracing::warn!(kind, error = &error as &dyn std::error::Error, "watch interrupted");
+                metrics.reconcile_error("watch");
+                continue;
+            }
+        };
+        let Some(event) = readable(event, metrics) else { continue };
+        let event = event.modify(&mut slim);
+        writer.apply_watcher_event(&event);
+        match &event {
+            Event::Apply(object) | Event::InitApply(object) => hear(Heard::Changed(object)),
+            Event::Delete(object) => hear(Heard::Gone(object)),
+            Event::Init => {}
+            Event::InitDone => hear(Heard::All),
+        }
+    }
+}
+
+/// Leaves out what cannot be read.
+fn readable<K: Resource>(event: Event<DeserializeGuard<K>>, metrics: &Metrics) -> Option<Event<K>> {
+    let read = |DeserializeGuard(object): DeserializeGuard<K>| match object {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            let name = invalid.metadata.name.unwrap_or_default();
+            tracing::error!(
+                name,
+                error = invalid.error,
+                "an object cannot be read; it is left alone"
+            );
+            metrics.reconcile_error("malformed");
+            None
+        }
+    };
+    Some(match event {
+        Event::Apply(object) => Event::Apply(read(object)?),
+        Event::Delete(object) => Event::Delete(read(object)?),
+        Event::Init => Event::Init,
+        Event::InitApply(object) => Event::InitApply(read(object)?),
+        Event::InitDone => Event::InitDone,
+    })
+}

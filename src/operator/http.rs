@@ -1,0 +1,120 @@
+//! What a cluster asks of an operator: `/metrics`, `/healthz`, `/readyz`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Router,
+    extract::State as Extract,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::reflector::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Caches, TestRun};
+use crate::{manifest::status::Phase, metrics::Metrics};
+
+/// What the answers are made from.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    runs: Store<TestRun>,
+    pods: Store<Pod>,
+    metrics: Arc<Metrics>,
+}
+
+impl State {
+    /// Of these caches and counts.
+    pub(super) fn new(caches: Caches, metrics: Arc<Metrics>) -> Self {
+        Self { runs: caches.runs, pods: caches.pods, metrics }
+    }
+}
+
+/// Serves until it is cancelled.
+pub(super) async fn serve(listener: TcpListener, state: State, cancel: CancellationToken) {
+    let served = axum::serve(listener, app(state))
+        .with_graceful_shutdown(async move { cancel.cancelled().await });
+    if let Err(error) = served.await {
+        tracing::error!(%error, "metrics and probes are not served any more");
+    }
+}
+
+fn app(state: State) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        // An operator that answers at all is alive; what it cannot reach, a restart does not mend.
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .with_state(state)
+}
+
+/// Ready is whoever could lead: its caches are filled.
+async fn ready(Extract(state): Extract<State>) -> (StatusCode, &'static str) {
+    let filled =
+        async { state.runs.wait_until_ready().await.and(state.pods.wait_until_ready().await) };
+    tokio::select! {
+        biased;
+        filled = filled => match filled {
+            Ok(()) => (StatusCode::OK, "ok\n"),
+            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the watches have ended\n"),
+        },
+        () = std::future::ready(()) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the caches are not filled yet\n")
+        }
+    }
+}
+
+async fn metrics(Extract(state): Extract<State>) -> Response {
+    state.metrics.runs(count(PHASES, state.runs.state().iter().map(|run| phase(run))));
+    state.metrics.pods(count(STATES, state.pods.state().iter().map(|pod| pod_state(pod))));
+    match state.metrics.text() {
+        Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+const PHASES: [&str; 7] =
+    ["Pending", "Queued", "Starting", "Running", "HandedOff", "Finished", "Expired"];
+const STATES: [&str; 6] = ["pending", "running", "succeeded", "failed", "unknown", "terminating"];
+
+/// Each name with how often it occurs, also if never: a series that vanishes looks like an outage.
+fn count<const N: usize>(
+    names: [&'static str; N],
+    found: impl Iterator<Item = &'static str>,
+) -> BTreeMap<&'static str, i64> {
+    let mut counts: BTreeMap<&'static str, i64> = names.into_iter().map(|name| (name, 0)).collect();
+    for name in found {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+}
+
+fn phase(run: &TestRun) -> &'static str {
+    match run.status.as_ref().and_then(|status| status.phase).unwrap_or_default() {
+        Phase::Pending => "Pending",
+        Phase::Queued => "Queued",
+        Phase::Starting => "Starting",
+        Phase::Running => "Running",
+        Phase::HandedOff => "HandedOff",
+        Phase::Finished => "Finished",
+        Phase::Expired => "Expired",
+    }
+}
+
+fn pod_state(pod: &Pod) -> &'static str {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return "terminating";
+    }
+    match pod.status.as_ref().and_then(|status| status.phase.as_deref()) {
+        Some("Running") => "running",
+        Some("Succeeded") => "succeeded",
+        Some("Failed") => "failed",
+        Some("Pending") | None => "pending",
+        Some(_) => "unknown",
+    }
+}

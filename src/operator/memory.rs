@@ -1,0 +1,136 @@
+//! What this operator was told and no status has: answers of targets and gates, refusals, failures.
+//!
+//! One task owns it. An operator that restarts has none of it, asks again, and decides the same.
+
+use std::collections::HashMap;
+
+use tokio::{sync::mpsc, sync::oneshot, task::JoinSet};
+
+use crate::decide::{Answer, Gate, Moment, PodUid, Probe, Refusal};
+
+/// What is remembered of one run, by its uid.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Remembered {
+    /// Whose gate [`Self::gate`] is.
+    gate_of: Option<PodUid>,
+    gate: Gate,
+    /// What the target last answered.
+    pub target: Option<Probe>,
+    /// The API server did not make the pod.
+    pub refusal: Option<Refusal>,
+    /// When its status was last written.
+    pub written: Option<Moment>,
+    /// How often in a row something went wrong with it.
+    pub failures: u32,
+}
+
+impl Remembered {
+    /// What is known of the gate of this pod.
+    pub(super) fn gate(&self, pod: Option<&PodUid>) -> Gate {
+        if pod.is_some() && pod == self.gate_of.as_ref() {
+            self.gate.clone()
+        } else {
+            Gate::default()
+        }
+    }
+
+    /// A try to reach the gate of this pod begins.
+    pub(super) fn asking(&mut self, pod: &PodUid, now: Moment) {
+        let gate = self.of(pod);
+        gate.asking = true;
+        gate.tried = Some(now);
+    }
+
+    /// It ended, at that time.
+    pub(super) fn asked(&mut self, pod: &PodUid, answer: Option<Answer>, now: Moment) {
+        let gate = self.of(pod);
+        gate.asking = false;
+        gate.tried = Some(now);
+        match answer {
+            Some(answer) => {
+                gate.failures = 0;
+                gate.answer = Some(Answer { at: now, ..answer });
+            }
+            None => gate.failures = gate.failures.saturating_add(1),
+        }
+    }
+
+    fn of(&mut self, pod: &PodUid) -> &mut Gate {
+        if self.gate_of.as_ref() != Some(pod) {
+            self.gate_of = Some(pod.clone());
+            self.gate = Gate::default();
+        }
+        &mut self.gate
+    }
+}
+
+/// The task that owned the memory has ended: so does the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the operator is ending")]
+pub struct Ended;
+
+type Runs = HashMap<String, Remembered>;
+type Ask = Box<dyn FnOnce(&mut Runs) + Send>;
+
+/// A handle on the memory of all runs.
+#[derive(Clone, Debug)]
+pub(super) struct Memory(mpsc::UnboundedSender<Ask>);
+
+impl Memory {
+    /// An empty one; it lasts as long as `task`.
+    pub(super) fn start(task: &mut JoinSet<()>) -> Self {
+        let (ask, mut asked) = mpsc::unbounded_channel::<Ask>();
+        task.spawn(async move {
+            let mut runs = Runs::new();
+            while let Some(what) = asked.recv().await {
+                what(&mut runs);
+            }
+        });
+        Self(ask)
+    }
+
+    /// Reads or changes what is remembered of a run.
+    ///
+    /// # Errors
+    /// When the operator is ending.
+    pub(super) async fn of<T: Send + 'static>(
+        &self,
+        uid: &str,
+        what: impl FnOnce(&mut Remembered) -> T + Send + 'static,
+    ) -> Result<T, Ended> {
+        let uid = uid.to_owned();
+        let (tell, told) = oneshot::channel();
+        let ask =
+            Box::new(move |runs: &mut Runs| drop(tell.send(what(runs.entry(uid).or_default()))));
+        self.0.send(ask).map_err(|_| Ended)?;
+        told.await.map_err(|_| Ended)
+    }
+
+    /// The run is gone.
+    pub(super) fn forget(&self, uid: &str) {
+        let uid = uid.to_owned();
+        // Whoever is ending forgets everything.
+        drop(self.0.send(Box::new(move |runs: &mut Runs| drop(runs.remove(&uid)))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_pod_has_a_gate_of_which_nothing_is_known() {
+        let (one, two) = (PodUid("one".to_owned()), PodUid("two".to_owned()));
+        let mut remembered = Remembered::default();
+        remembered.asking(&one, Moment(5));
+        assert!(remembered.gate(Some(&one)).asking);
+        remembered.asked(&one, None, Moment(7));
+        remembered.asked(&one, None, Moment(9));
+        let gate = remembered.gate(Some(&one));
+        assert_eq!((gate.failures, gate.tried, gate.asking), (2, Some(Moment(9)), false));
+        assert_eq!(remembered.gate(Some(&two)), Gate::default());
+        assert_eq!(remembered.gate(None), Gate::default());
+        remembered.asking(&two, Moment(11));
+        assert_eq!(remembered.gate(Some(&one)), Gate::default());
+    }
+}

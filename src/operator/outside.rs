@@ -1,0 +1,69 @@
+//! What the operator reaches besides the API server: gates of run pods, and targets.
+//!
+//! Both are behind traits, so that a test can script what a gate answers under a paused clock.
+
+use std::{fmt::Debug, future::Future, pin::Pin};
+
+use crate::{
+    decide::{Answer, PodUid, Target},
+    manifest::check::ValidRun,
+    pod::contract::run::RunPolicy,
+};
+
+/// What somebody will answer.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A gate to be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateAt {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// Its name.
+    pub pod: String,
+    /// Its uid, which the gate knows: a name may be used again.
+    pub uid: PodUid,
+}
+
+/// What a gate is told or asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// How things are: at once, or as soon as the upload is decided but after so many seconds at the
+    /// latest.
+    Ask(i64),
+    /// Have the agent end.
+    Cancel,
+    /// Hold the agent to so many seconds.
+    Deadline(i64),
+    /// Say that the browser ends in so many seconds for want of activity.
+    WarnIdle(i64),
+    /// Say that it ends in so many seconds whoever uses it.
+    WarnCap(i64),
+    /// Let nobody in from now on, if it was idle for so many seconds.
+    Retire(i64),
+}
+
+/// What a gate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// How things are after that; its time is filled in by whoever asked.
+    pub answer: Answer,
+    /// To [`Word::Retire`]: it agrees.
+    pub agreed: bool,
+}
+
+/// A gate could not be reached, or did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the gate could not be reached: {0}")]
+pub struct Unreachable(pub String);
+
+/// The gates of all run pods.
+pub trait Gates: Debug + Send + Sync {
+    /// Opens the gate stream, says the word, and waits for what comes of it.
+    fn say<'a>(&'a self, gate: &'a GateAt, word: Word) -> Later<'a, Result<Said, Unreachable>>;
+}
+
+/// The addresses under test.
+pub trait Targets: Debug + Send + Sync {
+    /// Looks once, within seconds, and under the policy (agent.md 16.1).
+    fn look<'a>(&'a self, run: &'a ValidRun, policy: &'a RunPolicy) -> Later<'a, Target>;
+}
