@@ -153,7 +153,7 @@ async fn a_real_server_keeps_what_is_there_and_refuses_strangers() {
     let mut elsewhere = storage(&server);
     "elsewhere".clone_into(&mut elsewhere.s3.bucket);
     let mut run = StoredRun::start(Some(elsewhere)).await;
-    run.finish().await;
+    run.kill_agent().await;
     let report = run.settled().await;
     assert_eq!(report.reason.as_deref(), Some("NoSuchBucket"), "{report:?}");
     server.stop().await;
@@ -178,5 +178,7 @@ async fn a_server_that_comes_back_gets_everything() {
     let server = server.start_again().await;
     let report = run.settled().await;
     assert_read_back(&mut client, &run, &report).await;
+    let (_, at_the_end) = run.end().await;
+    assert_eq!(at_the_end, report);
     server.stop().await;
 }
