@@ -11,15 +11,13 @@ mod volume;
 
 pub use self::container::resources;
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{LocalObjectReference, Pod, PodSpec, ResourceRequirements},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use sha2::{Digest as _, Sha256};
-
-use sha2::{Digest, Sha256};
 
 use self::contract::{
     PublicKey, RunContract, SandboxWish, Size,
@@ -141,23 +139,6 @@ pub fn pod(order: &Order<'_>) -> Result<Pod, ContractError> {
         ..ObjectMeta::default()
     };
     Ok(Pod { metadata, spec: Some(spec(order, template, site)), status: None })
-}
-
-/// The value of [`KEY_LABEL`] for a concurrency key: the key itself, or a digest of one that cannot be a
-/// label, like `pr/42`.
-pub fn key_label(key: &str) -> String {
-    let edge = |one: u8| one.is_ascii_alphanumeric();
-    let inner = |one: u8| edge(one) || b"-_.".contains(&one);
-    let ends = key.bytes().next().is_some_and(edge) && key.bytes().last().is_some_and(edge);
-    if ends && key.len() <= 63 && key.bytes().all(inner) {
-        return key.to_owned();
-    }
-    let digest = Sha256::digest(key.as_bytes());
-    digest.iter().take(16).fold("sha256-".to_owned(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn labels(order: &Order<'_>, template: &PodTemplate) -> BTreeMap<String, String> {

@@ -105,8 +105,9 @@ impl Operator {
     /// What concerns a pod and needs nothing of its run.
     async fn act_on_pod(&self, subject: &Subject, action: &Action) -> Result<Applied, Error> {
         match action {
-            Action::AskGate { pod, patience } => {
-                self.say_to_gate(subject, pod, Word::Ask(*patience)).await
+            Action::AskGate { pod, patience, ended } => {
+                let word = Word::Ask { patience: *patience, ended: *ended };
+                self.say_to_gate(subject, pod, word).await
             }
             Action::TellCancel(pod) => self.say_to_gate(subject, pod, Word::Cancel).await,
             Action::TellDeadline { pod, seconds } => {

@@ -90,9 +90,9 @@ mod tests {
     #[test]
     fn waits_grow_to_a_bound_and_are_spread() {
         let error = Error::Timeout(Duration::from_mins(1));
-        let seconds = |failures, chance| error.wait(failures, chance).as_secs_f64();
-        assert_eq!((seconds(1, 0.0), seconds(1, 1.0)), (0.5, 1.0));
-        assert_eq!((seconds(4, 0.0), seconds(4, 1.0)), (4.0, 8.0));
-        assert_eq!(seconds(u32::MAX, 1.0), 60.0);
+        let wait = |failures, chance| error.wait(failures, chance).as_millis();
+        assert_eq!((wait(1, 0.0), wait(1, 1.0)), (500, 1000));
+        assert_eq!((wait(4, 0.0), wait(4, 1.0)), (4000, 8000));
+        assert_eq!(wait(u32::MAX, 1.0), 60_000);
     }
 }

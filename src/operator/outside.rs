@@ -27,9 +27,14 @@ pub struct GateAt {
 /// What a gate is told or asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// How things are: at once, or as soon as the upload is decided but after so many seconds at the
-    /// latest.
-    Ask(i64),
+    /// How are things?
+    Ask {
+        /// Answer at once, or as soon as the upload is decided but after so many seconds at the
+        /// latest.
+        patience: i64,
+        /// The agent's container has ended.
+        ended: bool,
+    },
     /// Have the agent end.
     Cancel,
     /// Hold the agent to so many seconds.

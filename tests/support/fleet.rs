@@ -357,7 +357,7 @@ impl ScriptedGates {
             told_cap: None,
             cancelling: None,
             deadline: 1800,
-            left: 1860,
+            left: Some(1860),
         };
         let said = tokio::sync::Mutex::new(said);
         Self { answer: watch::Sender::new(Some(answer)), words, said, clock }
@@ -390,7 +390,7 @@ impl Gates for ScriptedGates {
             self.words.send(word).expect("the other end is here");
             sleep(Duration::from_millis(20)).await;
             let mut answer = self.answer.subscribe();
-            if let Word::Ask(patience) = word {
+            if let Word::Ask { patience, .. } = word {
                 let patience = Duration::from_secs(patience.unsigned_abs());
                 let decided = answer.wait_for(|answer| {
                     answer.as_ref().is_none_or(|answer| answer.upload != Upload::Working)
@@ -406,7 +406,8 @@ impl Gates for ScriptedGates {
                 Word::Deadline(seconds) => answer.deadline = seconds,
                 Word::WarnIdle(_) => answer.told_idle = Some(self.clock.now().into()),
                 Word::WarnCap(seconds) => answer.told_cap = Some(seconds),
-                Word::Ask(_) => {}
+                Word::Ask { ended: true, .. } => answer.left = None,
+                Word::Ask { ended: false, .. } => {}
             }
             self.answer.send_replace(Some(answer.clone()));
             Ok(Said { answer, agreed })

@@ -139,7 +139,7 @@ fn gate(status: Option<&ContainerStatus>) -> GateContainer {
 /// What a gate's report of its upload means to a decision.
 fn upload(report: &UploadReport) -> Upload {
     match report.state {
-        UploadState::Pending => Upload::Working,
+        UploadState::Pending | UploadState::Uploading => Upload::Working,
         UploadState::Complete | UploadState::KeptInPod => Upload::Complete(Stored {
             manifest_sha256: report.manifest_sha256.clone().unwrap_or_default(),
             count: i32::try_from(report.count).unwrap_or(i32::MAX),
@@ -163,9 +163,7 @@ fn agent(pod: &ApiPod, created: Moment) -> Agent {
                 exit: end.exit_code,
                 out_of_memory: end.reason.as_deref() == Some("OOMKilled")
                     || browser.is_some_and(killed),
-                report: Termination::read(message, end.exit_code)
-                    .ok()
-                    .map(|words| report(words, end.exit_code)),
+                report: Termination::read(message, end.exit_code).ok().map(report),
             })
         }
         Some(ContainerState { running: Some(running), .. }) => {
@@ -175,10 +173,7 @@ fn agent(pod: &ApiPod, created: Moment) -> Agent {
     }
 }
 
-/// The exit code of a run that attempted nothing (agent.md 8.3).
-const NOTHING_ATTEMPTED: i32 = 2;
-
-fn report(words: Termination, exit: i32) -> Report {
+fn report(words: Termination) -> Report {
     let Termination { verdict, reason, stopped_by, scenarios, usage, sandbox, message } = words;
     let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     let size = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -190,7 +185,6 @@ fn report(words: Termination, exit: i32) -> Report {
             RunVerdict::TimedOut => Verdict::TimedOut,
             RunVerdict::Cancelled => Verdict::Cancelled,
         },
-        nothing_attempted: exit == NOTHING_ATTEMPTED,
         reason: reason.unwrap_or_default(),
         message,
         scenarios: Some(Scenarios {
@@ -240,8 +234,8 @@ mod tests {
     fn a_pod_without_a_status_waits() {
         let pod = pod(json!({}));
         assert_eq!(
-            (pod.browser, pod.gate, pod.agent),
-            (Browser::Waiting, GateContainer::Waiting, Agent::Waiting)
+            (pod.browser, &pod.gate, &pod.agent),
+            (Browser::Waiting, &GateContainer::Waiting, &Agent::Waiting)
         );
         assert!(pod.live() && pod.finalizer && !pod.marked && pod.deadline == 1800);
     }
@@ -281,7 +275,7 @@ mod tests {
         let Agent::Ended(end) = ended(r#"{"verdict":"Errored","message":"plan"}"#, 2) else {
             panic!("it has ended")
         };
-        assert!(end.report.unwrap().nothing_attempted);
+        assert_eq!((end.report.unwrap().verdict, end.exit), (Verdict::Errored, 2));
     }
 
     #[test]

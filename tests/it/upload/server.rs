@@ -274,14 +274,10 @@ impl State {
 
     /// What the server behind does not know.
     fn list(&self) -> Response<Body> {
-        let uploads: String = self
-            .open
-            .borrow()
-            .iter()
-            .map(|(id, key)| {
-                format!("<Upload><Key>{PREFIX}{key}</Key><UploadId>{id}</UploadId></Upload>")
-            })
-            .collect();
+        let upload = |text: String, (id, key): (&String, &String)| {
+            format!("{text}<Upload><Key>{PREFIX}{key}</Key><UploadId>{id}</UploadId></Upload>")
+        };
+        let uploads = self.open.borrow().iter().fold(String::new(), upload);
         let text = format!(
             "<ListMultipartUploadsResult><Bucket>{BUCKET}</Bucket>{uploads}\
              <IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"

@@ -4,14 +4,15 @@
 use std::sync::LazyLock;
 
 use handback::manifest::{
-    crd::{Definition, definitions},
-    offline::{Write, refusals},
+    crd::definitions,
+    offline::{Judge, Write},
 };
 use serde_json::Value;
 
 use super::{kind::Kind, refusal::Refusal};
 
-static DEFINITIONS: LazyLock<Vec<Definition>> = LazyLock::new(definitions);
+static JUDGES: LazyLock<Vec<Judge>> =
+    LazyLock::new(|| definitions().into_iter().map(Judge::new).collect());
 
 /// Refuses what is not valid by itself or as a change of `old`, which may be a change of its status.
 pub fn validate(
@@ -22,13 +23,13 @@ pub fn validate(
 ) -> Result<(), Refusal> {
     let mut problems = Vec::new();
     metadata(object, old, &mut problems);
-    if let Some(definition) = DEFINITIONS.iter().find(|one| one.kind == kind.kind) {
+    if let Some(judge) = JUDGES.iter().find(|one| one.definition().kind == kind.kind) {
         let write = match old {
             None => Write::Create,
             Some(old) if status => Write::Status(old),
             Some(old) => Write::Update(old),
         };
-        let refusals = refusals(definition, object, write);
+        let refusals = judge.refusals(object, write);
         problems.extend(refusals.iter().map(ToString::to_string));
     }
     match kind.plural {
