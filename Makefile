@@ -27,7 +27,7 @@ demo: setup web build ## Watch a plan buy something in a small shop, then take t
 	@scripts/demo.sh $(PLAN) $(DEMO_ARGS)
 
 .PHONY: test
-test: setup ## Everything: formatting, lints, the page, the library, real browsers
+test: setup-cluster ## Everything: formatting, lints, the page, the library, real browsers, a real API server and S3 server
 	$(call say,formatting)
 	@cargo fmt --all --check
 	$(call say,the shop under test)
@@ -36,10 +36,12 @@ test: setup ## Everything: formatting, lints, the page, the library, real browse
 	@$(MAKE) --no-print-directory web
 	@npm --prefix web test
 	$(call say,lints)
-	@cargo clippy --locked --all-targets -- -D warnings
+	@cargo clippy --locked --all-targets --test e2e --test s3 -- -D warnings
 	$(call say,library and program)
 	@cargo test --locked --no-fail-fast
 	@$(MAKE) --no-print-directory test-takeover
+	@$(MAKE) --no-print-directory test-e2e
+	@$(MAKE) --no-print-directory test-s3
 	$(call say,all passed)
 
 # A person's browser, driven by Playwright, against the program that was just built.
@@ -48,7 +50,13 @@ test-takeover: web build
 	$(call say,a second browser takes over)
 	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
 
-# A real S3 server and a client that is not ours.
+# What a real API server makes of our objects.
+.PHONY: test-e2e
+test-e2e: setup-cluster ## Ask the API server of KUBECONFIG, or else of the test cluster
+	$(call say,a real API server)
+	@scripts/test-e2e.sh
+
+# A real S3 server, which the test cluster's programs have with them, and a client that is not ours.
 .PHONY: test-s3
 test-s3:
 	$(call say,the files of a run in a real S3 server)
@@ -57,7 +65,7 @@ test-s3:
 .PHONY: check
 check: ## The quick part: formatting, lints, layering
 	@cargo fmt --all --check
-	@cargo clippy --locked --all-targets -- -D warnings
+	@cargo clippy --locked --all-targets --test e2e --test s3 -- -D warnings
 	@cargo test --locked --test it tidy
 
 .PHONY: setup
