@@ -29,7 +29,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// For things that take a second at most.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 pub const ACCESS_KEY: &str = "AKIDOFATEST";
 pub const SECRET_KEY: &str = "secretofatestsecretofatest";
 pub const BUCKET: &str = "runs";
@@ -37,7 +37,7 @@ pub const PREFIX: &str = "shop/checkout/3f1c9ae0/1/";
 
 /// Lower-case hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// Storage at this endpoint that gives up after `timeout` and is quick in everything.

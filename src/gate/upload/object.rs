@@ -250,18 +250,18 @@ impl Work {
         if lost_an_id {
             self.sweep(key).await;
         }
-        match tried? {
-            true => Ok(()),
-            false => Err(UploadError::Refused {
-                path: self.path(key),
-                failure: Failure {
-                    meaning: Meaning::Final,
-                    status: Some(404),
-                    code: "NoSuchUpload".to_owned(),
-                    text: "multipart uploads are forgotten before they are complete".to_owned(),
-                },
-            }),
+        if tried? {
+            return Ok(());
         }
+        Err(UploadError::Refused {
+            path: self.path(key),
+            failure: Failure {
+                meaning: Meaning::Final,
+                status: Some(404),
+                code: "NoSuchUpload".to_owned(),
+                text: "multipart uploads are forgotten before they are complete".to_owned(),
+            },
+        })
     }
 
     /// False if it has to begin anew.

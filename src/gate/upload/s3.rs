@@ -116,7 +116,7 @@ impl Bucket {
             .send()
             .await
             .map(drop)
-            .map_err(|error| self.failure("PutObject", error))
+            .map_err(|error| self.failure("PutObject", &error))
     }
 
     /// Begins a multipart upload; gives its id.
@@ -130,7 +130,7 @@ impl Bucket {
             .metadata(SUM, &object.sum.sha256)
             .send()
             .await
-            .map_err(|error| self.failure("CreateMultipartUpload", error))?;
+            .map_err(|error| self.failure("CreateMultipartUpload", &error))?;
         created.upload_id.ok_or_else(|| Failure {
             meaning: Meaning::Passing,
             status: None,
@@ -157,7 +157,7 @@ impl Bucket {
             .body(ByteStream::from(body))
             .send()
             .await
-            .map_err(|error| self.failure("UploadPart", error))?;
+            .map_err(|error| self.failure("UploadPart", &error))?;
         Ok(stored.e_tag.unwrap_or_default())
     }
 
@@ -182,7 +182,7 @@ impl Bucket {
             .send()
             .await
             .map(drop)
-            .map_err(|error| self.failure("CompleteMultipartUpload", error))
+            .map_err(|error| self.failure("CompleteMultipartUpload", &error))
     }
 
     /// Throws the parts of an upload away.
@@ -195,7 +195,7 @@ impl Bucket {
             .send()
             .await
             .map(drop)
-            .map_err(|error| self.failure("AbortMultipartUpload", error))
+            .map_err(|error| self.failure("AbortMultipartUpload", &error))
     }
 
     /// The multipart uploads of this key that are neither completed nor aborted.
@@ -207,7 +207,7 @@ impl Bucket {
             .prefix(key)
             .send()
             .await
-            .map_err(|error| self.failure("ListMultipartUploads", error))?;
+            .map_err(|error| self.failure("ListMultipartUploads", &error))?;
         let of_key = list.uploads().iter().filter(|upload| upload.key() == Some(key));
         Ok(of_key.filter_map(|upload| upload.upload_id().map(str::to_owned)).collect())
     }
@@ -221,7 +221,7 @@ impl Bucket {
             .key(key)
             .send()
             .await
-            .map_err(|error| self.failure("HeadObject", error))?;
+            .map_err(|error| self.failure("HeadObject", &error))?;
         let bytes = u64::try_from(head.content_length().unwrap_or(0)).unwrap_or(0);
         let sha256 = head.metadata().and_then(|metadata| metadata.get(SUM)).cloned();
         Ok(Stored { bytes, sha256 })
@@ -236,7 +236,7 @@ impl Bucket {
             .key(key)
             .send()
             .await
-            .map_err(|error| self.failure("GetObject", error))?
+            .map_err(|error| self.failure("GetObject", &error))?
             .body;
         let (mut hash, mut bytes) = (Sha256::new(), 0_u64);
         while let Some(piece) = body.next().await {
@@ -252,7 +252,7 @@ impl Bucket {
         Ok(Sum { bytes, sha256: store::hex(&hash.finalize()) })
     }
 
-    fn failure<E>(&self, doing: &str, error: SdkError<E, HttpResponse>) -> Failure
+    fn failure<E>(&self, doing: &str, error: &SdkError<E, HttpResponse>) -> Failure
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -266,7 +266,7 @@ impl Bucket {
             Some(status) if code.is_empty() => format!("{doing}: status {status}"),
             // Nothing else of a server's answer: it may repeat what we sent.
             Some(status) => format!("{doing}: {code} ({status})"),
-            None => self.told(doing, &error),
+            None => self.told(doing, error),
         };
         Failure { meaning, status, code, text }
     }

@@ -274,14 +274,9 @@ impl State {
 
     /// What the server behind does not know.
     fn list(&self) -> Response<Body> {
-        let uploads: String = self
-            .open
-            .borrow()
-            .iter()
-            .map(|(id, key)| {
-                format!("<Upload><Key>{PREFIX}{key}</Key><UploadId>{id}</UploadId></Upload>")
-            })
-            .collect();
+        let uploads = self.open.borrow().iter().fold(String::new(), |text, (id, key)| {
+            format!("{text}<Upload><Key>{PREFIX}{key}</Key><UploadId>{id}</UploadId></Upload>")
+        });
         let text = format!(
             "<ListMultipartUploadsResult><Bucket>{BUCKET}</Bucket>{uploads}\
              <IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
