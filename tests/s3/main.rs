@@ -173,7 +173,7 @@ async fn a_server_that_comes_back_gets_everything() {
     run.event(r#"{"seq":2}"#).await;
     run.file("video.webm", "video", &vec![7; 20 << 20]).await;
     run.finish().await;
-    assert!(!run.handle.upload().borrow().state.is_settled());
+    assert!(run.goes_on() && !run.handle.upload().borrow().state.is_settled());
     let server = server.start_again().await;
     let report = run.settled().await;
     assert_read_back(&mut client, &run, &report).await;
