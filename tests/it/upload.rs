@@ -187,7 +187,9 @@ async fn the_gate_ends_when_the_files_are_stored() {
     let upload = run.handle.upload();
     let handle = run.handle.clone();
     handle.end(handback::gate::Why::Stopped, "Stopped from the page.").await;
-    server.saw("second try", |one| one.key == "results.json" && one.number > 10).await;
+    // Each try waits 50 ms: longer than a gate that ends takes for its farewells.
+    server.saw("many tries", |one| one.key == "results.json" && one.number > 80).await;
+    assert!(run.goes_on());
     assert_eq!(upload.borrow().state, UploadState::Uploading);
     held.send_replace(false);
     let (ended, report) = run.end().await;

@@ -57,7 +57,7 @@ impl Server {
     }
 
     /// Another client of it.
-    pub async fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/apps/boto3/start.sh");
         let mut command = Command::new(script);
         command.arg(&self.endpoint);

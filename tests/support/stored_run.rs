@@ -187,6 +187,11 @@ impl StoredRun {
         settled.expect("the upload ends").unwrap().clone()
     }
 
+    /// Whether the gate has not ended.
+    pub fn goes_on(&mut self) -> bool {
+        self.gate.try_join_next().is_none()
+    }
+
     /// The gate is asked to end; how it has, and what became of the files by then.
     pub async fn end(mut self) -> (Ended, UploadReport) {
         self.handle.end(Why::Closed, "The test is over.").await;

@@ -274,10 +274,9 @@ impl State {
 
     /// What the server behind does not know.
     fn list(&self) -> Response<Body> {
-        let upload = |text: String, (id, key): (&String, &String)| {
+        let uploads = self.open.borrow().iter().fold(String::new(), |text, (id, key)| {
             format!("{text}<Upload><Key>{PREFIX}{key}</Key><UploadId>{id}</UploadId></Upload>")
-        };
-        let uploads = self.open.borrow().iter().fold(String::new(), upload);
+        });
         let text = format!(
             "<ListMultipartUploadsResult><Bucket>{BUCKET}</Bucket>{uploads}\
              <IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
