@@ -39,14 +39,19 @@ test: setup-cluster ## Everything: formatting, lints, the page, the library, rea
 	@cargo clippy --locked --all-targets --test e2e --test s3 -- -D warnings
 	$(call say,library and program)
 	@cargo test --locked --no-fail-fast
-	@$(MAKE) --no-print-directory test-takeover
+	@$(MAKE) --no-print-directory takeover-tests
 	@$(MAKE) --no-print-directory test-e2e
 	@$(MAKE) --no-print-directory test-s3
 	$(call say,all passed)
 
 # A person's browser, driven by Playwright, against the program that was just built.
 .PHONY: test-takeover
-test-takeover: web build
+test-takeover: web build takeover-tests
+
+# After `cargo test` the program is there; `build` would make it again, since without the tests'
+# dependencies their features are off and nearly everything has to be compiled anew.
+.PHONY: takeover-tests
+takeover-tests:
 	$(call say,a second browser takes over)
 	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
 
