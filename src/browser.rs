@@ -64,6 +64,7 @@ use crate::{
     pod::contract::{
         BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, FromBrowser, RFB_SOCKET, Size, ToBrowser, places,
     },
+    telemetry::chain,
 };
 
 /// How much higher than the page the display is at first. Chromium's bars are 87 px here and must
@@ -343,18 +344,6 @@ enum StartError {
     },
 }
 
-/// An error and its causes in one line.
-fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += ": ";
-        text += &error.to_string();
-        cause = error.source();
-    }
-    text
-}
-
 /// Display and Chromium while both run.
 #[derive(Debug)]
 struct Running {
@@ -452,7 +441,7 @@ impl Supervisor {
                     None => match self.start(&wishes).await {
                         Ok(facts) => FromBrowser::Ready(facts),
                         Err(error) => {
-                            let message = sentence(&error);
+                            let message = chain(&error);
                             tracing::warn!(%message, "the browser did not start");
                             self.down(message.clone()).await;
                             FromBrowser::Failed { message }

@@ -1,4 +1,5 @@
-//! Log lines on standard error; standard output is the answer's alone (ground).
+//! Log lines on standard error; standard output is the answer's alone (ground). And what an error is
+//! in one line.
 
 use std::io::{IsTerminal, stderr};
 
@@ -18,4 +19,16 @@ pub fn start(filter: Option<&str>) {
             .with_ansi(stderr().is_terminal())
             .try_init(),
     );
+}
+
+/// An error and its causes in one line, for logs and people.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
 }

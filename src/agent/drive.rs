@@ -28,6 +28,7 @@ use crate::{
     page::{DialogPolicy, Limits, Mark, Page, PageOptions, Text, tool::Call},
     pod::contract::{self, BrowserFacts, Recording, RecordingState, Sandbox, StoppedBy, ToGate},
     policy::Policy,
+    telemetry::chain,
 };
 
 /// Element resolution plus actionability, and retries of predicates (agent.md 1).
@@ -349,7 +350,7 @@ impl Drive<'_> {
                 self.browser_event("attached", Some(grant.browser.version));
                 return Ok(());
             }
-            Ok(Err(error)) => causes(&error),
+            Ok(Err(error)) => chain(&error),
             Err(_) => "it does not answer".to_owned(),
         };
         Err(Halt {
@@ -570,18 +571,6 @@ fn drawn(mark: Mark) -> contract::Mark {
         Mark::Press { x, y } => contract::Mark::Press { x, y },
         Mark::Key { label } => contract::Mark::Key { label },
     }
-}
-
-/// An error with what caused it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }
 
 /// Whole milliseconds.

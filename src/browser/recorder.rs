@@ -31,6 +31,7 @@ use super::process;
 use crate::{
     clock::Clock,
     pod::contract::{FromBrowser, Mark, Recording, RecordingState, Size, VideoReport, VideoStatus},
+    telemetry::chain,
 };
 
 /// The encoder reads ten commands a second.
@@ -364,7 +365,7 @@ impl Recorder {
                 file: Some(VIDEO.to_owned()),
                 duration_ms: millis(duration),
             },
-            Err(error) => lost(VideoStatus::Failed, Some(super::sentence(&error))),
+            Err(error) => lost(VideoStatus::Failed, Some(chain(&error))),
         }
     }
 

@@ -25,6 +25,7 @@ use crate::{
     policy::Policy,
     redact::Redactor,
     shutdown::Shutdown,
+    telemetry::chain,
 };
 
 /// What `handback gate` is told.
@@ -85,7 +86,7 @@ pub async fn run(config: Config, shutdown: &Shutdown) -> Exit {
     let (exit, report) = match serve(config, shutdown).await {
         Ok(report) => (Exit::Passed, report),
         Err(error) => {
-            let text = sentence(&error);
+            let text = chain(&error);
             tracing::error!(error = %text, "the gate could not work");
             let state = UploadState::Failed;
             (Exit::Errored, UploadReport { state, message: text, ..UploadReport::default() })
@@ -143,16 +144,4 @@ async fn serve(config: Config, shutdown: &Shutdown) -> Result<UploadReport, PodE
 
 fn read(path: &Path) -> Result<String, PodError> {
     fs::read_to_string(path).map_err(|source| PodError::Read { path: path.to_owned(), source })
-}
-
-/// An error and its causes in one line.
-fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += ": ";
-        text += &error.to_string();
-        cause = error.source();
-    }
-    text
 }

@@ -33,6 +33,7 @@ use crate::{
     gate::{self, Address, Ended, GateError, Handle, RunFacts, Why},
     pod::contract::{AGENT_SOCKET, Artifact},
     shutdown::Shutdown,
+    telemetry::chain,
 };
 
 /// The gate makes its socket before it does anything else.
@@ -271,15 +272,4 @@ pub(super) async fn seal_alone(directory: &Path, id: &str, artifacts: &[results:
     if let Ok(Err(error)) = sealed {
         tracing::warn!(error = %chain(&error), "the manifest could not be written");
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
