@@ -89,11 +89,11 @@ cluster-up: setup-cluster ## A Kubernetes of one node on this machine, for tests
 cluster-down: ## Take it away, with all that it left
 	@tests/cluster/down $(CLUSTER)
 
-# An optimised build would take a quarter of an hour: the images for tests have the debug build, with the page in it.
+# The images for tests have the debug build, with the page in it and without its symbols, which are half of it.
 .PHONY: images
 images: setup-cluster web ## The container images, at target/images; the cluster gets them if it is up
 	@cargo build --locked --features embed
-	@install -D target/debug/handback target/images/program
+	@install -D --strip target/debug/handback target/images/program
 	@tests/cluster/images $(CLUSTER)
 
 # Brings a cluster of its own up and down, and kills parts of it. The images have to be there.
