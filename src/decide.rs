@@ -37,6 +37,8 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod trail;
+#[cfg(test)]
 mod world;
 
 use self::turn::{Decided, Turn};

@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::*;
+use crate::decide::trail::trail;
 
 const TICK: Duration = Duration::from_secs(1);
 const NOW: Time = Duration::from_secs(1000);
@@ -463,15 +464,8 @@ fn search(mutation: Mutation) -> Result<Vec<World>, String> {
     Ok(came.into_keys().collect())
 }
 
-fn path(came: &HashMap<World, Option<(World, Happening)>>, world: &World) -> String {
-    let mut steps = Vec::new();
-    let mut world = world;
-    while let Some(Some((before, happening))) = came.get(world) {
-        steps.push(format!("{happening:?}"));
-        world = before;
-    }
-    steps.reverse();
-    steps.join(", ")
+fn path<'a>(came: &'a HashMap<World, Option<(World, Happening)>>, world: &'a World) -> String {
+    trail(world, |world| came.get(world)?.as_ref().map(|(before, happening)| (before, happening)))
 }
 
 /// A landmark's name and whether a world is one.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::*;
+use crate::decide::trail::trail;
 
 /// A hasher that is quick without optimisation, where the standard one is most of the search.
 type Quick = BuildHasherDefault<Mix>;
@@ -99,15 +100,10 @@ pub(super) fn search(setting: &Setting, mutation: Mutation) -> Result<Found, Str
 /// How each world was come by.
 type Came = HashMap<Rc<World>, Option<(Rc<World>, Happening)>, Quick>;
 
-fn path(came: &Came, world: &World) -> String {
-    let mut steps = Vec::new();
-    let mut world = world;
-    while let Some(Some((before, happening))) = came.get(world) {
-        steps.push(format!("{happening:?}"));
-        world = before;
-    }
-    steps.reverse();
-    steps.join(", ")
+fn path<'a>(came: &'a Came, world: &'a World) -> String {
+    trail(world, |world| {
+        came.get(world)?.as_ref().map(|(before, happening)| (&**before, happening))
+    })
 }
 
 /// How many rounds a world may need to come to rest. The longest life has its deadlines one after
