@@ -22,8 +22,10 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixStream, unix::OwnedReadHalf, unix::OwnedWriteHalf},
     process::{Child, Command},
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
+
+use crate::support::{leftovers::lives, waiting::until};
 
 /// The machine is noisy.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -167,18 +169,6 @@ async fn connect(path: &Path) -> UnixStream {
     until("the socket", async || UnixStream::connect(path).await.ok()).await
 }
 
-/// Waits for a condition.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what} did not come");
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
 /// A process and all below it.
 fn family(root: u32) -> HashSet<u32> {
     let mut found = HashSet::from([root]);
@@ -212,15 +202,8 @@ fn sockets_of(pid: u32) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether a process runs; a zombie has ended.
-fn runs(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(") ").map(|(_, rest)| rest.as_bytes()[0]);
-    state.is_some_and(|state| state != b'Z' && state != b'X')
-}
-
 async fn all_gone(family: &HashSet<u32>) {
-    until("the end of all processes", async || family.iter().all(|&pid| !runs(pid)).then_some(()))
+    until("the end of all processes", async || family.iter().all(|&pid| !lives(pid)).then_some(()))
         .await;
 }
 

@@ -26,15 +26,16 @@ use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     process::{Child, Command},
-    time::{Instant, sleep, timeout},
+    time::timeout,
 };
 
 use crate::{
     gate::house::Person,
     pages::Pages,
     support::{
-        leftovers,
+        leftovers::{self, lives},
         operator::{Keys, Operator, prepare},
+        waiting::until,
     },
 };
 
@@ -163,6 +164,12 @@ impl Pod {
         self.place.path().join(name)
     }
 
+    /// The run is at [`WAITS`].
+    async fn waits(&self) {
+        let waits = || contains(&self.run_dir(), "events.ndjson", "never there");
+        until("the run", async || waits().then_some(())).await;
+    }
+
     fn run_dir(&self) -> PathBuf {
         self.path("artifacts/3f1c9ae0-2")
     }
@@ -256,22 +263,6 @@ fn terminate(pid: Option<u32>) {
 fn send(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     kill_process(pid, signal).expect("alive until now");
-}
-
-fn lives(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
-}
-
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what} did not come");
-        sleep(Duration::from_millis(20)).await;
-    }
 }
 
 async fn site() -> Pages {
@@ -421,10 +412,7 @@ async fn a_killed_agent_leaves_what_it_wrote_sealed_and_the_browser_alive() {
     let site = site().await;
     let mut pod = Pod::start(&contract(&site.origin, WAITS)).await;
     let chromium = pod.chromium().await;
-    until("the run", async || {
-        contains(&pod.run_dir(), "events.ndjson", "never there").then_some(())
-    })
-    .await;
+    pod.waits().await;
     let mut agent = pod.agent.take().unwrap();
     send(agent.id().unwrap(), Signal::KILL);
     agent.wait().await.unwrap();
@@ -449,10 +437,7 @@ async fn a_pod_that_is_ended_in_mid_run_saves_its_files_before_its_browser_goes(
     let site = site().await;
     let mut pod = Pod::start(&contract(&site.origin, WAITS)).await;
     let chromium = pod.chromium().await;
-    until("the run", async || {
-        contains(&pod.run_dir(), "events.ndjson", "never there").then_some(())
-    })
-    .await;
+    pod.waits().await;
     // First the browser alone: it waits for its gate.
     terminate(pod.browser.id());
     let mut operator = pod.operator().await;
@@ -484,9 +469,7 @@ async fn stop_in_the_page_and_cancel_by_the_operator_are_told_apart() {
     let ada = Keys::new(1);
     for by in [StoppedBy::Human, StoppedBy::Operator] {
         let mut pod = Pod::start(&contract(&site.origin, WAITS)).await;
-        let running =
-            async || contains(&pod.run_dir(), "events.ndjson", "never there").then_some(());
-        until("the run", running).await;
+        pod.waits().await;
         let mut operator = pod.operator().await;
         if by == StoppedBy::Human {
             operator.prepare(prepare("v1", Mode::View, "ada", &ada)).await;

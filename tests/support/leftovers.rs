@@ -79,3 +79,9 @@ pub async fn process_named(place: &Path, name: &str) -> u32 {
         sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// Whether a process runs; a zombie has ended.
+pub fn lives(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}

@@ -8,3 +8,4 @@ pub mod operator;
 pub mod run;
 pub mod shop;
 pub mod ticking;
+pub mod waiting;
