@@ -64,13 +64,15 @@ pub fn runtime_of(run: u32) -> Option<PathBuf> {
     None
 }
 
-/// The first process below `place` whose command line contains `name`, within a deadline.
+/// The process below `place` that runs the program `name`, within a deadline. Chromium's helpers run
+/// the same program with a `--type=`, and may have lower numbers than their parent: numbers wrap.
 pub async fn process_named(place: &Path, name: &str) -> u32 {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let all = processes_below(place);
         if let Some((pid, _)) = all
             .iter()
+            .filter(|(_, line)| !line.contains(" --type="))
             .find(|(_, line)| line.split(' ').next().is_some_and(|program| program.ends_with(name)))
         {
             return *pid;
