@@ -9,6 +9,7 @@ pub mod check;
 pub mod crds;
 mod gate;
 mod paint;
+pub mod release_pods;
 pub mod run;
 mod values;
 
@@ -52,6 +53,9 @@ enum Command {
     /// Be the only door of a run pod; started by the operator
     #[command(hide = true)]
     Gate(Box<crate::gate::in_pod::Config>),
+    /// Let run pods be deleted without an operator; part of uninstalling the chart
+    #[command(hide = true)]
+    ReleasePods(release_pods::Args),
     /// Succeed once the pod's browser is ready; its startup probe
     #[command(hide = true)]
     BrowserStarted(crate::browser::Probe),
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
                 Command::Browser(config) => browser::main(*config),
                 Command::Agent(config) => agent::main(*config),
                 Command::Gate(config) => gate::main(*config),
+                Command::ReleasePods(args) => release_pods::main(&args),
                 Command::BrowserStarted(probe) => browser::started(&probe),
                 // Returns only if the program could not be started.
                 Command::Shim(args) => return shim(&args),
