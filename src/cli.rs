@@ -10,6 +10,7 @@ pub mod crds;
 mod gate;
 mod operator;
 mod paint;
+pub mod release_pods;
 pub mod run;
 mod values;
 
@@ -67,6 +68,9 @@ enum Command {
     /// Care for the TestRuns of a cluster; started by the chart
     #[command(hide = true)]
     Operator(Box<crate::operator::in_cluster::Args>),
+    /// Let run pods be deleted without an operator; part of uninstalling the chart
+    #[command(hide = true)]
+    ReleasePods(release_pods::Args),
     /// Succeed once the pod's browser is ready; its startup probe
     #[command(hide = true)]
     BrowserStarted(crate::browser::Probe),
@@ -101,6 +105,7 @@ pub fn main() -> ExitCode {
                 Command::Agent(config) => agent::main(*config),
                 Command::Gate(config) => gate::main(*config),
                 Command::Operator(args) => operator::main(*args),
+                Command::ReleasePods(args) => release_pods::main(&args),
                 Command::BrowserStarted(probe) => browser::started(&probe),
                 // Returns only if the program could not be started.
                 Command::Shim(args) => return shim(&args),

@@ -115,6 +115,17 @@ seccompProfile: {type: RuntimeDefault}
   verbs: [get, create, patch]
 {{- end -}}
 
+{{/* What the Job after an uninstall may do, and when it and its rights exist. */}}
+{{- define "handback.releaseRules" -}}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, get, patch]
+{{- end -}}
+{{- define "handback.releaseHook" -}}
+helm.sh/hook: post-delete
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
+
 {{/* What all four roles for people may do. */}}
 {{- define "handback.viewerRules" -}}
 - apiGroups: [handback.dev]
