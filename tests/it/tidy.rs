@@ -14,7 +14,7 @@ const GROUND: [&str; 7] =
 
 /// Who may see what besides ground. A module or a path below it: `pod::contract` does not open `pod`.
 /// `manifest`, `decide` and `pod` do not even see ground: they are plain data and decisions.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("manifest", &["secret"]),
     ("decide", &["manifest"]),
     ("pod", &["manifest"]),
@@ -23,7 +23,8 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("agent", &["pod::contract", "page"]),
     ("gate", &["pod::contract", "decide::lease"]),
     ("operator", &["manifest", "decide", "pod"]),
-    ("cli", &["manifest", "pod", "decide", "browser", "page", "agent", "gate"]),
+    ("client", &["manifest", "pod::contract", "gate"]),
+    ("cli", &["manifest", "pod", "decide", "browser", "page", "agent", "gate", "client"]),
 ];
 const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
