@@ -16,6 +16,7 @@ mod pod;
 mod run;
 mod snapshot;
 mod source;
+mod targets;
 mod tidy;
 mod upload;
 
