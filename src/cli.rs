@@ -6,11 +6,14 @@
 mod agent;
 mod browser;
 pub mod check;
+mod cluster;
 pub mod crds;
 mod gate;
 mod operator;
 mod paint;
+pub mod release_pods;
 pub mod run;
+pub mod submit;
 mod values;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -53,6 +56,9 @@ enum Command {
     Run(Box<run::args::Args>),
     /// Validate plans and manifests offline: scenarios, checks, driver, offending lines
     Check(check::Args),
+    /// Create a TestRun in a cluster; with --wait follow it and exit with its verdict
+    #[expect(clippy::doc_markdown, reason = "help text")]
+    Submit(Box<submit::Args>),
     /// Print the custom resource definitions
     Crds(crds::Args),
     /// Supervise display, Chromium and recorder; started by `run`
@@ -67,6 +73,9 @@ enum Command {
     /// Care for the TestRuns of a cluster; started by the chart
     #[command(hide = true)]
     Operator(Box<crate::operator::in_cluster::Args>),
+    /// Let run pods be deleted without an operator; part of uninstalling the chart
+    #[command(hide = true)]
+    ReleasePods(release_pods::Args),
     /// Succeed once the pod's browser is ready; its startup probe
     #[command(hide = true)]
     BrowserStarted(crate::browser::Probe),
@@ -96,11 +105,13 @@ pub fn main() -> ExitCode {
                     run::main(*args)
                 }
                 Command::Check(args) => check::main(&args),
+                Command::Submit(args) => submit::main(*args),
                 Command::Crds(args) => crds::main(&args),
                 Command::Browser(config) => browser::main(*config),
                 Command::Agent(config) => agent::main(*config),
                 Command::Gate(config) => gate::main(*config),
                 Command::Operator(args) => operator::main(*args),
+                Command::ReleasePods(args) => release_pods::main(&args),
                 Command::BrowserStarted(probe) => browser::started(&probe),
                 // Returns only if the program could not be started.
                 Command::Shim(args) => return shim(&args),
