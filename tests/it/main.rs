@@ -17,6 +17,7 @@ mod release_pods;
 mod run;
 mod snapshot;
 mod source;
+mod targets;
 mod tidy;
 mod upload;
 
