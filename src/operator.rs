@@ -16,7 +16,9 @@ mod apply;
 mod caches;
 mod error;
 mod events;
+pub mod gates;
 mod http;
+mod key;
 mod lease;
 mod memory;
 mod observe;
@@ -42,7 +44,6 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::error::Error;
 use self::{
     apply::Applied,
     caches::{Caches, Queues, owner_uid, run_ref},
@@ -52,6 +53,10 @@ use self::{
     observe::{SeenPod, Subject},
     outside::{Gates, Targets},
     profile::{Images, Profiles},
+};
+pub use self::{
+    error::Error,
+    key::{KeyError, OperatorKey},
 };
 use crate::{
     clock::Clock,

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::{Api, ResourceExt, runtime::reflector::ObjectRef};
 
-pub(super) use self::pod::seen as pod;
+pub(super) use self::pod::{seen as pod, upload};
 use super::{Error, Operator, caches::PLAN_SIZE, profile::Profile};
 use crate::{
     decide::{self, Facts, Moment, Observed, PodUid, Tuning},

@@ -29,7 +29,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 30] = [
+const PURE: [&str; 31] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -40,6 +40,7 @@ const PURE: [&str; 30] = [
     "src/operator/observe/pod",
     "src/operator/observe/run",
     "src/operator/apply/diff",
+    "src/operator/gates/words",
     "src/page/keys",
     "src/page/words",
     "src/page/target",
