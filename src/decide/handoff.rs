@@ -28,16 +28,13 @@ pub mod record;
 mod sweep;
 mod turn;
 
-
+use self::turn::Turn;
 pub use self::{
     action::{Action, Note, Only},
-    observed::{
-        By, Closer, Gate, GatePhase, Object, Place, Run, Seen, Slot, Told, Tuning, Word,
-    },
+    observed::{By, Closer, Gate, GatePhase, Object, Place, Run, Seen, Slot, Told, Tuning, Word},
     record::{Ending, Record, Waiting},
     sweep::{Stray, sweep},
 };
-use self::turn::Turn;
 use super::Moment;
 
 /// What is to be done about a Handoff.

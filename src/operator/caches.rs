@@ -22,9 +22,12 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::memory::Memory;
+use super::{handoffs::Door, memory::Memory};
 use crate::{
-    manifest::test_run::TestRun,
+    manifest::{
+        handoff::{Handoff, status::HandoffPhase},
+        test_run::TestRun,
+    },
     metrics::Metrics,
     pod::{
         self,
@@ -39,6 +42,8 @@ pub(super) struct Caches {
     pub runs: Store<TestRun>,
     /// Without containers, volumes and contract.
     pub pods: Store<Pod>,
+    /// Without managed fields, but for who closed it.
+    pub handoffs: Store<Handoff>,
     /// Absent in namespaced mode.
     pub namespaces: Option<Store<Namespace>>,
 }
@@ -50,6 +55,8 @@ pub(super) struct Queues {
     pub runs: mpsc::UnboundedSender<ObjectRef<TestRun>>,
     /// Pods whose run may be gone.
     pub pods: mpsc::UnboundedSender<ObjectRef<Pod>>,
+    /// Handoffs.
+    pub handoffs: mpsc::UnboundedSender<ObjectRef<Handoff>>,
 }
 
 impl Queues {
@@ -61,6 +68,11 @@ impl Queues {
     /// A pod is to be looked at.
     pub(super) fn pod(&self, pod: ObjectRef<Pod>) {
         drop(self.pods.send(pod));
+    }
+
+    /// A Handoff is to be looked at.
+    pub(super) fn handoff(&self, handoff: &Handoff) {
+        drop(self.handoffs.send(ObjectRef::from_obj(handoff)));
     }
 }
 
@@ -82,6 +94,17 @@ impl Caches {
     pub(super) fn run_of(&self, pod: &Pod) -> Option<Arc<TestRun>> {
         let run = self.runs.get(&run_ref(pod)?)?;
         (run.uid().as_deref() == owner_uid(pod)).then_some(run)
+    }
+
+    /// The handoffs of a run, by its names: those that are not over.
+    pub(super) fn handoffs_of(&self, namespace: &str, run: &str) -> Vec<Arc<Handoff>> {
+        self.handoffs.state_filter(|handoff| {
+            let status = handoff.status.as_ref();
+            let over = status.and_then(|status| status.phase).is_some_and(HandoffPhase::is_final);
+            !over
+                && handoff.spec.run_ref.name == run
+                && handoff.metadata.namespace.as_deref() == Some(namespace)
+        })
     }
 
     /// The other runs of a namespace with the same concurrency key.
@@ -132,9 +155,16 @@ pub(super) async fn keep_runs(
             run.spec.plan = None;
         }
     };
+    let handoffs_of = |run: &TestRun| {
+        let namespace = run.namespace().unwrap_or_default();
+        for handoff in caches.handoffs_of(&namespace, &run.name_any()) {
+            queues.handoff(&handoff);
+        }
+    };
     let hear = |event: Heard<'_, TestRun>| match event {
         Heard::Changed(run) => {
             queues.run(ObjectRef::from_obj(run));
+            handoffs_of(run);
             // Whoever waits for its key may be next.
             for other in caches.with_key(run) {
                 queues.run(ObjectRef::from_obj(other.as_ref()));
@@ -142,6 +172,7 @@ pub(super) async fn keep_runs(
         }
         Heard::Gone(run) => {
             memory.forget(&run.uid().unwrap_or_default());
+            handoffs_of(run);
             for other in caches.with_key(run) {
                 queues.run(ObjectRef::from_obj(other.as_ref()));
             }
@@ -171,6 +202,7 @@ pub(super) async fn keep_pods(
     caches: Caches,
     queues: Queues,
     memory: Memory,
+    doors: Memory<Door>,
     metrics: Arc<Metrics>,
 ) {
     let slim = |pod: &mut Pod| {
@@ -189,16 +221,67 @@ pub(super) async fn keep_pods(
             spec.volumes = None;
         }
     };
+    let queue = |run: &TestRun| {
+        queues.run(ObjectRef::from_obj(run));
+        let namespace = run.namespace().unwrap_or_default();
+        for handoff in caches.handoffs_of(&namespace, &run.name_any()) {
+            queues.handoff(&handoff);
+        }
+    };
     let hear = |event: Heard<'_, Pod>| match event {
         Heard::Changed(pod) => match caches.run_of(pod) {
-            Some(run) => queues.run(ObjectRef::from_obj(run.as_ref())),
+            Some(run) => queue(&run),
             None => queues.pod(ObjectRef::from_obj(pod)),
         },
         Heard::Gone(pod) => {
-            memory.forget(&pod.uid().unwrap_or_default());
+            let uid = pod.uid().unwrap_or_default();
+            memory.forget(&uid);
+            doors.forget(&uid);
             if let Some(run) = caches.run_of(pod) {
-                queues.run(ObjectRef::from_obj(run.as_ref()));
+                queue(&run);
             }
+        }
+        Heard::All => caches.runs.state().iter().for_each(|run| queue(run)),
+    };
+    let config = watcher::Config::default()
+        .labels(&format!("app.kubernetes.io/component=run,{}", pod::RUN_UID_LABEL));
+    keep(api, config, writer, slim, hear, &metrics).await;
+}
+
+/// Who last set a Handoff's `desiredState`, by field manager; stands in cached Handoffs only.
+pub(super) const CLOSER: &str = "handback.dev/closer";
+
+/// Keeps the copy of the Handoffs, for as long as it is polled.
+pub(super) async fn keep_handoffs(
+    api: Api<DeserializeGuard<Handoff>>,
+    writer: Writer<Handoff>,
+    caches: Caches,
+    queues: Queues,
+    memory: Memory,
+    metrics: Arc<Metrics>,
+) {
+    let slim = |handoff: &mut Handoff| {
+        let fields = handoff.metadata.managed_fields.take().unwrap_or_default();
+        let set = fields.into_iter().rev().find(|entry| {
+            let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+            fields.is_some_and(|fields| fields.pointer("/f:spec/f:desiredState").is_some())
+        });
+        // Nobody else may say it.
+        handoff.annotations_mut().remove(CLOSER);
+        if let Some(manager) = set.and_then(|entry| entry.manager) {
+            handoff.annotations_mut().insert(CLOSER.to_owned(), manager);
+        }
+    };
+    let run_of = |handoff: &Handoff| {
+        let namespace = handoff.namespace().unwrap_or_default();
+        ObjectRef::new(&handoff.spec.run_ref.name).within(&namespace)
+    };
+    let hear = |event: Heard<'_, Handoff>| match event {
+        Heard::Changed(handoff) => queues.handoff(handoff),
+        // What its run and its gate still have of it.
+        Heard::Gone(handoff) => {
+            memory.forget(&handoff.uid().unwrap_or_default());
+            queues.run(run_of(handoff));
         }
         Heard::All => {
             for run in caches.runs.state() {
@@ -206,9 +289,7 @@ pub(super) async fn keep_pods(
             }
         }
     };
-    let config = watcher::Config::default()
-        .labels(&format!("app.kubernetes.io/component=run,{}", pod::RUN_UID_LABEL));
-    keep(api, config, writer, slim, hear, &metrics).await;
+    keep(api, watcher::Config::default(), writer, slim, hear, &metrics).await;
 }
 
 /// Keeps the copy of the namespaces, for as long as it is polled.

@@ -51,6 +51,8 @@ pub struct Object {
     pub mode: Mode,
     /// `holder`; empty while nobody has claimed it.
     pub holder: String,
+    /// `holderKey` is a key, or empty like the holder.
+    pub keyed: bool,
     /// `desiredState`.
     pub desired: HandoffState,
     /// Who set it last.

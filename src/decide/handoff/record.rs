@@ -74,6 +74,12 @@ impl Ending {
         Self::Failed(FailureCode::AlreadyHeld, format!("{who} has the browser."))
     }
 
+    /// Nobody could show that he is the holder.
+    pub fn without_key() -> Self {
+        let why = "spec.holderKey is no Ed25519 public key in base64url; create another handoff.";
+        Self::Failed(FailureCode::Internal, why.to_owned())
+    }
+
     /// The phase of that name.
     pub fn phase(&self) -> HandoffPhase {
         match self {
@@ -174,9 +180,9 @@ impl Record {
             first_connected_at: self.first_connected.map(Into::into),
             holder: self.granted.map(|_| handoff.holder.clone()),
             input_epoch: self.epoch,
-            access: ending.is_none().then(|| {
-                format!("kubectl handback take {run}{view} -n {namespace}")
-            }),
+            access: ending
+                .is_none()
+                .then(|| format!("kubectl handback take {run}{view} -n {namespace}")),
             closed_by: ending.and_then(Ending::closed_by),
             note: self.note.clone(),
             failure: ending.and_then(|ending| match ending {

@@ -138,6 +138,9 @@ impl<'a> Turn<'a> {
         if !self.seen.policy {
             return failed(FailureCode::PolicyMissing, Only::Always);
         }
+        if !handoff.keyed {
+            return Some((Ending::without_key(), Only::Always));
+        }
         let Some(run) = &self.seen.run else {
             return failed(FailureCode::RunNotFound, Only::RunAsSeen);
         };
