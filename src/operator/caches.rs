@@ -6,9 +6,12 @@
 //! - Whatever changes has its run, or its pod, decided again; so has everything when a watch had to
 //!   begin anew, since what vanished meanwhile is not told.
 
+mod handoffs;
+mod several;
+
 use std::{fmt::Debug, hash::Hash, sync::Arc};
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
     Api, Resource, ResourceExt,
@@ -22,12 +25,11 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+pub(super) use self::handoffs::{CLOSER, keep_handoffs};
+use self::several::Several;
 use super::{handoffs::Door, memory::Memory};
 use crate::{
-    manifest::{
-        handoff::{Handoff, status::HandoffPhase},
-        test_run::TestRun,
-    },
+    manifest::{handoff::Handoff, test_run::TestRun},
     metrics::Metrics,
     pod::{
         self,
@@ -96,15 +98,17 @@ impl Caches {
         (run.uid().as_deref() == owner_uid(pod)).then_some(run)
     }
 
-    /// The handoffs of a run, by its names: those that are not over.
-    pub(super) fn handoffs_of(&self, namespace: &str, run: &str) -> Vec<Arc<Handoff>> {
-        self.handoffs.state_filter(|handoff| {
-            let status = handoff.status.as_ref();
-            let over = status.and_then(|status| status.phase).is_some_and(HandoffPhase::is_final);
-            !over
-                && handoff.spec.run_ref.name == run
-                && handoff.metadata.namespace.as_deref() == Some(namespace)
-        })
+    /// Everything is to be looked at: what vanished meanwhile is not told.
+    fn queue_all(&self, queues: &Queues) {
+        for run in self.runs.state() {
+            queues.run(ObjectRef::from_obj(run.as_ref()));
+        }
+        for pod in self.pods.state() {
+            queues.pod(ObjectRef::from_obj(pod.as_ref()));
+        }
+        for handoff in self.handoffs.state() {
+            queues.handoff(&handoff);
+        }
     }
 
     /// The other runs of a namespace with the same concurrency key.
@@ -138,7 +142,7 @@ pub(super) fn run_ref(pod: &Pod) -> Option<ObjectRef<TestRun>> {
 
 /// Keeps the copy of the runs, for as long as it is polled.
 pub(super) async fn keep_runs(
-    api: Api<DeserializeGuard<TestRun>>,
+    apis: Vec<Api<DeserializeGuard<TestRun>>>,
     writer: Writer<TestRun>,
     caches: Caches,
     queues: Queues,
@@ -155,12 +159,7 @@ pub(super) async fn keep_runs(
             run.spec.plan = None;
         }
     };
-    let handoffs_of = |run: &TestRun| {
-        let namespace = run.namespace().unwrap_or_default();
-        for handoff in caches.handoffs_of(&namespace, &run.name_any()) {
-            queues.handoff(&handoff);
-        }
-    };
+    let handoffs_of = |run: &TestRun| caches.queue_handoffs_of(run, &queues);
     let hear = |event: Heard<'_, TestRun>| match event {
         Heard::Changed(run) => {
             queues.run(ObjectRef::from_obj(run));
@@ -180,13 +179,9 @@ pub(super) async fn keep_runs(
                 queues.pod(ObjectRef::from_obj(pod.as_ref()));
             }
         }
-        Heard::All => {
-            for pod in caches.pods.state() {
-                queues.pod(ObjectRef::from_obj(pod.as_ref()));
-            }
-        }
+        Heard::All => caches.queue_all(&queues),
     };
-    keep(api, watcher::Config::default(), writer, slim, hear, &metrics).await;
+    keep(apis, watcher::Config::default(), writer, slim, hear, &metrics).await;
 }
 
 /// Bytes that the run's plan takes in a contract; stands in cached runs only.
@@ -197,7 +192,7 @@ pub(super) const DEADLINE: &str = "handback.dev/active-deadline-seconds";
 
 /// Keeps the copy of the run pods, for as long as it is polled.
 pub(super) async fn keep_pods(
-    api: Api<DeserializeGuard<Pod>>,
+    apis: Vec<Api<DeserializeGuard<Pod>>>,
     writer: Writer<Pod>,
     caches: Caches,
     queues: Queues,
@@ -223,10 +218,7 @@ pub(super) async fn keep_pods(
     };
     let queue = |run: &TestRun| {
         queues.run(ObjectRef::from_obj(run));
-        let namespace = run.namespace().unwrap_or_default();
-        for handoff in caches.handoffs_of(&namespace, &run.name_any()) {
-            queues.handoff(&handoff);
-        }
+        caches.queue_handoffs_of(run, &queues);
     };
     let hear = |event: Heard<'_, Pod>| match event {
         Heard::Changed(pod) => match caches.run_of(pod) {
@@ -241,55 +233,11 @@ pub(super) async fn keep_pods(
                 queue(&run);
             }
         }
-        Heard::All => caches.runs.state().iter().for_each(|run| queue(run)),
+        Heard::All => caches.queue_all(&queues),
     };
     let config = watcher::Config::default()
         .labels(&format!("app.kubernetes.io/component=run,{}", pod::RUN_UID_LABEL));
-    keep(api, config, writer, slim, hear, &metrics).await;
-}
-
-/// Who last set a Handoff's `desiredState`, by field manager; stands in cached Handoffs only.
-pub(super) const CLOSER: &str = "handback.dev/closer";
-
-/// Keeps the copy of the Handoffs, for as long as it is polled.
-pub(super) async fn keep_handoffs(
-    api: Api<DeserializeGuard<Handoff>>,
-    writer: Writer<Handoff>,
-    caches: Caches,
-    queues: Queues,
-    memory: Memory,
-    metrics: Arc<Metrics>,
-) {
-    let slim = |handoff: &mut Handoff| {
-        let fields = handoff.metadata.managed_fields.take().unwrap_or_default();
-        let set = fields.into_iter().rev().find(|entry| {
-            let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
-            fields.is_some_and(|fields| fields.pointer("/f:spec/f:desiredState").is_some())
-        });
-        // Nobody else may say it.
-        handoff.annotations_mut().remove(CLOSER);
-        if let Some(manager) = set.and_then(|entry| entry.manager) {
-            handoff.annotations_mut().insert(CLOSER.to_owned(), manager);
-        }
-    };
-    let run_of = |handoff: &Handoff| {
-        let namespace = handoff.namespace().unwrap_or_default();
-        ObjectRef::new(&handoff.spec.run_ref.name).within(&namespace)
-    };
-    let hear = |event: Heard<'_, Handoff>| match event {
-        Heard::Changed(handoff) => queues.handoff(handoff),
-        // What its run and its gate still have of it.
-        Heard::Gone(handoff) => {
-            memory.forget(&handoff.uid().unwrap_or_default());
-            queues.run(run_of(handoff));
-        }
-        Heard::All => {
-            for run in caches.runs.state() {
-                queues.run(ObjectRef::from_obj(run.as_ref()));
-            }
-        }
-    };
-    keep(api, watcher::Config::default(), writer, slim, hear, &metrics).await;
+    keep(apis, config, writer, slim, hear, &metrics).await;
 }
 
 /// Keeps the copy of the namespaces, for as long as it is polled.
@@ -299,7 +247,7 @@ pub(super) async fn keep_namespaces(
     metrics: Arc<Metrics>,
 ) {
     let slim = |namespace: &mut Namespace| namespace.metadata.managed_fields = None;
-    keep(api, watcher::Config::default(), writer, slim, |_| {}, &metrics).await;
+    keep(vec![api], watcher::Config::default(), writer, slim, |_| {}, &metrics).await;
 }
 
 enum Heard<'a, K> {
@@ -310,7 +258,7 @@ enum Heard<'a, K> {
 }
 
 async fn keep<K>(
-    api: Api<DeserializeGuard<K>>,
+    apis: Vec<Api<DeserializeGuard<K>>>,
     config: watcher::Config,
     mut writer: Writer<K>,
     mut slim: impl FnMut(&mut K),
@@ -320,8 +268,14 @@ async fn keep<K>(
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     K::DynamicType: Default + Eq + Hash + Clone,
 {
-    let mut events = watcher::watcher(api, config).default_backoff().boxed();
-    while let Some(event) = events.next().await {
+    let store = writer.as_reader();
+    let mut several = Several::new(apis.len());
+    let watches = apis.into_iter().enumerate().map(|(index, api)| {
+        let events = watcher::watcher(api, config.clone()).default_backoff();
+        events.map(move |event| (index, event)).boxed()
+    });
+    let mut events = stream::select_all(watches);
+    while let Some((index, event)) = events.next().await {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
@@ -333,12 +287,16 @@ async fn keep<K>(
         };
         let Some(event) = readable(event, metrics) else { continue };
         let event = event.modify(&mut slim);
-        writer.apply_watcher_event(&event);
-        match &event {
-            Event::Apply(object) | Event::InitApply(object) => hear(Heard::Changed(object)),
-            Event::Delete(object) => hear(Heard::Gone(object)),
-            Event::Init => {}
-            Event::InitDone => hear(Heard::All),
+        let known = |known: &ObjectRef<K>| store.get(known).map(|object| K::clone(&object));
+        for event in several.take(index, event, known) {
+            writer.apply_watcher_event(&event);
+            match &event {
+                Event::Apply(object) => hear(Heard::Changed(object)),
+                Event::Delete(object) => hear(Heard::Gone(object)),
+                // A list counts as a whole, at its end.
+                Event::Init | Event::InitApply(_) => {}
+                Event::InitDone => hear(Heard::All),
+            }
         }
     }
 }

@@ -136,7 +136,7 @@ impl Operator {
             .as_ref()
             .and_then(|namespaces| namespaces.get(&ObjectRef::new(namespace)))
             .map_or_else(BTreeMap::new, |namespace| namespace.labels().clone());
-        self.config.profiles.of(&labels)
+        self.config.profiles.of(&labels).denying(&self.config.denied_hosts)
     }
 
     /// What keeps a valid run from having a pod: its plan is missing, or too large.
