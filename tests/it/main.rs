@@ -9,6 +9,7 @@ mod browser;
 mod cli;
 mod examples;
 mod gate;
+mod handoffs;
 mod manifest;
 mod operator;
 mod page;

@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod leftovers;
 pub mod operator;
 pub mod run;
+pub mod scripted_handoffs;
 pub mod shop;
 pub mod ticking;
 pub mod waiting;
