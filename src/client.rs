@@ -14,7 +14,9 @@ pub mod follow;
 pub mod gate;
 pub mod handoffs;
 mod keys;
+pub mod relay;
 pub mod runs;
+pub mod take;
 mod way;
 
 pub use self::error::Error;
