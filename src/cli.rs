@@ -12,6 +12,7 @@ mod gate;
 mod paint;
 pub mod run;
 pub mod submit;
+pub mod take;
 mod values;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -46,6 +47,9 @@ enum Command {
     /// Create a TestRun in a cluster; with --wait follow it and exit with its verdict
     #[expect(clippy::doc_markdown, reason = "help text")]
     Submit(Box<submit::Args>),
+    /// Open the live browser of a TestRun: take it over, or watch
+    #[expect(clippy::doc_markdown, reason = "help text")]
+    Take(take::Args),
     /// Print the custom resource definitions
     Crds(crds::Args),
     /// Supervise display, Chromium and recorder; started by `run`
@@ -85,6 +89,7 @@ pub fn main() -> ExitCode {
                 }
                 Command::Check(args) => check::main(&args),
                 Command::Submit(args) => submit::main(*args),
+                Command::Take(args) => take::main(args),
                 Command::Crds(args) => crds::main(&args),
                 Command::Browser(config) => browser::main(*config),
                 Command::Agent(config) => agent::main(*config),

@@ -17,6 +17,7 @@ mod keys;
 pub mod relay;
 pub mod runs;
 pub mod take;
+pub mod vnc;
 mod way;
 
 pub use self::error::Error;

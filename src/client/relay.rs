@@ -219,11 +219,16 @@ impl Shared {
     async fn own(&self, request: Request<Incoming>) -> Result<Response<Payload>, Refused> {
         self.check(request.headers())?;
         if request.method() != Method::POST {
-            return Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "POST it."));
+            return Err(Refused::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "invalid_request",
+                "POST it.",
+            ));
         }
         let path = request.uri().path().to_owned();
         let body = Limited::new(request.into_body(), MAX_WISH).collect().await;
-        let invalid = || Refused::new(StatusCode::BAD_REQUEST, "invalid_request", "It makes no sense.");
+        let invalid =
+            || Refused::new(StatusCode::BAD_REQUEST, "invalid_request", "It makes no sense.");
         let body = body.map_err(|_| invalid())?.to_bytes();
         let body: Value = match body.is_empty() {
             true => Value::Null,
@@ -234,7 +239,11 @@ impl Shared {
             Some("ticket") => Wish::Ticket { view: body["view"] == true, reply },
             Some("takeover") => Wish::TakeOver { reply },
             _ => {
-                return Err(Refused::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here."));
+                return Err(Refused::new(
+                    StatusCode::NOT_FOUND,
+                    "not_found",
+                    "There is nothing here.",
+                ));
             }
         };
         let ending =
@@ -289,9 +298,10 @@ impl Refused {
         let status = match error {
             Error::Forbidden { .. } => StatusCode::FORBIDDEN,
             Error::NotGranted { .. } => StatusCode::CONFLICT,
-            Error::NoPod { .. } | Error::NoBrowser(_) | Error::NoRun { .. } | Error::Deleted { .. } => {
-                StatusCode::GONE
-            }
+            Error::NoPod { .. }
+            | Error::NoBrowser(_)
+            | Error::NoRun { .. }
+            | Error::Deleted { .. } => StatusCode::GONE,
             Error::Config { .. }
             | Error::Unreachable { .. }
             | Error::Refused { .. }

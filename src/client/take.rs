@@ -79,6 +79,11 @@ impl Hold {
         Ok(Self { cluster, run, me, control, view })
     }
 
+    /// Where it is.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
     /// The handoff that counts now.
     pub fn current(&self) -> Option<&Granted> {
         self.control.as_ref().or(self.view.as_ref())
@@ -224,8 +229,9 @@ impl Hold {
         let pod = status.pod.as_ref().map(|pod| &pod.name);
         let ours = self.current().map(|granted| &granted.pod);
         let other = pod.is_some() && ours.is_some() && pod != ours;
-        (status.phase == Some(Phase::Expired) || other)
-            .then(|| Error::NoBrowser(gone(self.run.metadata.name.as_deref().unwrap_or_default(), status)))
+        (status.phase == Some(Phase::Expired) || other).then(|| {
+            Error::NoBrowser(gone(self.run.metadata.name.as_deref().unwrap_or_default(), status))
+        })
     }
 
     /// The pod is gone: says when, and where the artifacts are.

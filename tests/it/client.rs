@@ -1,6 +1,7 @@
 //! A person's programs at a cluster: the real binary, an API server with port-forwards, a real gate.
 
 mod submit;
+mod take;
 
 use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStdout, Command},
     sync::watch,
     task::JoinSet,
     time::timeout,
@@ -96,6 +97,7 @@ struct Said {
 /// A process.
 struct Running {
     child: Child,
+    stdout: Option<BufReader<ChildStdout>>,
     stderr: watch::Receiver<String>,
     reading: JoinSet<()>,
 }
@@ -113,7 +115,8 @@ impl Running {
                 });
             }
         });
-        Self { child, stderr, reading }
+        let stdout = child.stdout.take().map(BufReader::new);
+        Self { child, stdout, stderr, reading }
     }
 
     /// Waits until it has said this on standard error.
@@ -126,6 +129,15 @@ impl Running {
         panic!("{text:?} was not said: {}", *self.stderr.borrow());
     }
 
+    /// The next line on standard output.
+    async fn prints(&mut self) -> String {
+        let mut line = String::new();
+        let out = self.stdout.as_mut().unwrap();
+        let read = timeout(PATIENCE, out.read_line(&mut line)).await;
+        assert!(matches!(read, Ok(Ok(1..))), "nothing was printed: {}", *self.stderr.borrow());
+        line
+    }
+
     fn interrupt(&self) {
         let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap();
         kill_process(pid, Signal::INT).expect("alive until now");
@@ -133,7 +145,7 @@ impl Running {
 
     async fn ended(mut self) -> Said {
         let mut stdout = String::new();
-        let mut out = self.child.stdout.take().unwrap();
+        let mut out = self.stdout.take().unwrap();
         let status = timeout(PATIENCE, async {
             out.read_to_string(&mut stdout).await.unwrap();
             self.child.wait().await.unwrap()

@@ -161,8 +161,8 @@ fn forwarded(shared: &Arc<Shared>, pod: &str, request: Request<Incoming>) -> Rep
         return refused(&Refusal::new(404, "NotFound", text));
     };
     let query = request.uri().query().unwrap_or_default();
-    let port: u16 =
-        query.strip_prefix("ports=").and_then(|port| port.parse().ok()).expect("a port");
+    let port = query.trim_start_matches('&').strip_prefix("ports=");
+    let port: u16 = port.and_then(|port| port.parse().ok()).expect("a port");
     assert_eq!(port, 7177, "not the gate's");
     let key = request.headers()["sec-websocket-key"].clone();
     let response = Response::builder()
