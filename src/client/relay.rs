@@ -21,6 +21,7 @@ use hyper::{
     header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN},
     server::conn::http1,
     service::service_fn,
+    upgrade::OnUpgrade,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
@@ -187,33 +188,23 @@ impl Shared {
         // The page's side can be upgraded once the answer is on its way.
         let near = hyper::upgrade::on(&mut request);
         let mut held = upstream.lock().await;
-        let mut line = held.take();
-        if let Some(old) = &mut line
-            && !old.is_ready().await
-        {
-            line = None;
-        }
-        let mut line = match line {
-            Some(line) => line,
-            None => Line::open(&self.cluster, &self.pod).await?,
-        };
         let (parts, body) = request.into_parts();
-        let mut response = line.send(Request::from_parts(parts, body.boxed())).await?;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let far = hyper::upgrade::on(&mut response);
-            let mut driver = line.into_driver();
-            driver.spawn(async move {
-                let (Ok(near), Ok(far)) = (near.await, far.await) else { return };
-                let (mut near, mut far) = (TokioIo::new(near), TokioIo::new(far));
-                // Which side broke off shows at the other.
-                copy_bidirectional(&mut near, &mut far).await.ok();
-            });
-            // Ends with either side.
-            driver.detach_all();
-        } else {
-            *held = Some(line);
+        // What only looks may be asked again: the line may have been broken already.
+        let looks = matches!(parts.method, Method::GET | Method::HEAD);
+        let again = looks.then(|| parts.clone());
+        let mut request = Request::from_parts(parts, body.boxed());
+        if let Some(mut line) = held.take()
+            && line.is_ready().await
+        {
+            match (line.send(request).await, again) {
+                (Ok(response), _) => return Ok(pass_back(&mut held, line, near, response)),
+                (Err(error), None) => return Err(error),
+                (Err(_), Some(parts)) => request = Request::from_parts(parts, payload("")),
+            }
         }
-        Ok(response.map(|body| body.boxed()))
+        let mut line = Line::open(&self.cluster, &self.pod).await?;
+        let response = line.send(request).await?;
+        Ok(pass_back(&mut held, line, near, response))
     }
 
     async fn own(&self, request: Request<Incoming>) -> Result<Response<Payload>, Refused> {
@@ -282,6 +273,30 @@ impl Shared {
     }
 }
 
+/// The gate's answer for the page; what the line is from now on.
+fn pass_back(
+    held: &mut Option<Line>,
+    line: Line,
+    near: OnUpgrade,
+    mut response: Response<Incoming>,
+) -> Response<Payload> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let far = hyper::upgrade::on(&mut response);
+        let mut driver = line.into_driver();
+        driver.spawn(async move {
+            let (Ok(near), Ok(far)) = (near.await, far.await) else { return };
+            let (mut near, mut far) = (TokioIo::new(near), TokioIo::new(far));
+            // Which side broke off shows at the other.
+            copy_bidirectional(&mut near, &mut far).await.ok();
+        });
+        // Ends with either side.
+        driver.detach_all();
+    } else {
+        *held = Some(line);
+    }
+    response.map(BodyExt::boxed)
+}
+
 /// A refusal in the gate's form.
 struct Refused {
     status: StatusCode,
@@ -309,6 +324,7 @@ impl Refused {
             | Error::Exists { .. }
             | Error::NoAnswer { .. }
             | Error::Gate { .. }
+            | Error::Storage { .. }
             | Error::Damaged { .. }
             | Error::Local { .. } => StatusCode::BAD_GATEWAY,
         };

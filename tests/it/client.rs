@@ -1,7 +1,7 @@
 //! A person's programs at a cluster: the real binary, an API server with port-forwards, a real gate.
 
 mod submit;
-mod take;
+pub(crate) mod take;
 
 use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
@@ -23,14 +23,14 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const SHOP: &str = "shop";
 
 /// A cluster with a namespace, and a place for files.
-struct Cluster {
-    server: Arc<ApiServer>,
-    door: Door,
+pub(crate) struct Cluster {
+    pub(crate) server: Arc<ApiServer>,
+    pub(crate) door: Door,
     place: TempDir,
 }
 
 impl Cluster {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let server = Arc::new(ApiServer::start());
         server.create("namespaces", json!({"metadata": {"name": SHOP}})).await;
         let door = server.open().await;
@@ -42,7 +42,12 @@ impl Cluster {
     }
 
     /// Starts the program as this person.
-    fn start_as(&self, person: &str, arguments: &[&str]) -> Running {
+    pub(crate) fn start_as(&self, person: &str, arguments: &[&str]) -> Running {
+        self.start_with(person, arguments, &[])
+    }
+
+    /// Starts it with more in its environment.
+    fn start_with(&self, person: &str, arguments: &[&str], env: &[(&str, &str)]) -> Running {
         let config = self.door.kubeconfig(self.place.path(), person);
         let mut command = Command::new(env!("CARGO_BIN_EXE_handback"));
         command
@@ -51,6 +56,7 @@ impl Cluster {
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.place.path())
             .env("KUBECONFIG", config)
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -59,7 +65,7 @@ impl Cluster {
     }
 
     /// Runs it to its end.
-    async fn run_as(&self, person: &str, arguments: &[&str]) -> Said {
+    pub(crate) async fn run_as(&self, person: &str, arguments: &[&str]) -> Said {
         self.start_as(person, arguments).ended().await
     }
 
@@ -88,14 +94,14 @@ impl Cluster {
 
 /// What a process has said.
 #[derive(Debug)]
-struct Said {
-    exit: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Said {
+    pub(crate) exit: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// A process.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     stdout: Option<BufReader<ChildStdout>>,
     stderr: watch::Receiver<String>,
@@ -138,12 +144,12 @@ impl Running {
         line
     }
 
-    fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap();
         kill_process(pid, Signal::INT).expect("alive until now");
     }
 
-    async fn ended(mut self) -> Said {
+    pub(crate) async fn ended(mut self) -> Said {
         let mut stdout = String::new();
         let mut out = self.stdout.take().unwrap();
         let status = timeout(PATIENCE, async {

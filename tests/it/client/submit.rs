@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Cluster, SHOP};
 use crate::{
     gate::{house::RUN, pod},
+    stored_run::{self, StoredRun},
     support::{
         api_server::{
             call::Verb,
@@ -17,6 +18,7 @@ use crate::{
         mirror::Mirror,
         waiting::until,
     },
+    upload::server::Server,
 };
 
 fn verdict(verdict: &str, reason: &str) -> Value {
@@ -241,4 +243,52 @@ async fn steps_report_and_files_come_through_the_gate() {
     let handoffs = tokio::time::timeout(Duration::from_mins(1), handoffs).await.unwrap();
     let [view] = handoffs.as_slice() else { panic!("{handoffs:#?}") };
     assert_eq!((&view["spec"]["mode"], &view["spec"]["holder"]), (&json!("View"), &json!("ada")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_watch_reads_the_bucket_with_keys_of_their_own() {
+    let cluster = Cluster::start().await;
+    let server = Server::new().await;
+    let storage = stored_run::storage(&server.endpoint, stored_run::PATIENCE);
+    let mut stored = StoredRun::start(Some(storage)).await;
+    stored.file("junit.xml", "junit", b"<testsuite/>").await;
+    stored.finish().await;
+    let report = stored.settled().await;
+    cluster.server.rule(Rule::all(of(Verb::Create, "handoffs"), forbidden())).await;
+    let uri = format!("s3://{}/{}", stored_run::BUCKET, stored_run::PREFIX);
+    let mut status = verdict("Passed", "");
+    status["pod"] = json!({"name": "tr-checkout-1", "uid": "u1", "warm": false});
+    let sum = report.manifest_sha256.unwrap();
+    status["artifacts"] = json!({"uri": uri, "state": "Complete", "manifestSHA256": sum});
+    let out = cluster.path("out");
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", stored_run::ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", stored_run::SECRET_KEY),
+        ("AWS_ENDPOINT_URL", &server.endpoint),
+    ];
+    let submit = async |name: &str, env: &[(&str, &str)]| {
+        let manifest = cluster.manifest(&json!({"name": name}), &json!({}));
+        let arguments = ["submit", "-f", &manifest, "--wait", "--out", out.to_str().unwrap()];
+        let running = cluster.start_with("ada", &arguments, env);
+        running.says("created").await;
+        cluster.status(name, status.clone()).await;
+        running.ended().await
+    };
+    let said = submit("checkout", &keys).await;
+    assert_eq!(said.exit, 0, "{said:?}");
+    let uid = cluster.run("checkout").await["metadata"]["uid"].as_str().unwrap().to_owned();
+    let fetched = out.join(format!("{uid}-1"));
+    assert_eq!(std::fs::read(fetched.join("junit.xml")).unwrap(), b"<testsuite/>");
+    assert_eq!(std::fs::read(fetched.join("manifest.json")).unwrap(), stored.manifest());
+    // What was damaged since it was stored is named, and the verdict is not taken for a success.
+    std::fs::write(server.path("junit.xml"), "<testsuit3/>").unwrap();
+    let said = submit("damaged", &keys).await;
+    assert!(said.exit == 3 && said.stderr.contains("junit.xml is damaged"), "{said:?}");
+    let said = submit("keyless", &[]).await;
+    assert_eq!(said.exit, 3, "{said:?}");
+    assert!(
+        said.stderr.contains("You may not create handoffs")
+            && said.stderr.contains("AWS_ACCESS_KEY_ID"),
+        "{said:?}"
+    );
 }

@@ -29,11 +29,12 @@ use crate::{
 /// A finished run whose browser is there.
 struct Kept {
     cluster: Cluster,
-    house: House,
+    /// The gate.
+    _house: House,
     _mirror: Mirror,
 }
 
-const POD: &str = "tr-checkout-1";
+pub(crate) const POD: &str = "tr-checkout-1";
 
 impl Kept {
     async fn new() -> Self {
@@ -43,8 +44,8 @@ impl Kept {
         cluster.door.forward(POD, house.address);
         let server = Arc::clone(&cluster.server);
         let mirror = Mirror::start(server, house.address, &pod::operator_keys(), pod::POD).await;
-        finished(&cluster).await;
-        Self { cluster, house, _mirror: mirror }
+        finished(&cluster, pod::POD).await;
+        Self { cluster, _house: house, _mirror: mirror }
     }
 
     async fn handoffs(&self) -> Vec<Value> {
@@ -61,14 +62,15 @@ impl Kept {
     }
 }
 
-async fn finished(cluster: &Cluster) {
+/// A run that failed, and whose browser is in the pod of this uid.
+pub(crate) async fn finished(cluster: &Cluster, uid: &str) {
     let run = json!({
         "apiVersion": "handback.dev/v1alpha1", "kind": "TestRun",
         "metadata": {"name": "checkout", "namespace": SHOP},
         "spec": {"url": "https://shop.example", "plan": "Verify \"x\" is visible"},
     });
     cluster.server.create("testruns", run).await;
-    let pod = json!({"name": POD, "uid": pod::POD, "warm": false});
+    let pod = json!({"name": POD, "uid": uid, "warm": false});
     let times = json!({"finished": "2026-01-01T00:01:05Z"});
     let artifacts = json!({"uri": "s3://runs/shop/checkout/3f1c9ae0/1/", "state": "Complete"});
     let status = json!({
@@ -79,14 +81,14 @@ async fn finished(cluster: &Cluster) {
 }
 
 /// Where `take` has its page.
-struct Address {
-    label: String,
-    at: SocketAddr,
-    ticket: String,
-    key: String,
+pub(crate) struct Address {
+    pub(crate) label: String,
+    pub(crate) at: SocketAddr,
+    pub(crate) ticket: String,
+    pub(crate) key: String,
 }
 
-async fn address(running: &mut Running) -> Address {
+pub(crate) async fn address(running: &mut Running) -> Address {
     let line = running.prints().await;
     let rest = line.strip_prefix("http://").expect("an address");
     let (host, fragment) = rest.trim().split_once("/#").expect("a fragment");
@@ -143,7 +145,7 @@ async fn one_person_has_the_browser_and_the_next_one_is_told_who() {
     cluster.status("checkout", json!({"control": control_of})).await;
     let bob = cluster.run_as("bob", &["take", "checkout"]).await;
     assert_eq!((bob.exit, bob.stdout.as_str()), (3, ""), "{bob:?}");
-    assert!(bob.stderr.contains("ada has this browser until 20"), "{bob:?}");
+    assert!(bob.stderr.contains("ada has this browser until 1970-01-01T01"), "{bob:?}");
 
     control.say(json!({"type": "release", "outcome": "finish"})).await;
     assert_eq!(control.revoked().await, "released");
@@ -247,7 +249,7 @@ async fn a_browser_that_cannot_be_had_is_explained() {
     );
     let waits = json!({"phase": "Starting", "verdict": null, "pod": null, "message": "Image is being pulled."});
     cluster.server.delete("testruns", SHOP, "checkout").await;
-    finished(cluster).await;
+    finished(cluster, pod::POD).await;
     cluster.status("checkout", waits).await;
     let said = cluster.run_as("ada", &["take", "checkout"]).await;
     assert!(said.stderr.contains("has no browser yet: Image is being pulled."), "{said:?}");
@@ -256,7 +258,7 @@ async fn a_browser_that_cannot_be_had_is_explained() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_without_the_policy_hands_nothing_over() {
     let cluster = Cluster::start().await;
-    finished(&cluster).await;
+    finished(&cluster, pod::POD).await;
     let ada = cluster.start_as("ada", &["take", "checkout"]);
     let name = until("the Handoff", async || {
         let all = cluster.server.all("handoffs").await;
@@ -330,4 +332,19 @@ async fn any_vnc_program_drives_through_the_same_filter() {
     ada.interrupt();
     assert_eq!(ada.ended().await.exit, 0);
     kept.nothing_is_held().await;
+}
+
+#[test]
+fn under_the_name_of_a_kubectl_plugin_it_is_the_same_program() {
+    let place = tempfile::tempdir().unwrap();
+    let plugin = place.path().join("kubectl-handback");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_handback"), &plugin).unwrap();
+    let help = |program: &std::path::Path| {
+        let output = std::process::Command::new(program).args(["take", "--help"]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = help(&plugin);
+    assert_eq!(code, Some(0));
+    assert_eq!(text, help(env!("CARGO_BIN_EXE_handback").as_ref()).1);
+    assert!(text.contains("kubectl-handback"), "{text}");
 }

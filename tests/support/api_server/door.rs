@@ -49,8 +49,6 @@ struct Shared {
     pods: watch::Sender<HashMap<String, SocketAddr>>,
     /// Counts up whenever every forward is to break.
     cut: watch::Sender<usize>,
-    /// How many forwards there have been.
-    opened: watch::Sender<usize>,
 }
 
 impl ApiServer {
@@ -58,11 +56,8 @@ impl ApiServer {
     pub async fn open(&self) -> Door {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let shared = Arc::new(Shared {
-            pods: watch::Sender::default(),
-            cut: watch::Sender::default(),
-            opened: watch::Sender::default(),
-        });
+        let shared =
+            Arc::new(Shared { pods: watch::Sender::default(), cut: watch::Sender::default() });
         let (ask, its) = (self.ask.clone(), Arc::clone(&shared));
         let mut task = JoinSet::new();
         task.spawn(async move {
@@ -119,11 +114,6 @@ impl Door {
     pub fn cut(&self) {
         self.shared.cut.send_modify(|times| *times += 1);
     }
-
-    /// How many forwards there have been.
-    pub fn opened(&self) -> usize {
-        *self.shared.opened.borrow()
-    }
 }
 
 async fn answer(
@@ -172,7 +162,6 @@ fn forwarded(shared: &Arc<Shared>, pod: &str, request: Request<Incoming>) -> Rep
         .header("sec-websocket-accept", derive_accept_key(key.as_bytes()))
         .header("sec-websocket-protocol", "v4.channel.k8s.io");
     let mut cut = shared.cut.subscribe();
-    shared.opened.send_modify(|times| *times += 1);
     let mut task = JoinSet::new();
     task.spawn(async move {
         let upgraded = hyper::upgrade::on(request).await.expect("upgraded");
