@@ -13,6 +13,8 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 # The test cluster; several of different names may be up at once.
 CLUSTER ?= $(or $(HANDBACK_CLUSTER),default)
+# Which tests of test-e2e; all of them unless said.
+TESTS ?=
 # The plan of the demo.
 PLAN ?= examples/shop.md
 
@@ -55,11 +57,13 @@ takeover-tests:
 	$(call say,a second browser takes over)
 	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
 
-# What a real API server makes of our objects.
+# The chart, runs and takeovers on a real Kubernetes. A cluster of somebody's own pulls its images from
+# a registry; ours gets them here. TESTS is a part of a test's name.
 .PHONY: test-e2e
-test-e2e: setup-cluster ## Ask the API server of KUBECONFIG, or else of the test cluster
-	$(call say,a real API server)
-	@scripts/test-e2e.sh
+test-e2e: setup-cluster ## Everything on a real Kubernetes: that of KUBECONFIG, or else the test cluster
+	@[ -n "$${KUBECONFIG:-}" ] || $(MAKE) --no-print-directory images
+	$(call say,a real Kubernetes)
+	@scripts/test-e2e.sh $(TESTS)
 
 # A real S3 server, which the test cluster's programs have with them, and a client that is not ours.
 .PHONY: test-s3

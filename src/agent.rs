@@ -1,9 +1,8 @@
 //! Plan, drive, judge, report.
 //!
 //! [`assignment`] is what there is to do, [`begin`] opens its journal, [`in_pod`] does it in a pod.
-//! [`plan`] reads the plan, [`preflight`] asks whether the target is there, [`link`] talks to the
-//! gate, [`drive`] performs steps and writes them down in the [`journal`], [`verdict`] judges, and
-//! [`report`] writes what remains.
+//! [`plan`] reads the plan, [`link`] talks to the gate, [`drive`] performs steps and writes them down in
+//! the [`journal`], [`verdict`] judges, and [`report`] writes what remains.
 
 pub mod assignment;
 pub mod begin;
@@ -16,7 +15,6 @@ pub mod in_pod;
 pub mod journal;
 pub mod link;
 pub mod plan;
-pub mod preflight;
 pub mod report;
 pub mod results;
 pub mod run_dir;

@@ -9,7 +9,9 @@ pub mod check;
 mod cluster;
 pub mod crds;
 mod gate;
+mod operator;
 mod paint;
+pub mod release_pods;
 pub mod run;
 pub mod submit;
 pub mod take;
@@ -34,6 +36,17 @@ struct Cli {
     /// What is logged on standard error, for example `handback=debug`
     #[arg(long, global = true, env = "HANDBACK_LOG", value_name = "FILTER", hide = true)]
     log: Option<String>,
+    /// Log lines for people or for programs
+    #[arg(
+        long,
+        global = true,
+        env = "HANDBACK_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        hide = true
+    )]
+    log_format: telemetry::Format,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,6 +74,12 @@ enum Command {
     /// Be the only door of a run pod; started by the operator
     #[command(hide = true)]
     Gate(Box<crate::gate::in_pod::Config>),
+    /// Care for the TestRuns of a cluster; started by the chart
+    #[command(hide = true)]
+    Operator(Box<crate::operator::in_cluster::Args>),
+    /// Let run pods be deleted without an operator; part of uninstalling the chart
+    #[command(hide = true)]
+    ReleasePods(release_pods::Args),
     /// Succeed once the pod's browser is ready; its startup probe
     #[command(hide = true)]
     BrowserStarted(crate::browser::Probe),
@@ -78,8 +97,10 @@ pub fn main() -> ExitCode {
     });
     let exit = match parsed {
         Err(error) => refuse(&error, &typed),
-        Ok((Cli { log, command }, matches)) => {
-            telemetry::start(log.as_deref());
+        Ok((Cli { log, log_format, command }, matches)) => {
+            // A server's log is all that there is of it; people have their own lines.
+            let quiet = !matches!(command, Command::Operator(_));
+            telemetry::start(log.as_deref(), log_format, quiet);
             match command {
                 Command::Run(mut args) => {
                     if let Some(("run", matches)) = matches.subcommand() {
@@ -94,6 +115,8 @@ pub fn main() -> ExitCode {
                 Command::Browser(config) => browser::main(*config),
                 Command::Agent(config) => agent::main(*config),
                 Command::Gate(config) => gate::main(*config),
+                Command::Operator(args) => operator::main(*args),
+                Command::ReleasePods(args) => release_pods::main(&args),
                 Command::BrowserStarted(probe) => browser::started(&probe),
                 // Returns only if the program could not be started.
                 Command::Shim(args) => return shim(&args),

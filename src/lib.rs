@@ -20,6 +20,9 @@ pub mod secret;
 pub mod shutdown;
 pub mod telemetry;
 
+// Whether a target is there.
+pub mod preflight;
+
 // What the user writes and reads back: the custom resources.
 pub mod manifest;
 

@@ -16,12 +16,17 @@ mod apply;
 mod caches;
 mod error;
 mod events;
+pub mod gates;
 mod http;
+pub mod in_cluster;
+mod key;
 mod lease;
 mod memory;
 mod observe;
 pub mod outside;
 pub mod profile;
+mod profiles_file;
+pub mod targets;
 
 use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
@@ -42,7 +47,6 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::error::Error;
 use self::{
     apply::Applied,
     caches::{Caches, Queues, owner_uid, run_ref},
@@ -52,6 +56,10 @@ use self::{
     observe::{SeenPod, Subject},
     outside::{Gates, Targets},
     profile::{Images, Profiles},
+};
+pub use self::{
+    error::Error,
+    key::{KeyError, OperatorKey},
 };
 use crate::{
     clock::Clock,
@@ -73,8 +81,8 @@ const TOGETHER: u16 = 64;
 /// What an operator is told.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The one namespace whose runs it cares for; all of them if there is none.
-    pub namespace: Option<String>,
+    /// The namespaces whose runs it cares for; all of them if there is none.
+    pub namespaces: Vec<String>,
     /// Where its Lease is.
     pub own_namespace: String,
     /// The Lease's name.
@@ -87,6 +95,8 @@ pub struct Config {
     pub operator_key: PublicKey,
     /// What counts for whom.
     pub profiles: Profiles,
+    /// Hosts that no browser may reach unless its profile allows them in the same words.
+    pub denied_hosts: Vec<String>,
 }
 
 /// What an operator has to do with besides its configuration.
@@ -151,7 +161,7 @@ pub async fn run(
     let (runs, runs_writer) = reflector::store::<TestRun>();
     let (pods, pods_writer) = reflector::store::<Pod>();
     let (namespaces, namespaces_writer) = reflector::store();
-    let whole = config.namespace.is_none();
+    let whole = config.namespaces.is_empty();
     let caches = Caches { runs, pods, namespaces: whole.then_some(namespaces) };
     let (run_queue, runs_queued) = mpsc::unbounded_channel();
     let (pod_queue, pods_queued) = mpsc::unbounded_channel();
@@ -159,7 +169,7 @@ pub async fn run(
     let World { client, gates, targets, clock, metrics } = world;
     let memory = Memory::start(&mut background);
     background.spawn(caches::keep_runs(
-        api(&client, config.namespace.as_deref()),
+        apis(&client, &config.namespaces),
         runs_writer,
         caches.clone(),
         queues.clone(),
@@ -167,7 +177,7 @@ pub async fn run(
         Arc::clone(&metrics),
     ));
     background.spawn(caches::keep_pods(
-        api(&client, config.namespace.as_deref()),
+        apis(&client, &config.namespaces),
         pods_writer,
         caches.clone(),
         queues.clone(),
@@ -232,15 +242,16 @@ pub async fn run(
     end
 }
 
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+/// One for each namespace, or one for all of them.
+fn apis<K>(client: &Client, namespaces: &[String]) -> Vec<Api<K>>
 where
     K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
     K::DynamicType: Default,
 {
-    match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
+    if namespaces.is_empty() {
+        return vec![Api::all(client.clone())];
     }
+    namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
 }
 
 /// What waits to be looked at.

@@ -5,20 +5,30 @@ use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// Starts logging. `filter` is what `HANDBACK_LOG` says, as in `handback=debug`; without it only
-/// warnings are written, since progress has its own lines.
-pub fn start(filter: Option<&str>) {
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging. `filter` is what `HANDBACK_LOG` says, as in `handback=debug`. Without it a `quiet`
+/// program writes warnings only, since its progress has its own lines; any other a line for each
+/// change of state.
+pub fn start(filter: Option<&str>, format: Format, quiet: bool) {
+    let usual = if quiet { "warn" } else { "warn,handback=info" };
     let filter = filter
         .and_then(|text| EnvFilter::try_new(text).ok())
-        .unwrap_or_else(|| EnvFilter::new("warn"));
+        .unwrap_or_else(|| EnvFilter::new(usual));
+    let lines = fmt().with_env_filter(filter).with_writer(stderr);
     // Fails only if a test has one already.
-    drop(
-        fmt()
-            .with_env_filter(filter)
-            .with_writer(stderr)
-            .with_ansi(stderr().is_terminal())
-            .try_init(),
-    );
+    drop(match format {
+        Format::Text => lines.with_ansi(stderr().is_terminal()).try_init(),
+        Format::Json => lines.json().flatten_event(true).try_init(),
+    });
 }
 
 /// An error and its causes in one line, for logs and people.

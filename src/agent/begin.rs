@@ -15,12 +15,12 @@ use crate::{
         events::{Announced, Event, Line},
         journal::Journal,
         plan::CheckKind,
-        preflight::{self, Unreached},
         results::{Check, CheckStatus, Results, Scenario, Viewport},
         run_dir::{RunDir, Unwritable, hex},
         verdict::Reason,
     },
     clock::Clock,
+    preflight::{self, Manner, Unreached},
 };
 
 /// Opens the journal of `assignment` in `dir` and writes down what is to be done.
@@ -127,9 +127,13 @@ pub async fn preflight(
     assignment: &Assignment,
     cancel: &CancellationToken,
 ) -> Result<(), Halt> {
-    let (url, policy, manner) = (&assignment.url, &assignment.policy, &assignment.manner);
-    let reached =
-        preflight::reach(url, policy, manner.insecure_tls, manner.wait_ready, cancel).await;
+    let asked = Manner {
+        policy: &assignment.policy,
+        insecure_tls: assignment.manner.insecure_tls,
+        namespace: None,
+    };
+    let wait = assignment.manner.wait_ready;
+    let reached = preflight::reach(&assignment.url, asked, wait, cancel).await;
     match reached {
         Ok(reached) => {
             journal.emit(
@@ -156,7 +160,8 @@ pub async fn preflight(
             failed(journal, &message, None, 0);
             Err(Halt { reason: Reason::BlockedByPolicy, message })
         }
-        Err(Unreached::Failed { cause, address, ms }) => {
+        Err(Unreached::Failed { cause, hint, address, ms }) => {
+            let cause = format!("{cause} {hint}").trim_end().to_owned();
             failed(journal, &cause, address.map(|address| address.to_string()), ms);
             Err(Halt { reason: Reason::PreflightFailed, message: cause })
         }

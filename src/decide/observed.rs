@@ -358,6 +358,8 @@ pub enum Target {
     Silent(String),
     /// It answers with this revision.
     WrongRevision(String),
+    /// It answers, but does not say which revision it is: why, as a fragment.
+    NoRevision(String),
 }
 
 /// Who holds the concurrency key before this run: unfinished runs that are older (by creation, then

@@ -87,6 +87,9 @@ impl Turn<'_> {
             Some(Target::WrongRevision(found)) => {
                 (Waiting::WrongRevision, format!("the target serves revision {found} so far"))
             }
+            Some(Target::NoRevision(why)) => {
+                (Waiting::WrongRevision, format!("the target does not say its revision: {why}"))
+            }
             Some(Target::Ready) | None => {
                 (Waiting::TargetSilent, "the target has not answered yet".to_owned())
             }

@@ -6,9 +6,11 @@
 //! - Whatever changes has its run, or its pod, decided again; so has everything when a watch had to
 //!   begin anew, since what vanished meanwhile is not told.
 
+mod several;
+
 use std::{fmt::Debug, hash::Hash, sync::Arc};
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
     Api, Resource, ResourceExt,
@@ -22,6 +24,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+use self::several::Several;
 use super::memory::Memory;
 use crate::{
     manifest::test_run::TestRun,
@@ -115,7 +118,7 @@ pub(super) fn run_ref(pod: &Pod) -> Option<ObjectRef<TestRun>> {
 
 /// Keeps the copy of the runs, for as long as it is polled.
 pub(super) async fn keep_runs(
-    api: Api<DeserializeGuard<TestRun>>,
+    apis: Vec<Api<DeserializeGuard<TestRun>>>,
     writer: Writer<TestRun>,
     caches: Caches,
     queues: Queues,
@@ -150,12 +153,15 @@ pub(super) async fn keep_runs(
             }
         }
         Heard::All => {
+            for run in caches.runs.state() {
+                queues.run(ObjectRef::from_obj(run.as_ref()));
+            }
             for pod in caches.pods.state() {
                 queues.pod(ObjectRef::from_obj(pod.as_ref()));
             }
         }
     };
-    keep(api, watcher::Config::default(), writer, slim, hear, &metrics).await;
+    keep(apis, watcher::Config::default(), writer, slim, hear, &metrics).await;
 }
 
 /// Bytes that the run's plan takes in a contract; stands in cached runs only.
@@ -166,7 +172,7 @@ pub(super) const DEADLINE: &str = "handback.dev/active-deadline-seconds";
 
 /// Keeps the copy of the run pods, for as long as it is polled.
 pub(super) async fn keep_pods(
-    api: Api<DeserializeGuard<Pod>>,
+    apis: Vec<Api<DeserializeGuard<Pod>>>,
     writer: Writer<Pod>,
     caches: Caches,
     queues: Queues,
@@ -204,11 +210,14 @@ pub(super) async fn keep_pods(
             for run in caches.runs.state() {
                 queues.run(ObjectRef::from_obj(run.as_ref()));
             }
+            for pod in caches.pods.state() {
+                queues.pod(ObjectRef::from_obj(pod.as_ref()));
+            }
         }
     };
     let config = watcher::Config::default()
         .labels(&format!("app.kubernetes.io/component=run,{}", pod::RUN_UID_LABEL));
-    keep(api, config, writer, slim, hear, &metrics).await;
+    keep(apis, config, writer, slim, hear, &metrics).await;
 }
 
 /// Keeps the copy of the namespaces, for as long as it is polled.
@@ -218,7 +227,7 @@ pub(super) async fn keep_namespaces(
     metrics: Arc<Metrics>,
 ) {
     let slim = |namespace: &mut Namespace| namespace.metadata.managed_fields = None;
-    keep(api, watcher::Config::default(), writer, slim, |_| {}, &metrics).await;
+    keep(vec![api], watcher::Config::default(), writer, slim, |_| {}, &metrics).await;
 }
 
 enum Heard<'a, K> {
@@ -229,7 +238,7 @@ enum Heard<'a, K> {
 }
 
 async fn keep<K>(
-    api: Api<DeserializeGuard<K>>,
+    apis: Vec<Api<DeserializeGuard<K>>>,
     config: watcher::Config,
     mut writer: Writer<K>,
     mut slim: impl FnMut(&mut K),
@@ -239,8 +248,14 @@ async fn keep<K>(
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     K::DynamicType: Default + Eq + Hash + Clone,
 {
-    let mut events = watcher::watcher(api, config).default_backoff().boxed();
-    while let Some(event) = events.next().await {
+    let store = writer.as_reader();
+    let mut several = Several::new(apis.len());
+    let watches = apis.into_iter().enumerate().map(|(index, api)| {
+        let events = watcher::watcher(api, config.clone()).default_backoff();
+        events.map(move |event| (index, event)).boxed()
+    });
+    let mut events = stream::select_all(watches);
+    while let Some((index, event)) = events.next().await {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
@@ -252,12 +267,16 @@ async fn keep<K>(
         };
         let Some(event) = readable(event, metrics) else { continue };
         let event = event.modify(&mut slim);
-        writer.apply_watcher_event(&event);
-        match &event {
-            Event::Apply(object) | Event::InitApply(object) => hear(Heard::Changed(object)),
-            Event::Delete(object) => hear(Heard::Gone(object)),
-            Event::Init => {}
-            Event::InitDone => hear(Heard::All),
+        let known = |known: &ObjectRef<K>| store.get(known).map(|object| K::clone(&object));
+        for event in several.take(index, event, known) {
+            writer.apply_watcher_event(&event);
+            match &event {
+                Event::Apply(object) => hear(Heard::Changed(object)),
+                Event::Delete(object) => hear(Heard::Gone(object)),
+                // A list counts as a whole, at its end.
+                Event::Init | Event::InitApply(_) => {}
+                Event::InitDone => hear(Heard::All),
+            }
         }
     }
 }

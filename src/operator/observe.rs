@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::{Api, ResourceExt, runtime::reflector::ObjectRef};
 
-pub(super) use self::pod::seen as pod;
+pub(super) use self::pod::{seen as pod, upload};
 use super::{Error, Operator, caches::PLAN_SIZE, profile::Profile};
 use crate::{
     decide::{self, Facts, Moment, Observed, PodUid, Tuning},
@@ -132,7 +132,7 @@ impl Operator {
             .as_ref()
             .and_then(|namespaces| namespaces.get(&ObjectRef::new(namespace)))
             .map_or_else(BTreeMap::new, |namespace| namespace.labels().clone());
-        self.config.profiles.of(&labels)
+        self.config.profiles.of(&labels).denying(&self.config.denied_hosts)
     }
 
     /// What keeps a valid run from having a pod: its plan is missing, or too large.

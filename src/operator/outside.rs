@@ -69,6 +69,12 @@ pub trait Gates: Debug + Send + Sync {
 
 /// The addresses under test.
 pub trait Targets: Debug + Send + Sync {
-    /// Looks once, within seconds, and under the policy (agent.md 16.1).
-    fn look<'a>(&'a self, run: &'a ValidRun, policy: &'a RunPolicy) -> Later<'a, Target>;
+    /// Looks once, within seconds, and under the policy (agent.md 16.1). A name of a single label is a
+    /// Service of the run's namespace, as it will be for the browser.
+    fn look<'a>(
+        &'a self,
+        run: &'a ValidRun,
+        namespace: &'a str,
+        policy: &'a RunPolicy,
+    ) -> Later<'a, Target>;
 }

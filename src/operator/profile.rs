@@ -118,6 +118,15 @@ impl Profiles {
 }
 
 impl Profile {
+    /// The same, with these hosts denied unless it allows them in the same words.
+    #[must_use]
+    pub fn denying(mut self, hosts: &[String]) -> Self {
+        let allowed = &self.policy.allowed_hosts;
+        let denied = hosts.iter().filter(|host| !allowed.contains(host)).cloned();
+        self.policy.denied_hosts.extend(denied);
+        self
+    }
+
     /// The spec that is carried out.
     pub fn effective(&self, spec: &TestRunSpec) -> TestRunSpec {
         let Limits {
@@ -227,6 +236,17 @@ mod tests {
         let effective = profile.effective(&spec);
         assert_eq!(effective.active_deadline_seconds, 30);
         assert_eq!(effective.artifacts.s3.unwrap().bucket, "mine");
+    }
+
+    #[test]
+    fn what_is_denied_to_all_can_be_allowed_by_name() {
+        let profiles =
+            read("profiles:\n- policy: {allowedHosts: [localhost], deniedHosts: [a.example]}\n");
+        let hosts = ["localhost".to_owned(), "127.0.0.0/8".to_owned()];
+        let policy = profiles.of(&BTreeMap::new()).denying(&hosts).policy.run_policy();
+        assert_eq!(policy.denied_hosts, ["a.example", "127.0.0.0/8"]);
+        let policy = Profile::default().denying(&hosts).policy.run_policy();
+        assert_eq!(policy.denied_hosts, hosts);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod chrome;
 pub(crate) mod house;
 mod peers;
 pub(crate) mod pod;
+mod stream;
 mod xvnc;
 
 use std::time::Duration;

@@ -14,6 +14,7 @@ mod manifest;
 mod operator;
 mod page;
 mod pod;
+mod release_pods;
 mod run;
 mod snapshot;
 mod source;

@@ -14,23 +14,38 @@ const GROUND: [&str; 7] =
 
 /// Who may see what besides ground. A module or a path below it: `pod::contract` does not open `pod`.
 /// `manifest`, `decide` and `pod` do not even see ground: they are plain data and decisions.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
+    ("preflight", &[]),
     ("manifest", &["secret"]),
     ("decide", &["manifest"]),
     ("pod", &["manifest"]),
     ("browser", &["pod::contract"]),
     ("page", &[]),
-    ("agent", &["pod::contract", "page"]),
+    ("agent", &["preflight", "pod::contract", "page"]),
     ("gate", &["pod::contract", "decide::lease"]),
-    ("operator", &["manifest", "decide", "pod"]),
+    ("operator", &["preflight", "manifest", "decide", "pod"]),
     ("client", &["manifest", "pod::contract", "gate"]),
-    ("cli", &["manifest", "pod", "decide", "browser", "page", "agent", "gate", "client"]),
+    (
+        "cli",
+        &[
+            "preflight",
+            "manifest",
+            "pod",
+            "decide",
+            "browser",
+            "page",
+            "agent",
+            "gate",
+            "operator",
+            "client",
+        ],
+    ),
 ];
 const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 30] = [
+const PURE: [&str; 32] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -41,6 +56,8 @@ const PURE: [&str; 30] = [
     "src/operator/observe/pod",
     "src/operator/observe/run",
     "src/operator/apply/diff",
+    "src/operator/gates/words",
+    "src/operator/targets/revision",
     "src/page/keys",
     "src/page/words",
     "src/page/target",

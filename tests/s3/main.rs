@@ -4,12 +4,16 @@
 #![cfg(test)]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
-mod server;
-
 #[path = "../support/stored_run.rs"]
 mod stored_run;
+#[path = "../support/versitygw.rs"]
+mod versitygw;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use handback::{
     gate::Storage,
@@ -19,10 +23,13 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use self::{
-    server::{Client, Server},
-    stored_run::{BUCKET, PREFIX, StoredRun},
+    stored_run::{ACCESS_KEY, BUCKET, PREFIX, SECRET_KEY, StoredRun},
+    versitygw::{Client, Keys, Server},
 };
 
+const KEYS: Keys = (ACCESS_KEY, SECRET_KEY);
+/// Nobody but this machine reaches it.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Large enough that keeping it in memory would be seen.
 const VIDEO: u64 = 300 << 20;
 /// Four parts of 8 MiB, each once more where it is hashed and sent, and what the client library and
@@ -79,7 +86,7 @@ async fn assert_read_back(client: &mut Client, run: &StoredRun, report: &UploadR
 #[tokio::test]
 async fn a_large_video_is_stored_in_little_memory_and_read_back_by_another_client() {
     let _alone = ALONE.lock().await;
-    let server = Server::start(false).await;
+    let server = Server::start(HERE, false, KEYS).await;
     let mut client = server.client();
     client.ask(&json!(["make", BUCKET])).await;
     forget_peak();
@@ -101,7 +108,7 @@ async fn a_large_video_is_stored_in_little_memory_and_read_back_by_another_clien
 #[tokio::test]
 async fn a_certificate_of_an_authority_of_ones_own_is_trusted_if_it_is_named() {
     let _alone = ALONE.lock().await;
-    let server = Server::start(true).await;
+    let server = Server::start(HERE, true, KEYS).await;
     let mut client = server.client();
     client.ask(&json!(["make", BUCKET])).await;
     let mut run = StoredRun::start(Some(storage(&server))).await;
@@ -125,7 +132,7 @@ async fn a_certificate_of_an_authority_of_ones_own_is_trusted_if_it_is_named() {
 #[tokio::test]
 async fn a_real_server_keeps_what_is_there_and_refuses_strangers() {
     let _alone = ALONE.lock().await;
-    let server = Server::start(false).await;
+    let server = Server::start(HERE, false, KEYS).await;
     let mut client = server.client();
     client.ask(&json!(["make", BUCKET])).await;
     for key in ["results.json", "video.webm"] {
@@ -161,7 +168,7 @@ async fn a_real_server_keeps_what_is_there_and_refuses_strangers() {
 #[tokio::test]
 async fn a_server_that_comes_back_gets_everything() {
     let _alone = ALONE.lock().await;
-    let server = Server::start(false).await;
+    let server = Server::start(HERE, false, KEYS).await;
     let mut client = server.client();
     client.ask(&json!(["make", BUCKET])).await;
     let mut storage = storage(&server);

@@ -1,10 +1,12 @@
 // The web shop that our tests and the demo drive. No dependencies, nothing on disk.
 //
-//   node server.mjs [--port 0] [--until-stdin-ends]
+//   node server.mjs [--host 127.0.0.1] [--port 0] [--until-stdin-ends]
 //
-// The first line on standard output is its address. SIGTERM and SIGINT end it, and with
+// The first line on standard output is its address; with --host 0.0.0.0 the whole network sees it,
+// as images/shop wants. SIGTERM and SIGINT end it, and with
 // --until-stdin-ends so does the end of its standard input (then it cannot outlive its parent).
-// The customer is "ada"; her password is SHOP_PASSWORD, or the one below.
+// The customer is "ada"; her password is SHOP_PASSWORD, or the one below. SHOP_REVISION is what /healthz
+// says is being served.
 
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
@@ -23,12 +25,17 @@ import { ledger } from './ledger.mjs';
 import { addToBasket, byGiftToken, reset, session, totals } from './sessions.mjs';
 
 const USER = { login: 'ada', name: 'Ada', password: process.env.SHOP_PASSWORD || 'analytical-engine' };
+const REVISION = process.env.SHOP_REVISION || 'dev';
 const GIFT_CARDS = { 'PEBBLE-20': 2000 };
 const MAX_BODY = 64 * 1024;
 const TYPES = { css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml' };
 
 const { values: options } = parseArgs({
-  options: { port: { type: 'string', default: '0' }, 'until-stdin-ends': { type: 'boolean', default: false } },
+  options: {
+    host: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string', default: '0' },
+    'until-stdin-ends': { type: 'boolean', default: false },
+  },
 });
 
 const server = createServer((request, response) => {
@@ -48,6 +55,7 @@ async function answer(request, response) {
     reset();
     return send(response, 'reset\n', { type: 'text/plain' });
   }
+  if (path === '/healthz') return send(response, JSON.stringify({ status: 'ok', revision: REVISION }), { type: 'application/json' });
   if (path.startsWith('/assets/')) return asset(response, path.slice('/assets/'.length));
   if (path.startsWith('/art/')) return art(response, path.slice('/art/'.length));
   if (path.startsWith('/bench/')) return bench(response, path.slice('/bench/'.length));
@@ -176,11 +184,17 @@ function advance(visitor, request, response, step, values) {
   return redirect(response, '/checkout/done');
 }
 
-/** The gift card frame lives under the other name of this machine: another origin, another site. */
+/** The gift card frame lives under another name of the shop: another origin. */
 function giftFrame(visitor, request) {
   const [host, port] = (request.headers.host ?? '127.0.0.1').split(':');
-  const other = host === 'localhost' ? '127.0.0.1' : 'localhost';
-  return `http://${other}:${port}/pay/gift-card?token=${visitor.giftToken}`;
+  return `http://${otherName(host)}${port ? `:${port}` : ''}/pay/gift-card?token=${visitor.giftToken}`;
+}
+
+/** On one machine its two names for itself, another site too. In a cluster shop is also shop-pay: both are Services. */
+function otherName(host) {
+  if (host === 'localhost') return '127.0.0.1';
+  if (host === '127.0.0.1') return 'localhost';
+  return /^[\d.]+$/.test(host) ? host : host.replace(/^[^.]+/, '$&-pay');
 }
 
 async function giftCard(request, response, url) {
@@ -302,6 +316,6 @@ process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 if (options['until-stdin-ends']) process.stdin.resume().on('end', stop).on('error', stop);
 
-server.listen(Number(options.port), '127.0.0.1', () => {
-  console.log(`http://127.0.0.1:${server.address().port}`);
+server.listen(Number(options.port), options.host, () => {
+  console.log(`http://${options.host}:${server.address().port}`);
 });

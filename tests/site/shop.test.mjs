@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { get } from 'node:http';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -26,16 +27,15 @@ after(async () => {
 });
 
 /** One visitor, with a cookie of their own. */
-function visitor() {
-  let cookie = '';
+function visitor(jar = { cookie: '' }) {
   return async (path, form) => {
     const response = await fetch(url + path, {
       method: form ? 'POST' : 'GET',
       body: form && new URLSearchParams(form),
-      headers: { cookie },
+      headers: { cookie: jar.cookie ?? '' },
       redirect: 'manual',
     });
-    for (const line of response.headers.getSetCookie()) cookie = line.split(';')[0];
+    for (const line of response.headers.getSetCookie()) jar.cookie = line.split(';')[0];
     return { status: response.status, to: response.headers.get('location'), text: await response.text() };
   };
 }
@@ -50,6 +50,42 @@ test('it ends with its standard input', async () => {
   other.stdin.end();
   const [code] = await once(other, 'exit');
   assert.equal(code, 0);
+});
+
+test('it says which revision is being served', async () => {
+  const response = await fetch(`${url}/healthz`);
+  assert.deepEqual(await response.json(), { status: 'ok', revision: 'dev' });
+});
+
+// fetch sets Host itself.
+function as(host, cookie = '') {
+  return new Promise((resolve, reject) => {
+    get(`${url}/checkout/payment`, { headers: { host, cookie } }, async (response) => {
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      resolve(/src="([^"]*gift-card[^"]*)"/.exec(text)?.[1].replace(/token=.*/, 'token='));
+    }).on('error', reject);
+  });
+}
+
+test('the gift card frame has another name than the shop, on a machine and in a cluster', async () => {
+  const jar = {};
+  const ada = visitor(jar);
+  await ada('/basket/add', { slug: 'alder-mug', quantity: '1' });
+  await ada('/checkout/contact', { email: 'ada@example.com' });
+  await ada('/checkout/address', { name: 'Ada', street: '1 A St', postcode: 'SW1Y 4JH', city: 'London', country: 'United Kingdom' });
+  await ada('/checkout/delivery', { delivery: 'standard' });
+  const frames = await Promise.all(
+    ['127.0.0.1:8080', 'localhost:8080', 'shop', 'shop:8080', 'shop.demo.svc:8080', '10.88.0.7:8080'].map((host) => as(host, jar.cookie)),
+  );
+  assert.deepEqual(frames, [
+    'http://localhost:8080/pay/gift-card?token=',
+    'http://127.0.0.1:8080/pay/gift-card?token=',
+    'http://shop-pay/pay/gift-card?token=',
+    'http://shop-pay:8080/pay/gift-card?token=',
+    'http://shop-pay.demo.svc:8080/pay/gift-card?token=',
+    'http://10.88.0.7:8080/pay/gift-card?token=',
+  ]);
 });
 
 test('each visitor has a basket, and a reset empties all of them', async () => {

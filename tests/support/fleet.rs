@@ -109,7 +109,7 @@ impl Fleet {
     /// Starts an operator of this name and these profiles.
     pub fn operator_with(&self, identity: &str, profiles: Profiles) -> Running {
         let config = Config {
-            namespace: None,
+            namespaces: Vec::new(),
             own_namespace: "handback".to_owned(),
             lease: "handback-operator".to_owned(),
             identity: identity.to_owned(),
@@ -120,6 +120,7 @@ impl Fleet {
             },
             operator_key: PublicKey::new([7; 32]),
             profiles,
+            denied_hosts: Vec::new(),
         };
         let metrics = Arc::new(Metrics::new().expect("good names"));
         let world = World {
@@ -419,7 +420,12 @@ impl Gates for ScriptedGates {
 struct ScriptedTargets(watch::Receiver<Target>);
 
 impl Targets for ScriptedTargets {
-    fn look<'a>(&'a self, _run: &'a ValidRun, _policy: &'a RunPolicy) -> Later<'a, Target> {
+    fn look<'a>(
+        &'a self,
+        _run: &'a ValidRun,
+        _namespace: &'a str,
+        _policy: &'a RunPolicy,
+    ) -> Later<'a, Target> {
         Box::pin(async move { self.0.borrow().clone() })
     }
 }

@@ -70,6 +70,7 @@ impl Operator {
     pub(super) fn probe(&self, seen: &Seen) -> Applied {
         let Some(valid) = seen.valid.clone() else { return Applied::Refused };
         let (uid, run) = (seen.subject.uid.clone(), seen.subject.reference());
+        let namespace = seen.subject.namespace.clone();
         let policy = seen.profile.policy.run_policy();
         let (targets, memory, queues) =
             (Arc::clone(&self.targets), self.memory.clone(), self.queues.clone());
@@ -77,7 +78,7 @@ impl Operator {
         let cancel = self.cancel.clone();
         self.tasks.spawn(async move {
             let found: Target = tokio::select! {
-                found = targets.look(&valid, &policy) => found,
+                found = targets.look(&valid, &namespace, &policy) => found,
                 () = cancel.cancelled() => return,
             };
             let probe = Probe { at: clock.now().into(), found };

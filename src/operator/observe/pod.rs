@@ -137,7 +137,7 @@ fn gate(status: Option<&ContainerStatus>) -> GateContainer {
 }
 
 /// What a gate's report of its upload means to a decision.
-fn upload(report: &UploadReport) -> Upload {
+pub(in crate::operator) fn upload(report: &UploadReport) -> Upload {
     match report.state {
         UploadState::Pending | UploadState::Uploading => Upload::Working,
         UploadState::Complete | UploadState::KeptInPod => Upload::Complete(Stored {

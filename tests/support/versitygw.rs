@@ -1,6 +1,8 @@
-//! versitygw as a process, and boto3 as another.
+//! An S3 server that is not ours (versitygw) as a process, and a client that is not ours (boto3) as
+//! another.
 
 use std::{
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -15,12 +17,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::stored_run::{ACCESS_KEY, PATIENCE, SECRET_KEY};
+/// For things that take a second at most.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// An access key and its secret.
+pub type Keys = (&'static str, &'static str);
 
 /// A server with a directory of its own. Ends with the test.
 pub struct Server {
     dir: TempDir,
-    port: u16,
+    address: SocketAddr,
+    keys: Keys,
     pub endpoint: String,
     /// The authority of its certificate, if it has one.
     pub ca: Option<Vec<u8>>,
@@ -30,7 +36,8 @@ pub struct Server {
 /// The same, while it is down.
 pub struct Down {
     dir: TempDir,
-    port: u16,
+    address: SocketAddr,
+    keys: Keys,
     endpoint: String,
     ca: Option<Vec<u8>>,
 }
@@ -43,17 +50,18 @@ fn program() -> PathBuf {
 }
 
 impl Server {
-    pub async fn start(tls: bool) -> Self {
+    /// On an address of this machine; its certificate is for `localhost` and that address.
+    pub async fn start(host: IpAddr, tls: bool, keys: Keys) -> Self {
         let dir = tempfile::Builder::new().prefix("hb-s3-").tempdir().unwrap();
         for name in ["data", "sidecar"] {
             std::fs::create_dir(dir.path().join(name)).unwrap();
         }
-        let ca = if tls { Some(certificate(dir.path()).await) } else { None };
+        let ca = if tls { Some(certificate(dir.path(), host).await) } else { None };
         // Free a moment ago; the server cannot be asked which one it took.
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let address = TcpListener::bind((host, 0)).await.unwrap().local_addr().unwrap();
         let scheme = if tls { "https" } else { "http" };
-        let endpoint = format!("{scheme}://localhost:{port}");
-        Down { dir, port, endpoint, ca }.start_again().await
+        let endpoint = format!("{scheme}://{address}");
+        Down { dir, address, keys, endpoint, ca }.start_again().await
     }
 
     /// Another client of it.
@@ -65,8 +73,8 @@ impl Server {
             command.arg(self.dir.path().join("ca.crt"));
         }
         let mut process = command
-            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+            .env("AWS_ACCESS_KEY_ID", self.keys.0)
+            .env("AWS_SECRET_ACCESS_KEY", self.keys.1)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -78,9 +86,9 @@ impl Server {
     }
 
     pub async fn kill(self) -> Down {
-        let Self { dir, port, endpoint, ca, mut process } = self;
+        let Self { dir, address, keys, endpoint, ca, mut process } = self;
         process.kill().await.unwrap();
-        Down { dir, port, endpoint, ca }
+        Down { dir, address, keys, endpoint, ca }
     }
 
     pub async fn stop(self) {
@@ -90,9 +98,9 @@ impl Server {
 
 impl Down {
     pub async fn start_again(self) -> Server {
-        let Self { dir, port, endpoint, ca } = self;
+        let Self { dir, address, keys, endpoint, ca } = self;
         let mut command = Command::new(program());
-        command.args(["--port", &format!("127.0.0.1:{port}")]);
+        command.args(["--port", &address.to_string()]);
         if ca.is_some() {
             command.arg("--cert").arg(dir.path().join("server.crt"));
             command.arg("--key").arg(dir.path().join("server.key"));
@@ -104,8 +112,8 @@ impl Down {
             .arg("--sidecar")
             .arg(dir.path().join("sidecar"))
             .arg(dir.path().join("data"))
-            .env("ROOT_ACCESS_KEY", ACCESS_KEY)
-            .env("ROOT_SECRET_KEY", SECRET_KEY)
+            .env("ROOT_ACCESS_KEY", keys.0)
+            .env("ROOT_SECRET_KEY", keys.1)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -114,14 +122,14 @@ impl Down {
             panic!("{}: {error}; `make test-s3` builds it", program().display())
         });
         let up = timeout(PATIENCE, async {
-            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            while TcpStream::connect(address).await.is_err() {
                 let ended = process.try_wait().unwrap();
                 assert!(ended.is_none(), "it ended: {}", said(dir.path()));
                 sleep(Duration::from_millis(20)).await;
             }
         });
         up.await.unwrap_or_else(|_| panic!("it does not listen: {}", said(dir.path())));
-        Server { dir, port, endpoint, ca, process }
+        Server { dir, address, keys, endpoint, ca, process }
     }
 }
 
@@ -129,8 +137,8 @@ fn said(dir: &Path) -> String {
     std::fs::read_to_string(dir.join("log")).unwrap_or_default()
 }
 
-/// An authority, and a certificate of its for `localhost`; gives the authority's own.
-async fn certificate(dir: &Path) -> Vec<u8> {
+/// An authority, and a certificate of its for an address; gives the authority's own.
+async fn certificate(dir: &Path, host: IpAddr) -> Vec<u8> {
     let openssl = async |arguments: &str| {
         let done = Command::new("openssl")
             .args(arguments.split(' '))
@@ -144,7 +152,7 @@ async fn certificate(dir: &Path) -> Vec<u8> {
     openssl(&format!("{new} -x509 -keyout ca.key -out ca.crt -subj /CN=test-authority")).await;
     openssl(&format!(
         "{new} -x509 -CA ca.crt -CAkey ca.key -keyout server.key -out server.crt -subj /CN=localhost \
-         -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE"
+         -addext subjectAltName=IP:{host},DNS:localhost -addext basicConstraints=critical,CA:FALSE"
     ))
     .await;
     std::fs::read(dir.join("ca.crt")).unwrap()

@@ -1,0 +1,208 @@
+//! One target that was looked up and judged, and requests to it.
+
+use std::{error::Error as _, io, net::SocketAddr};
+
+use reqwest::{Client, Method, Response};
+use tokio::{
+    net::lookup_host,
+    time::{Instant, timeout_at},
+};
+use url::{Host, Url};
+
+use super::{LIMIT, Manner, Unreached};
+
+/// A target whose name and addresses may be asked. All its requests have one deadline.
+pub(super) struct Asker<'a> {
+    url: &'a Url,
+    /// As people know it.
+    pub(super) host: String,
+    port: u16,
+    /// The first of those that may be used.
+    first: Option<SocketAddr>,
+    client: Client,
+    began: Instant,
+}
+
+/// No answer.
+pub(super) enum Unsent {
+    /// There was a connection, which ended without one: another method may have more luck.
+    HungUp(Unreached),
+    /// No other method would help.
+    For(Unreached),
+}
+
+impl Unsent {
+    /// Why.
+    pub(super) fn into_inner(self) -> Unreached {
+        match self {
+            Self::HungUp(why) | Self::For(why) => why,
+        }
+    }
+}
+
+impl<'a> Asker<'a> {
+    /// Looks the target up and judges it. Nothing is sent to it.
+    pub(super) async fn new(url: &'a Url, manner: Manner<'_>) -> Result<Self, Unreached> {
+        let began = Instant::now();
+        let failed =
+            |cause: String| Unreached::Failed { cause, hint: "", address: None, ms: since(began) };
+        let Some(host) = url.host() else {
+            return Err(failed("The URL has no host.".to_owned()));
+        };
+        let shown = host.to_string();
+        manner.policy.host(&shown).map_err(Unreached::Blocked)?;
+        let port = url.port_or_known_default().unwrap_or(80);
+        let found = timeout_at(began + LIMIT, resolve(&host, port, manner.namespace)).await;
+        let addresses = match found {
+            Ok(Ok(addresses)) if !addresses.is_empty() => addresses,
+            Ok(Ok(_)) => return Err(failed(format!("The name {shown} has no address."))),
+            Ok(Err(error)) => {
+                return Err(failed(format!(
+                    "The name {shown} cannot be resolved ({error}). Check the spelling and your DNS."
+                )));
+            }
+            Err(_) => return Err(failed(format!("Resolving {shown} took more than 8 s."))),
+        };
+        for address in &addresses {
+            manner.policy.address(&shown, address.ip()).map_err(Unreached::Blocked)?;
+        }
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .retry(reqwest::retry::never())
+            .tls_danger_accept_invalid_certs(manner.insecure_tls)
+            .resolve_to_addrs(&shown, &addresses)
+            .user_agent(concat!("handback/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| {
+                failed(format!("The HTTP client cannot be made: {}.", root(&error)))
+            })?;
+        let first = addresses.first().copied();
+        Ok(Self { url, host: shown, port, first, client, began })
+    }
+
+    /// Sends a request, and waits for the head of its answer.
+    pub(super) async fn send(&self, method: Method) -> Result<Response, Unsent> {
+        let sent = self.client.request(method, self.url.clone()).send();
+        match timeout_at(self.began + LIMIT, sent).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if error.is_connect() => Err(Unsent::For(self.explain(&error))),
+            Ok(Err(error)) => Err(Unsent::HungUp(self.explain(&error))),
+            Err(_) => Err(Unsent::For(self.late())),
+        }
+    }
+
+    /// The body of an answer, unless it is larger than that.
+    pub(super) async fn read(
+        &self,
+        mut answer: Response,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, Unreached> {
+        let mut body = Vec::new();
+        loop {
+            match timeout_at(self.began + LIMIT, answer.chunk()).await {
+                Ok(Ok(Some(chunk))) if body.len() + chunk.len() > most => return Ok(None),
+                Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
+                Ok(Ok(None)) => return Ok(Some(body)),
+                Ok(Err(error)) => return Err(self.explain(&error)),
+                Err(_) => return Err(self.late()),
+            }
+        }
+    }
+
+    /// Which address gave this answer.
+    pub(super) fn address(&self, answer: &Response) -> SocketAddr {
+        answer.remote_addr().or(self.first).unwrap_or_else(|| ([0, 0, 0, 0], self.port).into())
+    }
+
+    /// Milliseconds so far.
+    pub(super) fn ms(&self) -> u64 {
+        since(self.began)
+    }
+
+    /// It failed, for this cause.
+    pub(super) fn failed(&self, cause: String) -> Unreached {
+        Unreached::Failed { cause, hint: "", address: self.first, ms: self.ms() }
+    }
+
+    fn hinted(&self, cause: String, hint: &'static str) -> Unreached {
+        Unreached::Failed { cause, hint, address: self.first, ms: self.ms() }
+    }
+
+    fn late(&self) -> Unreached {
+        let (host, port) = (&self.host, self.port);
+        let cause = format!(
+            "{host} accepts connections on port {port} but did not answer within 8 s: it hangs, is still starting, or something in between swallows the request."
+        );
+        self.hinted(cause, "If it is starting, try --wait-ready.")
+    }
+
+    /// What a person should know about a request that failed.
+    fn explain(&self, error: &reqwest::Error) -> Unreached {
+        let (host, port) = (&self.host, self.port);
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            if let Some(io) = inner.downcast_ref::<io::Error>() {
+                let kind = io.kind();
+                if kind == io::ErrorKind::ConnectionRefused {
+                    return self.failed(format!(
+                        "{host} refused the connection on port {port}: nothing listens there. Start the application first, or check the port."
+                    ));
+                }
+                if matches!(
+                    kind,
+                    io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
+                ) {
+                    return self.failed(format!("There is no network route to {host}: {io}."));
+                }
+            }
+            cause = inner.source();
+        }
+        let root = root(error);
+        if self.url.scheme() == "https" && error.is_connect() {
+            let cause = format!("The TLS connection to {host} failed: {root}.");
+            return self.hinted(cause, "If the certificate is your own, try --insecure-tls.");
+        }
+        self.failed(format!("{host} gave no answer on port {port}: {root}."))
+    }
+}
+
+/// `localhost` and what is below it is this machine, as in the browser.
+async fn resolve(
+    host: &Host<&str>,
+    port: u16,
+    namespace: Option<&str>,
+) -> io::Result<Vec<SocketAddr>> {
+    match host {
+        Host::Ipv4(address) => Ok(vec![(*address, port).into()]),
+        Host::Ipv6(address) => Ok(vec![(*address, port).into()]),
+        Host::Domain(name) => {
+            let single = !name.contains('.');
+            let name = name.trim_end_matches('.');
+            if name == "localhost" || name.ends_with(".localhost") {
+                return Ok(vec![
+                    ([127, 0, 0, 1], port).into(),
+                    (std::net::Ipv6Addr::LOCALHOST, port).into(),
+                ]);
+            }
+            let name = match namespace {
+                Some(namespace) if single => format!("{name}.{namespace}.svc"),
+                Some(_) | None => name.to_owned(),
+            };
+            Ok(lookup_host((name, port)).await?.collect())
+        }
+    }
+}
+
+/// The innermost cause, which is the telling one.
+fn root(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+fn since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
