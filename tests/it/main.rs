@@ -7,6 +7,7 @@ mod api_server;
 mod apps;
 mod browser;
 mod cli;
+mod client;
 mod examples;
 mod gate;
 mod handoffs;
