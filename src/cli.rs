@@ -6,12 +6,14 @@
 mod agent;
 mod browser;
 pub mod check;
+mod cluster;
 pub mod crds;
 mod gate;
 mod operator;
 mod paint;
 pub mod release_pods;
 pub mod run;
+pub mod submit;
 mod values;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -54,6 +56,9 @@ enum Command {
     Run(Box<run::args::Args>),
     /// Validate plans and manifests offline: scenarios, checks, driver, offending lines
     Check(check::Args),
+    /// Create a TestRun in a cluster; with --wait follow it and exit with its verdict
+    #[expect(clippy::doc_markdown, reason = "help text")]
+    Submit(Box<submit::Args>),
     /// Print the custom resource definitions
     Crds(crds::Args),
     /// Supervise display, Chromium and recorder; started by `run`
@@ -100,6 +105,7 @@ pub fn main() -> ExitCode {
                     run::main(*args)
                 }
                 Command::Check(args) => check::main(&args),
+                Command::Submit(args) => submit::main(*args),
                 Command::Crds(args) => crds::main(&args),
                 Command::Browser(config) => browser::main(*config),
                 Command::Agent(config) => agent::main(*config),

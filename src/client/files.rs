@@ -1,0 +1,232 @@
+//! A run's artifacts on this machine: the manifest first, then every file that it lists, each
+//! compared with the sum that stands there.
+//!
+//! # Guarantees
+//! - A file is in its place only if its sum is the manifest's: it is written beside, and renamed.
+//! - A path of the manifest that leads out of the directory is refused.
+
+use std::{
+    io,
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use tokio::{
+    fs,
+    io::AsyncWriteExt as _,
+    time::{Instant, sleep},
+};
+
+use super::{Error, gate::Seat};
+
+const MANIFEST: &str = "manifest.json";
+/// A manifest lists some hundred files; its largest is far below this.
+const MAX_MANIFEST: usize = 16 << 20;
+/// Between two looks for a manifest that is not written yet.
+const LOOK: Duration = Duration::from_millis(500);
+
+#[derive(Deserialize)]
+struct Manifest {
+    files: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    path: String,
+    sha256: String,
+}
+
+/// Files that were fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Where they are.
+    pub directory: PathBuf,
+    /// How many, the manifest included.
+    pub count: usize,
+}
+
+impl Seat {
+    /// A whole file of at most so many bytes.
+    pub async fn read(&self, path: &str, most: usize) -> Result<Vec<u8>, Error> {
+        let mut file = self.file(path).await?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = file.next().await? {
+            if bytes.len() + piece.len() > most {
+                return Err(Error::Gate {
+                    doing: "a file",
+                    code: "too_large".to_owned(),
+                    message: format!("{path} has more than {most} bytes"),
+                });
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes)
+    }
+
+    /// Fetches everything into `<out>/<run id>`, waiting at most until `until` for the manifest.
+    /// `sum` is the manifest's own, if it is known.
+    pub async fn fetch_all(
+        &self,
+        out: &Path,
+        sum: Option<&str>,
+        until: Instant,
+    ) -> Result<Fetched, Error> {
+        let manifest = loop {
+            match self.read(MANIFEST, MAX_MANIFEST).await {
+                Err(Error::Gate { code, .. }) if code == "not_found" && Instant::now() < until => {
+                    sleep(LOOK).await;
+                }
+                read => break read?,
+            }
+        };
+        let (directory, entries) = begin(out, &self.run, &manifest, sum).await?;
+        for entry in &entries {
+            let mut file = self.file(&entry.path).await?;
+            let mut place = Place::open(&directory, entry).await?;
+            while let Some(piece) = file.next().await? {
+                place.write(&piece).await?;
+            }
+            place.close(entry).await?;
+        }
+        end(&directory, &manifest).await?;
+        Ok(Fetched { directory, count: entries.len() + 1 })
+    }
+}
+
+/// Makes the directory and reads the manifest.
+async fn begin(
+    out: &Path,
+    run: &str,
+    manifest: &[u8],
+    sum: Option<&str>,
+) -> Result<(PathBuf, Vec<Entry>), Error> {
+    let found = hex(&Sha256::digest(manifest));
+    if let Some(expected) = sum.filter(|sum| !sum.is_empty() && **sum != found) {
+        let (path, expected) = (MANIFEST.to_owned(), expected.to_owned());
+        return Err(Error::Damaged { path, expected, found });
+    }
+    let odd = |message: String| Error::Gate {
+        doing: "the manifest",
+        code: "unreadable".to_owned(),
+        message,
+    };
+    let read: Manifest =
+        serde_json::from_slice(manifest).map_err(|error| odd(error.to_string()))?;
+    for path in read.files.iter().map(|entry| entry.path.as_str()).chain([run]) {
+        let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        if !plain || path.is_empty() {
+            return Err(odd(format!("{path:?} is no path of a run's file")));
+        }
+    }
+    let directory = out.join(run);
+    let failed = |source| Error::Local { doing: format!("Making {}", directory.display()), source };
+    fs::create_dir_all(out).await.map_err(failed)?;
+    // Files of another download are not mixed with these.
+    let mut made = fs::DirBuilder::new();
+    made.mode(0o700).create(&directory).await.map_err(failed)?;
+    Ok((directory, read.files))
+}
+
+/// The manifest comes last: where it is, everything is.
+async fn end(directory: &Path, manifest: &[u8]) -> Result<(), Error> {
+    let path = directory.join(MANIFEST);
+    fs::write(&path, manifest).await.map_err(|source| writing(&path, source))
+}
+
+/// A file that is being written.
+struct Place {
+    file: fs::File,
+    beside: PathBuf,
+    path: PathBuf,
+    sum: Sha256,
+}
+
+impl Place {
+    async fn open(directory: &Path, entry: &Entry) -> Result<Self, Error> {
+        let path = directory.join(&entry.path);
+        let mut beside = path.clone().into_os_string();
+        beside.push(".part");
+        let beside = PathBuf::from(beside);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).await.map_err(|source| writing(&path, source))?;
+        }
+        let mut options = fs::OpenOptions::new();
+        let opened = options.write(true).create_new(true).mode(0o600).open(&beside).await;
+        let file = opened.map_err(|source| writing(&path, source))?;
+        Ok(Self { file, beside, path, sum: Sha256::new() })
+    }
+
+    async fn write(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.sum.update(piece);
+        self.file.write_all(piece).await.map_err(|source| writing(&self.path, source))
+    }
+
+    async fn close(mut self, entry: &Entry) -> Result<(), Error> {
+        let failed = |source| writing(&self.path, source);
+        self.file.flush().await.map_err(failed)?;
+        let found = hex(&self.sum.finalize());
+        if found != entry.sha256 {
+            fs::remove_file(&self.beside).await.map_err(failed)?;
+            let (path, expected) = (entry.path.clone(), entry.sha256.clone());
+            return Err(Error::Damaged { path, expected, found });
+        }
+        fs::rename(&self.beside, &self.path).await.map_err(failed)
+    }
+}
+
+fn writing(path: &Path, source: io::Error) -> Error {
+    Error::Local { doing: format!("Writing {}", path.display()), source }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn manifest(path: &str, sha256: &str) -> Vec<u8> {
+        let file = json!({"path": path, "sha256": sha256, "bytes": 2, "media_type": "x"});
+        serde_json::to_vec(&json!({"files": [file]})).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_sum_is_another_is_named_and_not_kept() {
+        let out = tempfile::tempdir().unwrap();
+        let right = hex(&Sha256::digest(b"hi"));
+        let bytes = manifest("screenshots/a.jpg", &right);
+        let (directory, entries) = begin(out.path(), "r-1", &bytes, None).await.unwrap();
+        let mut place = Place::open(&directory, &entries[0]).await.unwrap();
+        place.write(b"ho").await.unwrap();
+        let error = place.close(&entries[0]).await.unwrap_err().to_string();
+        assert!(error.starts_with("screenshots/a.jpg is damaged: "), "{error}");
+        assert!(error.contains(&right), "{error}");
+        let left = std::fs::read_dir(directory.join("screenshots")).unwrap().count();
+        assert_eq!(left, 0, "a damaged file is left");
+        let mut place = Place::open(&directory, &entries[0]).await.unwrap();
+        place.write(b"hi").await.unwrap();
+        place.close(&entries[0]).await.unwrap();
+        assert_eq!(std::fs::read(directory.join("screenshots/a.jpg")).unwrap(), b"hi");
+        let again = begin(out.path(), "r-1", &bytes, None).await.map(drop);
+        assert!(matches!(again, Err(Error::Local { .. })), "mixed with another download");
+    }
+
+    #[tokio::test]
+    async fn a_manifest_that_is_another_or_leads_elsewhere_is_refused() {
+        let out = tempfile::tempdir().unwrap();
+        for path in ["../x", "/etc/x", "", "a/../../x"] {
+            let bytes = manifest(path, "");
+            let refused = begin(out.path(), "r-1", &bytes, None).await.map(drop);
+            assert!(matches!(refused, Err(Error::Gate { .. })), "{path}");
+        }
+        let bytes = manifest("a", "");
+        let refused = begin(out.path(), "r-1", &bytes, Some("00")).await.map(drop);
+        assert!(matches!(refused, Err(Error::Damaged { .. })));
+        assert!(!out.path().join("r-1").exists());
+    }
+}
