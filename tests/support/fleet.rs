@@ -9,8 +9,8 @@ use handback::{
     manifest::check::ValidRun,
     metrics::Metrics,
     operator::{
-        self, Config, End, World,
-        outside::{GateAt, Gates, Later, Said, Targets, Unreachable, Word},
+        self, Config, End, PolicyAt, World,
+        outside::{GateAt, Gates, HandoffWord, Heard, Later, Said, Targets, Unreachable, Word},
         profile::{Images, Profiles},
     },
     pod::contract::{PublicKey, run::RunPolicy},
@@ -120,6 +120,7 @@ impl Fleet {
             },
             operator_key: PublicKey::new([7; 32]),
             profiles,
+            policy: policy(),
             denied_hosts: Vec::new(),
         };
         let metrics = Arc::new(Metrics::new().expect("good names"));
