@@ -146,6 +146,14 @@ impl Place {
         (text("verdict"), text("reason"))
     }
 
+    /// Verdicts of all runs that have one.
+    pub async fn verdicts(&self) -> Vec<String> {
+        let all = self.api.send(Method::GET, "testruns", "", &Value::Null).await;
+        assert_eq!(all.refusal(), None);
+        let runs = all.body["items"].as_array().expect("a list");
+        runs.iter().filter_map(|run| Some(run["status"]["verdict"].as_str()?.to_owned())).collect()
+    }
+
     /// The run's pod, once it has one.
     pub async fn pod_of(&self, name: &str) -> Value {
         let run = self.until(name, "a pod", |run| run["status"]["pod"]["name"].is_string()).await;
