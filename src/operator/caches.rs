@@ -202,8 +202,10 @@ pub(super) async fn keep_pods(
         },
         Heard::Gone(pod) => {
             memory.forget(&pod.uid().unwrap_or_default());
-            if let Some(run) = caches.run_of(pod) {
-                queues.run(ObjectRef::from_obj(run.as_ref()));
+            match caches.run_of(pod) {
+                Some(run) => queues.run(ObjectRef::from_obj(run.as_ref())),
+                // Its gate was spoken to in the name of a run that was gone already.
+                None => memory.forget(owner_uid(pod).unwrap_or_default()),
             }
         }
         Heard::All => {

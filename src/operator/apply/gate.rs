@@ -40,8 +40,8 @@ impl Operator {
             }
             let (pod, now) = (gate.uid, clock.now().into());
             let answer = said.ok().map(|said| said.answer);
-            let noted = memory.of(&uid, move |remembered| remembered.asked(&pod, answer, now));
-            if noted.await.is_ok() {
+            let noted = memory.note(&uid, move |remembered| remembered.asked(&pod, answer, now));
+            if noted.is_ok() {
                 queues.run(run);
             }
         });
@@ -82,8 +82,8 @@ impl Operator {
                 () = cancel.cancelled() => return,
             };
             let probe = Probe { at: clock.now().into(), found };
-            let noted = memory.of(&uid, move |remembered| remembered.target = Some(probe));
-            if noted.await.is_ok() {
+            let noted = memory.note(&uid, move |remembered| remembered.target = Some(probe));
+            if noted.is_ok() {
                 queues.run(run);
             }
         });
