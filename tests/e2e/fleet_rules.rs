@@ -74,13 +74,9 @@ async fn thirty_runs_at_once_all_pass() {
     // A small node has room for a few at a time.
     let mut done = 0;
     while done < 30 {
-        until("another verdict", || async {
-            let verdicts = place.verdicts().await;
-            if verdicts.len() > done {
-                Ok(done = verdicts.len())
-            } else {
-                Err(format!("{done} verdicts"))
-            }
+        done = until("another verdict", || async {
+            let now = place.verdicts().await.len();
+            if now > done { Ok(now) } else { Err(format!("{now} verdicts")) }
         })
         .await;
     }

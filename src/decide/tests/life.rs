@@ -157,6 +157,18 @@ fn cancelled_is_a_verdict_only_if_somebody_wanted_it() {
     let Agent::Ended(end) = &mut memory.agent else { panic!("ended") };
     end.out_of_memory = true;
     check(memory, false, false, Verdict::Errored, "OOMKilled");
+    // A browser that was lost for memory is just that; what else the agent found stands.
+    for (verdict, exit, reason, expected) in [
+        (Verdict::Errored, 3, "BrowserLost", "OOMKilled"),
+        (Verdict::Errored, 3, "PreflightFailed", "PreflightFailed"),
+        (Verdict::Failed, 1, "AssertionFailed", "AssertionFailed"),
+    ] {
+        let words = Report { reason: reason.to_owned(), ..report(verdict) };
+        let mut memory = ended(1, at(10), exit, Some(words));
+        let Agent::Ended(end) = &mut memory.agent else { panic!("ended") };
+        end.out_of_memory = true;
+        check(memory, false, false, verdict, expected);
+    }
 }
 
 #[test]
