@@ -24,7 +24,8 @@ export function used(lines, user) {
       continue;
     }
     const { objectRef, verb, stage } = event;
-    if ((event.impersonatedUser ?? event.user)?.username !== user || !objectRef?.resource) continue;
+    // Who asks in this user's name, to see what it may do, is somebody else.
+    if (event.user?.username !== user || event.impersonatedUser || !objectRef?.resource) continue;
     // One request is told at several stages; a watch has no other until it ends.
     if (stage === 'RequestReceived' || (stage === 'ResponseStarted' && verb !== 'watch')) continue;
     const resource = objectRef.subresource ? `${objectRef.resource}/${objectRef.subresource}` : objectRef.resource;
