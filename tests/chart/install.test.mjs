@@ -1,7 +1,8 @@
 // The chart on a real cluster, that of KUBECONFIG: every object is accepted, an upgrade keeps what must be
 // kept, an uninstall takes what is its own and leaves nothing that cannot end.
 //
-// The cluster must have no handback: CRDs and the policy are there once. The image is localhost/handback:dev.
+// The cluster must have no handback: CRDs and the policy are there once. The images are localhost/handback:dev
+// and localhost/handback-shop:dev.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -193,6 +194,15 @@ test('it can be installed again over what was left, in two namespaces this time'
   assert.equal(get(`pod tr-b-1 -n ${team}`).metadata.finalizers, undefined);
   const leftovers = get(`roles,rolebindings -A -l app.kubernetes.io/instance=handback`).items;
   assert.deepEqual(leftovers, []);
+});
+
+test('the shop of the examples comes up in a restricted namespace, under both its names', async () => {
+  kubectl(`apply -n ${team} -f ${root}examples/kubernetes/shop.yaml`);
+  kubectl(`rollout status deployment/shop -n ${team} --timeout=60s`);
+  for (const name of ['shop', 'shop-pay']) {
+    const path = `/api/v1/namespaces/${team}/services/${name}:http/proxy/healthz`;
+    await until(`${name} answers`, () => run(KUBECTL, ['get', '--raw', path]).stdout === '{"status":"ok","revision":"3f1c9ae"}');
+  }
 });
 
 test('the seccomp profile comes onto every node', async () => {
