@@ -130,8 +130,9 @@ enum StartError {
         #[source]
         source: std::io::Error,
     },
-    #[error("finding the cluster: neither a pod's service account nor a kubeconfig can be used")]
-    Cluster(#[source] Box<kube::Error>),
+    // Its causes say the same again.
+    #[error("finding the cluster: {0}")]
+    Cluster(Box<kube::Error>),
     #[error("counting")]
     Metrics(#[from] prometheus::Error),
 }

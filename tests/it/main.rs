@@ -8,8 +8,10 @@ mod apps;
 mod browser;
 mod chart;
 mod cli;
+mod client;
 mod examples;
 mod gate;
+mod handoffs;
 mod manifest;
 mod operator;
 mod page;
@@ -18,6 +20,7 @@ mod release_pods;
 mod run;
 mod snapshot;
 mod source;
+mod targets;
 mod tidy;
 mod upload;
 
