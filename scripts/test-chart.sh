@@ -3,7 +3,7 @@
 #
 # First without a cluster (rendering, schemas, rights, examples), then an install, an upgrade and an
 # uninstall on a real one, unless --static is said: on that of KUBECONFIG, or else on a test cluster of its
-# own, `chart`, which is taken away again. The image localhost/handback:dev has to be there: make images.
+# own, `chart`, which is taken away again. The images handback and shop have to be there: make images.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -4,6 +4,12 @@
 // are rules of RBAC. Both become rights: a group, a resource with its subresource, a verb, and a name if
 // the rule has one.
 
+/**
+ * Rights that no recorded run can use, with the reason: a port-forward over a WebSocket is a `get`, and
+ * API servers after 1.34 ask for `create` as well.
+ */
+export const FOR_NEWER_SERVERS = ['create pods/portforward'];
+
 /** Every single right of these rules, as `{group, resource, verb, name}`; a name only where one is given. */
 export function given(rules) {
   return rules.flatMap(({ apiGroups = [], resources = [], verbs = [], resourceNames }) =>
@@ -11,7 +17,7 @@ export function given(rules) {
   );
 }
 
-/** The rights that this user's requests needed, each once, with how often; refused requests are told apart. */
+/** The rights that this user's requests needed, each once, with how often. */
 export function used(lines, user) {
   const found = new Map();
   for (const line of lines) {
@@ -24,15 +30,15 @@ export function used(lines, user) {
       continue;
     }
     const { objectRef, verb, stage } = event;
-    if ((event.impersonatedUser ?? event.user)?.username !== user || !objectRef?.resource) continue;
+    // Who asks in this user's name, to see what it may do, is somebody else.
+    if (event.user?.username !== user || event.impersonatedUser || !objectRef?.resource) continue;
     // One request is told at several stages; a watch has no other until it ends.
     if (stage === 'RequestReceived' || (stage === 'ResponseStarted' && verb !== 'watch')) continue;
     const resource = objectRef.subresource ? `${objectRef.resource}/${objectRef.subresource}` : objectRef.resource;
     const right = { group: objectRef.apiGroup ?? '', resource, verb, name: objectRef.name, namespace: objectRef.namespace };
     const id = JSON.stringify(right);
-    const known = found.get(id) ?? { ...right, count: 0, refused: 0 };
+    const known = found.get(id) ?? { ...right, count: 0 };
     known.count += 1;
-    if (event.responseStatus?.code === 403 && event.annotations?.['authorization.k8s.io/decision'] === 'forbid') known.refused += 1;
     found.set(id, known);
   }
   return [...found.values()];

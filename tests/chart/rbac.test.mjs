@@ -152,6 +152,7 @@ test('an audit log tells what was used, once each, and of nobody else', () => {
       line('get', 'pods', { stage: 'RequestReceived', objectRef: { name: 'a' } }),
       line('get', 'pods', { user: { username: 'ada' } }),
       line('list', 'pods', { impersonatedUser: { username: 'ada' } }),
+      line('list', 'secrets', { user: { username: 'admin' }, impersonatedUser: { username: USER } }),
       line('patch', 'testruns/status', { objectRef: { apiGroup: 'handback.dev' } }),
       JSON.stringify({ stage: 'ResponseComplete', verb: 'get', user: { username: USER }, requestURI: '/version' }),
       '',

@@ -6,6 +6,7 @@ mod agent;
 mod api_server;
 mod apps;
 mod browser;
+mod chart;
 mod cli;
 mod client;
 mod examples;

@@ -63,11 +63,11 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
+{{/* For a whole pod. The group: the operator's key is a file for root and it. */}}
 {{- define "handback.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
 runAsGroup: 65532
-# The key is a file for root and this group.
 fsGroup: 65532
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
