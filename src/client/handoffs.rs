@@ -23,6 +23,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Error,
@@ -156,12 +157,14 @@ impl Cluster {
         })
     }
 
-    /// Asks for this run's browser and waits for it. `tell` hears each new reason for waiting.
+    /// Asks for this run's browser and waits for it, until `give_up`. `tell` hears each new reason for
+    /// waiting.
     pub async fn ask(
         &self,
         run: &TestRun,
         mode: Mode,
         me: &str,
+        give_up: &CancellationToken,
         mut tell: impl FnMut(&str),
     ) -> Result<Granted, Error> {
         let (pod, pod_uid) = pod_of(run)?;
@@ -171,7 +174,11 @@ impl Cluster {
         })?;
         let handoff = self.make(run, mode, me, &keys).await?;
         let (name, uid) = (handoff.name_any(), handoff.uid().unwrap_or_default());
-        let status = match self.granted(&name, &uid, run, &mut tell).await {
+        let granted = tokio::select! {
+            granted = self.granted(&name, &uid, run, &mut tell) => granted,
+            () = give_up.cancelled() => Err(Error::GivenUp),
+        };
+        let status = match granted {
             Ok(status) => status,
             Err(error) => {
                 // What was asked for in vain must not be granted later.

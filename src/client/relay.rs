@@ -323,6 +323,7 @@ impl Refused {
             | Error::NoKind { .. }
             | Error::Exists { .. }
             | Error::NoAnswer { .. }
+            | Error::GivenUp
             | Error::Gate { .. }
             | Error::Storage { .. }
             | Error::Damaged { .. }
