@@ -10,6 +10,7 @@ mod cli;
 mod client;
 mod examples;
 mod gate;
+mod handoffs;
 mod manifest;
 mod operator;
 mod page;
@@ -18,6 +19,7 @@ mod release_pods;
 mod run;
 mod snapshot;
 mod source;
+mod targets;
 mod tidy;
 mod upload;
 

@@ -7,6 +7,7 @@ pub mod leftovers;
 pub mod mirror;
 pub mod operator;
 pub mod run;
+pub mod scripted_handoffs;
 pub mod shop;
 pub mod ticking;
 pub mod waiting;
