@@ -71,11 +71,11 @@ pub struct Args {
 }
 
 const AFTER: &str = "\
-The very browser that the agent used is in your hands, with its tabs, cookies and half-filled forms, for
-an hour at most. Hand it back in the page, or end this program with Ctrl-C. One person at a time has it;
-up to 16 may watch.
+The very browser that the agent used is in your hands, with its tabs, cookies and half-filled forms, \
+for an hour at most. Hand it back in the page, or end this program with Ctrl-C. One person at a time \
+has it; up to 16 may watch.
 
-Taking over needs the right to create testruns/control (ClusterRole handback-controller), watching the
+Taking over needs the right to create testruns/control (ClusterRole handback-controller), watching the \
 right to create testruns/view (ClusterRole handback-viewer). Ask for yours with:
   kubectl auth can-i create testruns.handback.dev --subresource=control
 

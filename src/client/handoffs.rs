@@ -120,13 +120,13 @@ pub fn pod_of(run: &TestRun) -> Result<(String, String), Error> {
     }
     let pod = status.pod.as_ref();
     let pod = pod.and_then(|pod| Some((pod.name.clone(), pod.uid.clone()?)));
-    pod.ok_or_else(|| match status.verdict {
-        Some(_) => Error::NoBrowser(gone(&name, &status)),
-        None => {
-            let why = status.message.unwrap_or_default();
-            let why = if why.is_empty() { "it has not started yet".to_owned() } else { why };
-            Error::NoBrowser(format!("TestRun {name} has no browser yet: {why}"))
+    pod.ok_or_else(|| {
+        if status.verdict.is_some() {
+            return Error::NoBrowser(gone(&name, &status));
         }
+        let why = status.message.as_deref().filter(|why| !why.is_empty());
+        let why = why.unwrap_or("it has not started yet");
+        Error::NoBrowser(format!("TestRun {name} has no browser yet: {why}"))
     })
 }
 
@@ -384,10 +384,10 @@ impl Cluster {
     }
 
     async fn end(&self, name: &str, uid: &str, how: &str) -> Result<(), Error> {
-        let mut spec = json!({"desiredState": how});
-        if how == "Cancelled" {
-            spec["cancelReason"] = json!("Aborted");
-        }
+        let spec = match how {
+            "Cancelled" => json!({"desiredState": how, "cancelReason": "Aborted"}),
+            _ => json!({"desiredState": how}),
+        };
         let patch = json!({"metadata": {"uid": uid}, "spec": spec});
         let params =
             PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
