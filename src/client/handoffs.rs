@@ -364,7 +364,9 @@ impl Cluster {
             format!(" until {:.0} at the latest", time.timestamp())
         });
         Some(format!(
-            "{holder} has this browser{until} (Handoff {}). --view watches without taking it over.",
+            "{holder} has the browser of TestRun {}{until} (Handoff {}). --view watches without taking it \
+             over.",
+            run.name_any(),
             control.handoff
         ))
     }

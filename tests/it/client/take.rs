@@ -146,7 +146,10 @@ async fn one_person_has_the_browser_and_the_next_one_is_told_who() {
     cluster.status("checkout", json!({"control": control_of})).await;
     let bob = cluster.run_as("bob", &["take", "checkout"]).await;
     assert_eq!((bob.exit, bob.stdout.as_str()), (3, ""), "{bob:?}");
-    assert!(bob.stderr.contains("ada has this browser until 1970-01-01T01"), "{bob:?}");
+    assert!(
+        bob.stderr.contains("ada has the browser of TestRun checkout until 1970-01-01T01"),
+        "{bob:?}"
+    );
 
     control.say(json!({"type": "release", "outcome": "finish"})).await;
     assert_eq!(control.revoked().await, "released");
