@@ -17,7 +17,12 @@ pub mod submit;
 pub mod take;
 mod values;
 
-use std::{ffi::OsString, io::Write, process::ExitCode};
+use std::{
+    ffi::{OsStr, OsString},
+    io::Write,
+    path::Path,
+    process::ExitCode,
+};
 
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
@@ -91,7 +96,9 @@ enum Command {
 /// Reads the command line and runs what it asks for.
 pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let parsed = command().try_get_matches_from(&typed).and_then(|matches| {
+    let plugin = typed.first().is_some_and(|name| is_plugin(name));
+    let name = if plugin { "kubectl handback" } else { "handback" };
+    let parsed = command().bin_name(name).try_get_matches_from(&typed).and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches)?;
         Ok((cli, matches))
     });
@@ -124,6 +131,11 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit as u8)
+}
+
+/// Whether kubectl started us: a plugin is found by its file's name.
+fn is_plugin(program: &OsStr) -> bool {
+    Path::new(program).file_name().is_some_and(|name| name == "kubectl-handback")
 }
 
 /// The command line. Variables are named by one rule, which the help tells once, and the help is

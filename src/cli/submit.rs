@@ -24,6 +24,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 pub use args::{Args, OnInterrupt};
 use live::Live;
@@ -120,11 +121,8 @@ async fn submit(args: Args, mut run: TestRun, shutdown: &Shutdown) -> Result<Exi
     let cluster = place.find().await?;
     run.metadata.namespace = Some(cluster.namespace.clone());
     run.status = None;
-    let run = tokio::select! {
-        created = cluster.create_run(&run) => created?,
-        // Whether it arrived is not known, and nobody waits to hear.
-        () = shutdown.cancel.cancelled() => return Ok(Exit::Cancelled),
-    };
+    // A signal meanwhile waits: whether the run exists must be known first. A second one does not.
+    let run = cluster.create_run(&run).await?;
     let name = run.name_any();
     say(&mut stderr(), &format!("TestRun {name} created in namespace {}\n", cluster.namespace));
     if !args.wait {
@@ -138,7 +136,7 @@ async fn submit(args: Args, mut run: TestRun, shutdown: &Shutdown) -> Result<Exi
     let answered = match ended {
         Ok(Ended::Verdict(verdict)) => waiting.answer(&args, verdict).await,
         Ok(Ended::Detached) => {
-            drop(waiting);
+            waiting.close().await;
             shown.join_all().await;
             let space = &cluster.namespace;
             let text = format!(
@@ -188,12 +186,15 @@ struct Waiting<'a> {
     progress: mpsc::UnboundedSender<Line>,
     live: watch::Sender<Live>,
     following: JoinSet<()>,
+    /// Ends the following in order.
+    give_up: CancellationToken,
 }
 
 impl<'a> Waiting<'a> {
     fn new(cluster: &'a Cluster, run: TestRun, progress: mpsc::UnboundedSender<Line>) -> Self {
         let live = watch::Sender::new(Live::default());
-        Self { cluster, run, progress, live, following: JoinSet::new() }
+        let (following, give_up) = (JoinSet::new(), CancellationToken::new());
+        Self { cluster, run, progress, live, following, give_up }
     }
 
     /// Until there is a verdict.
@@ -264,6 +265,7 @@ impl<'a> Waiting<'a> {
                 run,
                 self.progress.clone(),
                 self.live.clone(),
+                self.give_up.clone(),
             ));
         }
     }
@@ -345,7 +347,9 @@ impl<'a> Waiting<'a> {
 
     /// Gives the seat back.
     async fn close(mut self) {
-        self.following.shutdown().await;
+        self.give_up.cancel();
+        // A Handoff that is asked for just now is called off; that is one request.
+        drop(timeout(SOON, self.following.join_next()).await);
         let watching = self.live.borrow().watching.as_ref().map(Arc::clone);
         if let Some(watching) = watching
             && let Err(error) = self.cluster.finish(&watching.granted).await

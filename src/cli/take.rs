@@ -71,11 +71,11 @@ pub struct Args {
 }
 
 const AFTER: &str = "\
-The very browser that the agent used is in your hands, with its tabs, cookies and half-filled forms, for
-an hour at most. Hand it back in the page, or end this program with Ctrl-C. One person at a time has it;
-up to 16 may watch.
+The very browser that the agent used is in your hands, with its tabs, cookies and half-filled forms, \
+for an hour at most. Hand it back in the page, or end this program with Ctrl-C. One person at a time \
+has it; up to 16 may watch.
 
-Taking over needs the right to create testruns/control (ClusterRole handback-controller), watching the
+Taking over needs the right to create testruns/control (ClusterRole handback-controller), watching the \
 right to create testruns/view (ClusterRole handback-viewer). Ask for yours with:
   kubectl auth can-i create testruns.handback.dev --subresource=control
 
@@ -100,17 +100,13 @@ async fn take(args: Args, shutdown: &Shutdown) -> Result<Exit, Error> {
     let what = if view { "to watch the browser" } else { "for the browser" };
     say(&mut stderr(), &format!("Asking {what} of TestRun {run} in namespace {space}\n"));
     let told = |why: &str| say(&mut stderr(), &format!("Waiting: {why}\n"));
-    let begun = Hold::begin(cluster.clone(), &run, mode, told);
-    let mut hold = tokio::select! {
-        begun = begun => begun?,
-        // What was asked for and is not granted yet ends with its deadline, unclaimed by any page.
-        () = shutdown.cancel.cancelled() => return Ok(Exit::Cancelled),
-    };
+    let give_up = shutdown.cancel.clone();
+    let mut hold = Hold::begin(cluster.clone(), &run, mode, give_up, told).await?;
     let served = if vnc {
-        serve_vnc(&mut hold, port, keep, shutdown).await
+        serve_vnc(&mut hold, port, keep).await
     } else {
         let open = !no_open && wants_a_page();
-        serve_page(&mut hold, port, keep, open, shutdown).await
+        serve_page(&mut hold, port, keep, open).await
     };
     let gone =
         matches!(&served, Err(Error::NoBrowser(_) | Error::NoPod { .. } | Error::Deleted { .. }));
@@ -146,13 +142,7 @@ fn tell(told: Told) {
 }
 
 /// The page, until the person has had enough.
-async fn serve_page(
-    hold: &mut Hold,
-    port: u16,
-    keep: bool,
-    open: bool,
-    shutdown: &Shutdown,
-) -> Result<(), Error> {
+async fn serve_page(hold: &mut Hold, port: u16, keep: bool, open: bool) -> Result<(), Error> {
     let Some(granted) = hold.current() else { return Ok(()) };
     let (host, pod) = (granted.host(), granted.pod.clone());
     let relay = Relay::bind(port).await?;
@@ -177,10 +167,7 @@ async fn serve_page(
         say(&mut stderr(), "The page opens in your browser. If it does not, open this address:\n");
     }
     say(&mut stdout(), &format!("{address}\n"));
-    let served = tokio::select! {
-        error = hold.serve(wishes, lost, tell) => Err(error),
-        () = shutdown.cancel.cancelled() => Ok(()),
-    };
+    let served = hold.serve(wishes, lost, tell).await;
     if let Some(directory) = shown {
         // What is left of it is an address that leads nowhere any more.
         drop(std::fs::remove_dir_all(directory));
@@ -205,12 +192,7 @@ fn show(address: &str) -> Option<PathBuf> {
 }
 
 /// A VNC server, until control has ended or the person has had enough.
-async fn serve_vnc(
-    hold: &mut Hold,
-    port: u16,
-    keep: bool,
-    shutdown: &Shutdown,
-) -> Result<(), Error> {
+async fn serve_vnc(hold: &mut Hold, port: u16, keep: bool) -> Result<(), Error> {
     let server = Vnc::bind(port).await?;
     let Some(granted) = hold.current() else { return Ok(()) };
     let mode = granted.mode;
@@ -232,8 +214,7 @@ async fn serve_vnc(
             Err(error) => return Err(error),
         },
         () = stay(&seat) => {}
-        error = hold.serve(wishes, lost, |_| {}) => return Err(error),
-        () = shutdown.cancel.cancelled() => {}
+        served = hold.serve(wishes, lost, |_| {}) => return served,
     }
     Ok(())
 }

@@ -91,9 +91,10 @@ impl Cluster {
             Some((_, message)) => Error::Refused { doing, message: message.to_owned() },
             None => {
                 // The outer words say no more than that it was a request.
-                let why = match error {
-                    kube::Error::Service(inner) => chain(&**inner),
-                    _ => chain(error),
+                let why = if let kube::Error::Service(inner) = error {
+                    chain(&**inner)
+                } else {
+                    chain(error)
                 };
                 Error::Unreachable { doing, why: why.trim_end_matches('.').to_owned() }
             }

@@ -89,6 +89,9 @@ pub enum Error {
         /// What happened and what to do.
         message: String,
     },
+    /// The person did not want to wait any longer.
+    #[error("The waiting was given up.")]
+    GivenUp,
     /// Nobody answered a Handoff.
     #[error(
         "Handoff {handoff} was not answered within {seconds} s{last}. Is Handback's operator running?"
@@ -166,7 +169,7 @@ impl Error {
             | Self::Storage { .. }
             | Self::Damaged { .. }
             | Self::Local { .. } => Exit::Errored,
-            Self::Deleted { .. } => Exit::Cancelled,
+            Self::Deleted { .. } | Self::GivenUp => Exit::Cancelled,
         }
     }
 
@@ -182,6 +185,7 @@ impl Error {
             Self::NoPod { .. } | Self::NoBrowser(_) => "browser_gone",
             Self::NotGranted { code, .. } => code,
             Self::NoAnswer { .. } => "not_answered",
+            Self::GivenUp => "given_up",
             Self::Gate { .. } => "gate_refused",
             Self::Storage { .. } => "storage",
             Self::Damaged { .. } => "artifact_damaged",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::{Method, Request, Response, body::Incoming};
+use hyper::{Method, Request, Response, body::Incoming, http::request::Builder};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
@@ -235,10 +235,7 @@ pub async fn stay(seat: &Seat) {
     }
 }
 
-fn complete(
-    request: hyper::http::request::Builder,
-    body: Bytes,
-) -> Result<Request<super::way::Payload>, Error> {
+fn complete(request: Builder, body: Bytes) -> Result<Request<super::way::Payload>, Error> {
     request.body(payload(body)).map_err(|_| unreadable("a request"))
 }
 

@@ -23,6 +23,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Error,
@@ -119,13 +120,13 @@ pub fn pod_of(run: &TestRun) -> Result<(String, String), Error> {
     }
     let pod = status.pod.as_ref();
     let pod = pod.and_then(|pod| Some((pod.name.clone(), pod.uid.clone()?)));
-    pod.ok_or_else(|| match status.verdict {
-        Some(_) => Error::NoBrowser(gone(&name, &status)),
-        None => {
-            let why = status.message.unwrap_or_default();
-            let why = if why.is_empty() { "it has not started yet".to_owned() } else { why };
-            Error::NoBrowser(format!("TestRun {name} has no browser yet: {why}"))
+    pod.ok_or_else(|| {
+        if status.verdict.is_some() {
+            return Error::NoBrowser(gone(&name, &status));
         }
+        let why = status.message.as_deref().filter(|why| !why.is_empty());
+        let why = why.unwrap_or("it has not started yet");
+        Error::NoBrowser(format!("TestRun {name} has no browser yet: {why}"))
     })
 }
 
@@ -156,12 +157,14 @@ impl Cluster {
         })
     }
 
-    /// Asks for this run's browser and waits for it. `tell` hears each new reason for waiting.
+    /// Asks for this run's browser and waits for it, until `give_up`. `tell` hears each new reason for
+    /// waiting.
     pub async fn ask(
         &self,
         run: &TestRun,
         mode: Mode,
         me: &str,
+        give_up: &CancellationToken,
         mut tell: impl FnMut(&str),
     ) -> Result<Granted, Error> {
         let (pod, pod_uid) = pod_of(run)?;
@@ -171,7 +174,11 @@ impl Cluster {
         })?;
         let handoff = self.make(run, mode, me, &keys).await?;
         let (name, uid) = (handoff.name_any(), handoff.uid().unwrap_or_default());
-        let status = match self.granted(&name, &uid, run, &mut tell).await {
+        let granted = tokio::select! {
+            granted = self.granted(&name, &uid, run, &mut tell) => granted,
+            () = give_up.cancelled() => Err(Error::GivenUp),
+        };
+        let status = match granted {
             Ok(status) => status,
             Err(error) => {
                 // What was asked for in vain must not be granted later.
@@ -357,7 +364,9 @@ impl Cluster {
             format!(" until {:.0} at the latest", time.timestamp())
         });
         Some(format!(
-            "{holder} has this browser{until} (Handoff {}). --view watches without taking it over.",
+            "{holder} has the browser of TestRun {}{until} (Handoff {}). --view watches without taking it \
+             over.",
+            run.name_any(),
             control.handoff
         ))
     }
@@ -377,10 +386,10 @@ impl Cluster {
     }
 
     async fn end(&self, name: &str, uid: &str, how: &str) -> Result<(), Error> {
-        let mut spec = json!({"desiredState": how});
-        if how == "Cancelled" {
-            spec["cancelReason"] = json!("Aborted");
-        }
+        let spec = match how {
+            "Cancelled" => json!({"desiredState": how, "cancelReason": "Aborted"}),
+            _ => json!({"desiredState": how}),
+        };
         let patch = json!({"metadata": {"uid": uid}, "spec": spec});
         let params =
             PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };

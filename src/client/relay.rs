@@ -24,6 +24,7 @@ use hyper::{
     upgrade::OnUpgrade,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -83,6 +84,13 @@ pub struct Relay {
     pub port: u16,
     /// What the page shows to be our own.
     pub key: Secret<String>,
+}
+
+/// The body of a wish.
+#[derive(Default, Deserialize)]
+struct Wanted {
+    #[serde(default)]
+    view: bool,
 }
 
 /// What all connections share.
@@ -221,13 +229,14 @@ impl Shared {
         let invalid =
             || Refused::new(StatusCode::BAD_REQUEST, "invalid_request", "It makes no sense.");
         let body = body.map_err(|_| invalid())?.to_bytes();
-        let body: Value = match body.is_empty() {
-            true => Value::Null,
-            false => serde_json::from_slice(&body).map_err(|_| invalid())?,
+        let Wanted { view } = if body.is_empty() {
+            Wanted::default()
+        } else {
+            serde_json::from_slice(&body).map_err(|_| invalid())?
         };
         let (reply, answer) = oneshot::channel();
         let wish = match path.strip_prefix(OWN) {
-            Some("ticket") => Wish::Ticket { view: body["view"] == true, reply },
+            Some("ticket") => Wish::Ticket { view, reply },
             Some("takeover") => Wish::TakeOver { reply },
             _ => {
                 return Err(Refused::new(
@@ -323,6 +332,7 @@ impl Refused {
             | Error::NoKind { .. }
             | Error::Exists { .. }
             | Error::NoAnswer { .. }
+            | Error::GivenUp
             | Error::Gate { .. }
             | Error::Storage { .. }
             | Error::Damaged { .. }

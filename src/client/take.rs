@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::BoxStream};
 use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Error,
@@ -47,6 +48,7 @@ pub struct Hold {
     cluster: Cluster,
     run: TestRun,
     me: String,
+    give_up: CancellationToken,
     control: Option<Granted>,
     view: Option<Granted>,
 }
@@ -60,23 +62,24 @@ impl std::fmt::Debug for Hold {
 type States = BoxStream<'static, Result<Option<HandoffStatus>, Error>>;
 
 impl Hold {
-    /// Asks for the browser of this run, and waits until it is granted.
+    /// Asks for the browser of this run, and waits until it is granted or `give_up`.
     pub async fn begin(
         cluster: Cluster,
         name: &str,
         mode: Mode,
+        give_up: CancellationToken,
         tell: impl FnMut(&str),
     ) -> Result<Self, Error> {
         let run = cluster.run(name).await?;
         // Known without asking who we are.
         pod_of(&run)?;
         let me = cluster.me().await?;
-        let granted = cluster.ask(&run, mode, &me, tell).await?;
+        let granted = cluster.ask(&run, mode, &me, &give_up, tell).await?;
         let (control, view) = match mode {
             Mode::Control => (Some(granted), None),
             Mode::View => (None, Some(granted)),
         };
-        Ok(Self { cluster, run, me, control, view })
+        Ok(Self { cluster, run, me, give_up, control, view })
     }
 
     /// Where it is.
@@ -97,23 +100,26 @@ impl Hold {
         Ok(Pass { ticket, left })
     }
 
-    /// Answers wishes and tells what happens. Returns when there is no browser any more: why.
+    /// Answers wishes and tells what happens, until it is given up. An error says why there is no
+    /// browser any more.
     pub async fn serve(
         &mut self,
         mut wishes: mpsc::Receiver<Wish>,
         mut lost: mpsc::Receiver<()>,
         mut tell: impl FnMut(Told),
-    ) -> Error {
+    ) -> Result<(), Error> {
         let cluster = self.cluster.clone();
         let mut heard = std::pin::pin!(cluster.follow(&self.run));
         let mut states = self.states();
+        let give_up = self.give_up.clone();
         loop {
             tokio::select! {
+                () = give_up.cancelled() => return Ok(()),
                 Some(wish) = wishes.recv() => {
                     self.grant(wish, &mut tell).await;
                     states = self.states();
                 }
-                Some(()) = lost.recv() => return self.lost().await,
+                Some(()) = lost.recv() => return Err(self.lost().await),
                 state = next(&mut states) => if let Some(text) = self.ended(state) {
                     states = None;
                     tell(Told::ControlEnded(text));
@@ -122,14 +128,14 @@ impl Hold {
                     Some(Heard::Run(run)) => {
                         self.run = *run;
                         if let Some(error) = self.is_gone() {
-                            return error;
+                            return Err(error);
                         }
                     }
                     Some(Heard::Trouble(why)) => tell(Told::Note(format!(
                         "The API server cannot be heard, trying again: {why}"
                     ))),
-                    Some(Heard::End(error)) => return error,
-                    None => return over(),
+                    Some(Heard::End(error)) => return Err(error),
+                    None => return Err(over()),
                 },
             }
         }
@@ -181,7 +187,8 @@ impl Hold {
         let fresh = Instant::now() + FRESH;
         let old = self.view.take_if(|view| view.deadline < fresh);
         if self.view.is_none() {
-            let view = self.cluster.ask(&self.run, Mode::View, &self.me, |_| {}).await?;
+            let view =
+                self.cluster.ask(&self.run, Mode::View, &self.me, &self.give_up, |_| {}).await?;
             self.view = Some(view);
         }
         if let Some(old) = old {
@@ -202,7 +209,8 @@ impl Hold {
             self.control = None;
         }
         let told = |why: &str| tell(Told::Note(format!("Waiting: {why}")));
-        let control = self.cluster.ask(&self.run, Mode::Control, &self.me, told).await?;
+        let (run, me) = (&self.run, &self.me);
+        let control = self.cluster.ask(run, Mode::Control, me, &self.give_up, told).await?;
         tell(Told::Note("You have the browser.".to_owned()));
         self.control = Some(control);
         Ok(())

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -30,6 +31,13 @@ const GRACE: Duration = Duration::from_mins(1);
 const AGAIN: Duration = Duration::from_millis(500);
 /// A piece of what a VNC program sends.
 const PIECE: usize = 16 << 10;
+
+/// What the gate says on a control connection, as far as it is for us.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said {
+    Lease { state: String, reason: Option<String> },
+}
 
 /// A port that listens.
 #[derive(Debug)]
@@ -130,9 +138,11 @@ async fn held(seat: &Seat, until: &mut Instant) -> Result<String, Error> {
             frame = socket.next() => match frame {
                 Some(Ok(Message::Text(text))) => {
                     *until = Instant::now() + GRACE;
-                    let said: Value = serde_json::from_str(&text).unwrap_or_default();
-                    if said["type"] == "lease" && said["state"] == "revoked" {
-                        return Ok(said["reason"].as_str().unwrap_or("released").to_owned());
+                    // What it says besides is for pages.
+                    if let Ok(Said::Lease { state, reason }) = serde_json::from_str(&text)
+                        && state == "revoked"
+                    {
+                        return Ok(reason.unwrap_or_else(|| "released".to_owned()));
                     }
                 }
                 Some(Ok(Message::Close(_))) | None => {

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-import { startPerson, startTake, takeOver, handBack, until } from './stage.mjs';
+import { startPerson, startTake, inControl, handBack, until } from './stage.mjs';
 
 const [namespace, run, shop] = process.argv.slice(2);
 const execute = promisify(execFile);
@@ -49,7 +49,8 @@ try {
 
   const holding = startTake(run, namespace);
   const holder = await open(holding);
-  await takeOver(holder);
+  // The page came with the right to it: nothing has to be clicked.
+  await inControl(holder);
   await holder.keyboard.type('ok');
   await until(async () => `"ok" in the ledger, where there is ${await typed()}`, async () => (await typed()) === 'ok');
 

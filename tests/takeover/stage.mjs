@@ -107,6 +107,10 @@ export const sentence = (page) => page.locator('#sentence').innerText();
 
 export async function takeOver(page) {
   await page.locator('#take').click();
+  await inControl(page);
+}
+
+export async function inControl(page) {
   await until('in control', async () => (await sentence(page)).includes('in control'));
 }
 

@@ -65,12 +65,12 @@ pub enum OnInterrupt {
 }
 
 const AFTER: &str = "\
-The manifest is checked offline first, as by `handback check`. With --wait the run's progress is on
-standard error and the exit code is the verdict's: 0 passed, 1 failed, 2 nothing attempted or refused
-by the API server, 3 not carried out or no API server, 4 timed out, 5 cancelled.
+The manifest is checked offline first, as by `handback check`. With --wait the run's progress is on \
+standard error and the exit code is the verdict's: 0 passed, 1 failed, 2 nothing attempted, or refused \
+by the API server, 3 not carried out, or no API server, 4 timed out, 5 cancelled.
 
-Live steps and artifacts come from the browser's pod, which needs the right to watch runs (the
-ClusterRole handback-viewer). Without it the run's status is followed, and artifacts are read from the
+Live steps and artifacts come from the browser's pod, which needs the right to watch runs (the \
+ClusterRole handback-viewer). Without it the run's status is followed, and artifacts are read from the \
 bucket with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
 
 Every option can be set as HANDBACK_<OPTION> in the environment.";

@@ -8,6 +8,7 @@ use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::events::{Event, Line},
@@ -43,16 +44,17 @@ pub(super) struct Live {
     pub(super) given_up: Option<Arc<Error>>,
 }
 
-/// Follows the run until its last event. Ends by itself, or when it is dropped.
+/// Follows the run until its last event, and keeps the seat until it is given up.
 pub(super) async fn follow(
     cluster: Cluster,
     run: TestRun,
     lines: mpsc::UnboundedSender<Line>,
     live: watch::Sender<Live>,
+    give_up: CancellationToken,
 ) {
     let mut after = 0;
     loop {
-        let granted = match sit(&cluster, &run).await {
+        let granted = match sit(&cluster, &run, &give_up).await {
             Ok(granted) => granted,
             Err(error) => {
                 live.send_modify(|live| {
@@ -63,16 +65,21 @@ pub(super) async fn follow(
             }
         };
         let renew = granted.deadline.checked_sub(EARLY).unwrap_or(granted.deadline);
-        let Some(watching) = enter(&cluster, granted, &live).await else { return };
+        let Some(watching) = enter(&cluster, granted, &live, &give_up).await else { return };
         let seat = &watching.seat;
         let over = tokio::select! {
             over = hear(seat, &mut after, &lines, renew) => over,
             () = stay(seat) => false,
+            () = give_up.cancelled() => return,
         };
         if over {
             // The seat is kept: files may be wanted through it.
             live.send_modify(|live| live.done = true);
-            return stay(seat).await;
+            tokio::select! {
+                () = stay(seat) => {}
+                () = give_up.cancelled() => {}
+            }
+            return;
         }
         if let Err(error) = cluster.finish(&watching.granted).await {
             tracing::debug!(%error, "a View handoff was left to its deadline");
@@ -80,20 +87,29 @@ pub(super) async fn follow(
     }
 }
 
-async fn sit(cluster: &Cluster, run: &TestRun) -> Result<Granted, Error> {
+async fn sit(
+    cluster: &Cluster,
+    run: &TestRun,
+    give_up: &CancellationToken,
+) -> Result<Granted, Error> {
     let me = cluster.me().await?;
     // The run as it is now: a later attempt has another pod.
     let run = cluster.run(run.metadata.name.as_deref().unwrap_or_default()).await?;
     let told = |why: &str| tracing::info!(why, "waiting to watch the run");
-    cluster.ask(&run, Mode::View, &me, told).await
+    cluster.ask(&run, Mode::View, &me, give_up, told).await
 }
 
 async fn enter(
     cluster: &Cluster,
     granted: Granted,
     live: &watch::Sender<Live>,
+    give_up: &CancellationToken,
 ) -> Option<Arc<Watching>> {
     loop {
+        if give_up.is_cancelled() {
+            cluster.finish(&granted).await.ok();
+            return None;
+        }
         match granted.enter(cluster).await {
             Ok(seat) => {
                 let watching = Arc::new(Watching { granted, seat });
@@ -104,6 +120,7 @@ async fn enter(
             // A tunnel that breaks is opened again until the handoff is over.
             Err(Error::Unreachable { .. }) if Instant::now() < granted.deadline => {}
             Err(error) => {
+                cluster.finish(&granted).await.ok();
                 live.send_modify(|live| {
                     live.given_up = Some(Arc::new(error));
                     live.done = true;

@@ -40,7 +40,7 @@ fn target(run: &TestRun, uri: &str, given: impl Fn(&str) -> Option<String>) -> O
     let named = given("AWS_ENDPOINT_URL_S3").or_else(|| given("AWS_ENDPOINT_URL"));
     // Whoever sets an address by hand means it, http included.
     let insecure = named.is_some() || own.is_some_and(|own| own.allow_insecure);
-    let path_style = own.map_or(named.is_some(), |own| own.path_style);
+    let path_style = own.map_or_else(|| named.is_some(), |own| own.path_style);
     let endpoint = named.or_else(|| own.map(|own| own.endpoint.clone())).unwrap_or_else(|| {
         let region = if region.is_empty() { "us-east-1" } else { &region };
         format!("https://s3.{region}.amazonaws.com")

@@ -56,7 +56,8 @@ impl Kept {
     async fn nothing_is_held(&self) -> Vec<Value> {
         until("the end of all handoffs", async || {
             let all = self.handoffs().await;
-            all.iter().all(|one| one["status"]["phase"] == "Finished").then_some(all)
+            let over = ["Finished", "Cancelled", "TimedOut", "Failed"].map(Value::from);
+            all.iter().all(|one| over.contains(&one["status"]["phase"])).then_some(all)
         })
         .await
     }
@@ -145,7 +146,10 @@ async fn one_person_has_the_browser_and_the_next_one_is_told_who() {
     cluster.status("checkout", json!({"control": control_of})).await;
     let bob = cluster.run_as("bob", &["take", "checkout"]).await;
     assert_eq!((bob.exit, bob.stdout.as_str()), (3, ""), "{bob:?}");
-    assert!(bob.stderr.contains("ada has this browser until 1970-01-01T01"), "{bob:?}");
+    assert!(
+        bob.stderr.contains("ada has the browser of TestRun checkout until 1970-01-01T01"),
+        "{bob:?}"
+    );
 
     control.say(json!({"type": "release", "outcome": "finish"})).await;
     assert_eq!(control.revoked().await, "released");
@@ -256,6 +260,19 @@ async fn a_browser_that_cannot_be_had_is_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_stops_waiting_leaves_no_wish_behind() {
+    let cluster = Cluster::start().await;
+    finished(&cluster, pod::POD).await;
+    let ada = cluster.start_as("ada", &["take", "checkout"]);
+    until("the Handoff", async || cluster.server.all("handoffs").await.pop()).await;
+    ada.interrupt();
+    let said = ada.ended().await;
+    assert_eq!((said.exit, said.stdout.as_str()), (5, ""), "{said:?}");
+    let left = cluster.server.all("handoffs").await.pop().unwrap();
+    assert_eq!(left["spec"]["desiredState"], "Cancelled", "{left:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_without_the_policy_hands_nothing_over() {
     let cluster = Cluster::start().await;
     finished(&cluster, pod::POD).await;
@@ -345,6 +362,7 @@ fn under_the_name_of_a_kubectl_plugin_it_is_the_same_program() {
     };
     let (code, text) = help(&plugin);
     assert_eq!(code, Some(0));
-    assert_eq!(text, help(env!("CARGO_BIN_EXE_handback").as_ref()).1);
-    assert!(text.contains("kubectl-handback"), "{text}");
+    assert!(text.contains("Usage: kubectl handback take [OPTIONS] <RUN>"), "{text}");
+    let (_, own) = help(env!("CARGO_BIN_EXE_handback").as_ref());
+    assert_eq!(text.replace("Usage: kubectl handback", "Usage: handback"), own);
 }
