@@ -27,6 +27,11 @@ impl Loss {
         }
     }
 
+    /// Whether a verdict says that infrastructure took the pod.
+    pub(super) fn took_the_pod(ending: &Ending) -> bool {
+        [Self::PodLost, Self::Evicted].iter().any(|loss| ending.reason == loss.reason())
+    }
+
     fn reason(self) -> &'static str {
         match self {
             Self::PodLost => "PodLost",

@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -120,13 +120,21 @@ export async function handBack(page) {
   await until('watching again', async () => !(await sentence(page)).includes('in control'));
 }
 
-/** A person's browser. */
-export function startPerson() {
+/** A person's browser, on this machine or inside the network of a test cluster. */
+export function startPerson(cluster = null) {
   return chromium.launch({
-    executablePath: browserProgram,
+    executablePath: cluster ? inside(cluster) : browserProgram,
     // Root has no other way; the pages that it opens are our own.
     args: process.getuid() === 0 ? ['--no-sandbox'] : [],
   });
+}
+
+/** A program that starts the browser inside. */
+function inside(cluster) {
+  const path = join(mkdtempSync(join(tmpdir(), 'handback-person-')), 'browser');
+  const line = `HANDBACK_CLUSTER=${cluster} exec '${join(root, 'tests/cluster/in')}' '${browserProgram}' "$@"`;
+  writeFileSync(path, `#!/bin/sh\n${line}\n`, { mode: 0o700 });
+  return path;
 }
 
 async function end(child) {
