@@ -71,6 +71,12 @@ test-s3:
 	$(call say,the files of a run in a real S3 server)
 	@HANDBACK_VERSITYGW=$$(scripts/versitygw.sh) cargo test --locked --test s3
 
+# A cluster of its own, unless KUBECONFIG says which. The images have to be there.
+.PHONY: test-chart
+test-chart: setup-cluster ## Helm chart, rights and pipeline examples; install, upgrade and uninstall on a cluster
+	$(call say,the chart)
+	@scripts/test-chart.sh
+
 .PHONY: check
 check: ## The quick part: formatting, lints, layering
 	@cargo fmt --all --check
@@ -111,8 +117,9 @@ build: ## The program, at target/debug/handback
 	@cargo build --locked
 
 .PHONY: crds
-crds: build ## The custom resource definitions, from the types to crds/
+crds: build ## The custom resource definitions, from the types to crds/ and the chart
 	@target/debug/handback crds --out crds
+	@cp crds/*.yaml charts/handback/files/crds/
 
 .PHONY: web
 web: web/dist/index.html ## The takeover page, at web/dist

@@ -14,6 +14,7 @@ mod paint;
 pub mod release_pods;
 pub mod run;
 pub mod submit;
+pub mod take;
 mod values;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -59,6 +60,9 @@ enum Command {
     /// Create a TestRun in a cluster; with --wait follow it and exit with its verdict
     #[expect(clippy::doc_markdown, reason = "help text")]
     Submit(Box<submit::Args>),
+    /// Open the live browser of a TestRun: take it over, or watch
+    #[expect(clippy::doc_markdown, reason = "help text")]
+    Take(take::Args),
     /// Print the custom resource definitions
     Crds(crds::Args),
     /// Supervise display, Chromium and recorder; started by `run`
@@ -106,6 +110,7 @@ pub fn main() -> ExitCode {
                 }
                 Command::Check(args) => check::main(&args),
                 Command::Submit(args) => submit::main(*args),
+                Command::Take(args) => take::main(args),
                 Command::Crds(args) => crds::main(&args),
                 Command::Browser(config) => browser::main(*config),
                 Command::Agent(config) => agent::main(*config),

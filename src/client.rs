@@ -14,7 +14,10 @@ pub mod follow;
 pub mod gate;
 pub mod handoffs;
 mod keys;
+pub mod relay;
 pub mod runs;
+pub mod take;
+pub mod vnc;
 mod way;
 
 pub use self::error::Error;

@@ -19,6 +19,7 @@
 //! One operator writes at a time; a request that was given up does not arrive later. Clocks of
 //! operator, API server and kubelet differ by seconds.
 
+pub mod handoff;
 pub mod lease;
 
 pub mod action;

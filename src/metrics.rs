@@ -221,6 +221,16 @@ impl Metrics {
         self.reaped.with_label_values(&[reason]).inc();
     }
 
+    /// A Handoff ended; `reason` is what it was for.
+    pub fn handoff(&self, phase: &'static str, reason: &'static str) {
+        self.handoffs.with_label_values(&[phase, reason]).inc();
+    }
+
+    /// A Handoff was granted so many seconds after it was made.
+    pub fn granted(&self, seconds: f64) {
+        self.grants.observe(seconds);
+    }
+
     /// So many bytes were stored.
     pub fn uploaded(&self, bytes: u64) {
         self.uploaded.inc_by(bytes);
@@ -248,7 +258,7 @@ mod tests {
         metrics.write("create", "pods");
         metrics.reaped("idle");
         metrics.tokens(1, 2);
-        metrics.handoffs.with_label_values(&["Finished", "login"]).inc();
+        metrics.handoff("Finished", "login");
         let text = metrics.text().unwrap();
         for line in [
             "handback_testruns{phase=\"Running\"} 1",

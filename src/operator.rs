@@ -17,6 +17,7 @@ mod caches;
 mod error;
 mod events;
 pub mod gates;
+mod handoffs;
 mod http;
 pub mod in_cluster;
 mod key;
@@ -51,6 +52,7 @@ use self::{
     apply::Applied,
     caches::{Caches, Queues, owner_uid, run_ref},
     events::Events,
+    handoffs::{Door, Shipped},
     lease::Election,
     memory::Memory,
     observe::{SeenPod, Subject},
@@ -59,12 +61,13 @@ use self::{
 };
 pub use self::{
     error::Error,
+    handoffs::PolicyAt,
     key::{KeyError, OperatorKey},
 };
 use crate::{
     clock::Clock,
     decide::{Moment, decide, orphan},
-    manifest::test_run::TestRun,
+    manifest::{handoff::Handoff, test_run::TestRun},
     metrics::Metrics,
     pod::contract::PublicKey,
     shutdown::Shutdown,
@@ -95,6 +98,8 @@ pub struct Config {
     pub operator_key: PublicKey,
     /// What counts for whom.
     pub profiles: Profiles,
+    /// The admission policy without which no Handoff is granted.
+    pub policy: PolicyAt,
     /// Hosts that no browser may reach unless its profile allows them in the same words.
     pub denied_hosts: Vec<String>,
 }
@@ -140,6 +145,8 @@ struct Operator {
     caches: Caches,
     queues: Queues,
     memory: Memory,
+    doors: Memory<Door>,
+    policy: Option<Shipped>,
     events: Events,
     /// Taken by whoever creates a pod for a concurrency key.
     creations: Mutex<()>,
@@ -160,14 +167,17 @@ pub async fn run(
     let mut background = JoinSet::new();
     let (runs, runs_writer) = reflector::store::<TestRun>();
     let (pods, pods_writer) = reflector::store::<Pod>();
+    let (handoffs, handoffs_writer) = reflector::store::<Handoff>();
     let (namespaces, namespaces_writer) = reflector::store();
     let whole = config.namespaces.is_empty();
-    let caches = Caches { runs, pods, namespaces: whole.then_some(namespaces) };
+    let caches = Caches { runs, pods, handoffs, namespaces: whole.then_some(namespaces) };
     let (run_queue, runs_queued) = mpsc::unbounded_channel();
     let (pod_queue, pods_queued) = mpsc::unbounded_channel();
-    let queues = Queues { runs: run_queue, pods: pod_queue };
+    let (handoff_queue, handoffs_queued) = mpsc::unbounded_channel();
+    let queues = Queues { runs: run_queue, pods: pod_queue, handoffs: handoff_queue };
     let World { client, gates, targets, clock, metrics } = world;
     let memory = Memory::start(&mut background);
+    let doors = Memory::start(&mut background);
     background.spawn(caches::keep_runs(
         apis(&client, &config.namespaces),
         runs_writer,
@@ -179,6 +189,15 @@ pub async fn run(
     background.spawn(caches::keep_pods(
         apis(&client, &config.namespaces),
         pods_writer,
+        caches.clone(),
+        queues.clone(),
+        memory.clone(),
+        doors.clone(),
+        Arc::clone(&metrics),
+    ));
+    background.spawn(caches::keep_handoffs(
+        apis(&client, &config.namespaces),
+        handoffs_writer,
         caches.clone(),
         queues.clone(),
         memory.clone(),
@@ -200,6 +219,11 @@ pub async fn run(
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
     };
+    let policy = Shipped::at(&config.policy);
+    if let Err(error) = &policy {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(error, "every Handoff will be refused");
+    }
     let cancel = shutdown.cancel.child_token();
     let operator = Arc::new(Operator {
         events: Events {
@@ -209,6 +233,8 @@ pub async fn run(
             metrics: Arc::clone(&metrics),
         },
         memory,
+        doors,
+        policy: policy.ok(),
         config,
         client,
         gates,
@@ -226,7 +252,7 @@ pub async fn run(
         () = cancel.cancelled() => return End::Asked,
     };
     tracing::info!(identity = election.identity, "this operator leads");
-    let mut work = Box::pin(Arc::clone(&operator).work(runs_queued, pods_queued));
+    let mut work = Box::pin(Arc::clone(&operator).work(runs_queued, pods_queued, handoffs_queued));
     let end = tokio::select! {
         () = &mut work => End::Asked,
         () = election.keep(&mut held) => End::LeaseLost,
@@ -259,12 +285,18 @@ type Queue<K> = mpsc::UnboundedReceiver<reflector::ObjectRef<K>>;
 
 impl Operator {
     /// Takes from the queues until the end is wanted, and finishes what was begun.
-    async fn work(self: Arc<Self>, runs: Queue<TestRun>, pods: Queue<Pod>) {
+    async fn work(
+        self: Arc<Self>,
+        runs: Queue<TestRun>,
+        pods: Queue<Pod>,
+        handoffs: Queue<Handoff>,
+    ) {
         let (run_store, pod_store) = (self.caches.runs.clone(), self.caches.pods.clone());
+        let handoff_store = self.caches.handoffs.clone();
         // A decision from one cache alone would take everything for lost.
         let ready =
             async { run_store.wait_until_ready().await.and(pod_store.wait_until_ready().await) };
-        if ready.await.is_err() {
+        if ready.await.is_err() || handoff_store.wait_until_ready().await.is_err() {
             return;
         }
         if let Some(namespaces) = &self.caches.namespaces
@@ -297,8 +329,24 @@ impl Operator {
             queued(pods).take_until(Box::pin(queue(self.cancel.clone()))),
             controller::Config::default().concurrency(TOGETHER),
         );
+        let handoffs = applier(
+            |handoff, operator: Arc<Self>| {
+                Box::pin(async move {
+                    Ok::<_, Infallible>(Box::pin(operator.reconcile_handoff(handoff)).await)
+                })
+            },
+            |_, never, _| match *never {},
+            Arc::clone(&self),
+            handoff_store,
+            queued(handoffs).take_until(Box::pin(queue(self.cancel.clone()))),
+            controller::Config::default().concurrency(TOGETHER),
+        );
         // What was queued and is gone meanwhile is told as an error; there is nothing to do about it.
-        tokio::join!(runs.for_each(async |_| {}), pods.for_each(async |_| {}));
+        tokio::join!(
+            runs.for_each(async |_| {}),
+            pods.for_each(async |_| {}),
+            handoffs.for_each(async |_| {})
+        );
     }
 
     /// Brings one run one decision further, and says when to look again.
@@ -322,8 +370,21 @@ impl Operator {
         self.outcome(&uid, &name, step.unwrap_or(Err(Error::Timeout(LIMIT)))).await
     }
 
+    /// Brings one Handoff one decision further.
+    async fn reconcile_handoff(self: Arc<Self>, handoff: Arc<Handoff>) -> controller::Action {
+        let uid = handoff.uid().unwrap_or_default();
+        let step = timeout(LIMIT, Box::pin(self.step_handoff(&handoff))).await;
+        let name = format!("{}/{}", handoff.namespace().unwrap_or_default(), handoff.name_any());
+        self.outcome(&uid, &name, step.unwrap_or(Err(Error::Timeout(LIMIT)))).await
+    }
+
     async fn step(&self, run: &Arc<TestRun>) -> Result<Step, Error> {
         let seen = self.observe(run).await?;
+        let swept = Box::pin(self.sweep_handoffs(&seen.subject, run, seen.orphaned)).await?;
+        if swept == Applied::Refused || seen.orphaned {
+            // The run was changed, or is not as it was seen: it comes again.
+            return Ok(Step { applied: Applied::Refused, wake_at: None });
+        }
         let decision = decide(&seen.observed, self.now());
         let applied = self.apply(&seen, &decision).await?;
         Ok(Step { applied, wake_at: decision.wake_at })

@@ -376,7 +376,12 @@ impl Drive<'_> {
             Ok(()) => Ok(()),
             Err(_) if self.stop.token.is_cancelled() => Err(self.stopped()),
             Err(message) => Err(Halt {
-                reason: Reason::NavigationFailed,
+                // The page is not to blame for a browser that ended meanwhile.
+                reason: if self.browser_gone().await {
+                    Reason::BrowserLost
+                } else {
+                    Reason::NavigationFailed
+                },
                 message: format!("The start page could not be opened: {message}"),
             }),
         }

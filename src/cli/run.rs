@@ -6,7 +6,7 @@
 
 pub mod args;
 mod house;
-mod open;
+pub(in crate::cli) mod open;
 pub(crate) mod options;
 mod progress;
 pub(in crate::cli) mod summary;

@@ -7,6 +7,7 @@
 mod answer;
 pub mod args;
 mod live;
+mod storage;
 mod told;
 
 use std::{
@@ -44,7 +45,7 @@ use crate::{
         },
         say,
     },
-    client::{Error, cluster::Cluster, follow::Heard},
+    client::{Error, cluster::Cluster, files::Source, follow::Heard},
     manifest::{
         status::{Phase, TestRunStatus, Verdict},
         test_run::TestRun,
@@ -280,35 +281,47 @@ impl<'a> Waiting<'a> {
         let now = live.borrow().clone();
         let mut problems = Vec::new();
         let mut results = answer::from_status(&self.run, &status, verdict);
+        let id = results.run_id.clone();
         let uri = status.artifacts.as_ref().map(|artifacts| artifacts.uri.clone());
         let uri = uri.filter(|uri| !uri.is_empty());
         let mut directory = uri.clone().unwrap_or_else(|| "kept in the run's pod".to_owned());
         let mut player =
             uri.map_or_else(|| "--out downloads it".to_owned(), |uri| format!("{uri}player.html"));
-        if let Some(watching) = &now.watching {
-            let seat = &watching.seat;
-            match seat
-                .read("results.json", MAX_REPORT)
-                .await
-                .map(|bytes| serde_json::from_slice(&bytes))
-            {
-                Ok(Ok(read)) => {
-                    results = read;
-                    answer::overrule(&mut results, &status, verdict);
-                }
-                Ok(Err(error)) => tracing::warn!(%error, "results.json cannot be read"),
+        let stored = match &now.watching {
+            Some(_) => None,
+            None => storage::of(&self.run).transpose().unwrap_or_else(|error| {
+                problems.push(error);
+                None
+            }),
+        };
+        let source = match (&now.watching, &stored) {
+            (Some(watching), _) => Some(Source::Gate(&watching.seat)),
+            (None, Some((stored, uri))) => Some(Source::Bucket { stored, uri, run: &id }),
+            (None, None) => None,
+        };
+        if let Some(source) = source {
+            match source.read("results.json", MAX_REPORT).await {
+                Ok(Some(bytes)) => match serde_json::from_slice(&bytes) {
+                    Ok(read) => {
+                        results = read;
+                        answer::overrule(&mut results, &status, verdict);
+                    }
+                    Err(error) => tracing::warn!(%error, "results.json cannot be read"),
+                },
+                Ok(None) => tracing::warn!("the run has no results.json"),
                 Err(error) => tracing::warn!(%error, "results.json could not be fetched"),
             }
             if let Some(path) = &args.junit {
-                let copied = async {
-                    let bytes = seat.read("junit.xml", MAX_REPORT).await?;
-                    write(path, &bytes)
+                let copied = match source.read("junit.xml", MAX_REPORT).await {
+                    Ok(Some(bytes)) => write(path, &bytes),
+                    Ok(None) => Err(Error::NoBrowser("The run has no junit.xml.".to_owned())),
+                    Err(error) => Err(error),
                 };
-                problems.extend(copied.await.err());
+                problems.extend(copied.err());
             }
             if let Some(out) = &args.out {
                 let sum = status.artifacts.as_ref().and_then(|one| one.manifest_sha256.as_deref());
-                match seat.fetch_all(out, sum, Instant::now() + PATIENT).await {
+                match source.fetch_all(out, sum, Instant::now() + PATIENT).await {
                     Ok(fetched) => {
                         directory = fetched.directory.display().to_string();
                         player = fetched.directory.join("player.html").display().to_string();
@@ -317,7 +330,7 @@ impl<'a> Waiting<'a> {
                 }
             }
         } else if wanted {
-            problems.extend(now.given_up.as_ref().map(|error| no_report(error)));
+            problems.push(no_report(now.given_up.as_deref()));
         }
         let takeover = match crate::client::handoffs::pod_of(&self.run) {
             Ok(_) => Ok(format!(
@@ -342,8 +355,12 @@ impl<'a> Waiting<'a> {
     }
 }
 
-fn no_report(error: &Error) -> Error {
-    Error::NoBrowser(format!("The report could not be fetched from the run's pod. {error}"))
+fn no_report(error: Option<&Error>) -> Error {
+    let why = error.map_or_else(|| "Nobody answered in time.".to_owned(), ToString::to_string);
+    Error::NoBrowser(format!(
+        "The report could not be fetched from the run's pod. {why}\n  With AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY it is read from the run's bucket, if it has one."
+    ))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {

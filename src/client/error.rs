@@ -111,6 +111,16 @@ pub enum Error {
         /// Its sentence.
         message: String,
     },
+    /// The bucket did not give a file.
+    #[error("{path} cannot be read from {uri}: {why}.")]
+    Storage {
+        /// The file.
+        path: String,
+        /// Where the run is stored.
+        uri: String,
+        /// Why.
+        why: String,
+    },
     /// A file that was downloaded is not what the manifest says.
     #[error("{path} is damaged: its SHA-256 is {found}, and the manifest says {expected}.")]
     Damaged {
@@ -153,6 +163,7 @@ impl Error {
             | Self::NotGranted { .. }
             | Self::NoAnswer { .. }
             | Self::Gate { .. }
+            | Self::Storage { .. }
             | Self::Damaged { .. }
             | Self::Local { .. } => Exit::Errored,
             Self::Deleted { .. } => Exit::Cancelled,
@@ -172,6 +183,7 @@ impl Error {
             Self::NotGranted { code, .. } => code,
             Self::NoAnswer { .. } => "not_answered",
             Self::Gate { .. } => "gate_refused",
+            Self::Storage { .. } => "storage",
             Self::Damaged { .. } => "artifact_damaged",
             Self::Local { .. } => "local",
             Self::Exists { .. } => "run_exists",

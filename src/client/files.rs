@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -19,7 +20,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Error, gate::Seat};
+use super::{
+    Error,
+    gate::{File, Seat},
+};
+use crate::gate::upload::download::{Stored, StoredFile, Unreadable};
 
 const MANIFEST: &str = "manifest.json";
 /// A manifest lists some hundred files; its largest is far below this.
@@ -47,43 +52,98 @@ pub struct Fetched {
     pub count: usize,
 }
 
-impl Seat {
-    /// A whole file of at most so many bytes.
-    pub async fn read(&self, path: &str, most: usize) -> Result<Vec<u8>, Error> {
-        let mut file = self.file(path).await?;
+/// Where a run's files come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// The run's own gate, while its pod lives.
+    Gate(&'a Seat),
+    /// The bucket.
+    Bucket {
+        /// With the person's own keys.
+        stored: &'a Stored,
+        /// `s3://…`, for people.
+        uri: &'a str,
+        /// The run's id, which the directory is called by.
+        run: &'a str,
+    },
+}
+
+/// A file on its way.
+enum Coming<'a> {
+    Gate(File),
+    Bucket { file: StoredFile<'a>, uri: &'a str, path: String },
+}
+
+impl Coming<'_> {
+    /// The next piece; `None` at its end.
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        match self {
+            Self::Gate(file) => file.next().await,
+            Self::Bucket { file, uri, path } => {
+                file.next().await.map_err(|error| storage(path, uri, &error))
+            }
+        }
+    }
+}
+
+impl<'a> Source<'a> {
+    fn run(self) -> &'a str {
+        match self {
+            Self::Gate(seat) => &seat.run,
+            Self::Bucket { run, .. } => run,
+        }
+    }
+
+    /// `None` if there is no such file, or not yet.
+    async fn open(self, path: &str) -> Result<Option<Coming<'a>>, Error> {
+        match self {
+            Self::Gate(seat) => match seat.file(path).await {
+                Err(Error::Gate { code, .. }) if code == "not_found" => Ok(None),
+                file => Ok(Some(Coming::Gate(file?))),
+            },
+            Self::Bucket { stored, uri, .. } => match stored.file(path).await {
+                Err(error) if error.missing => Ok(None),
+                Err(error) => Err(storage(path, uri, &error)),
+                Ok(file) => Ok(Some(Coming::Bucket { file, uri, path: path.to_owned() })),
+            },
+        }
+    }
+
+    /// A whole file of at most so many bytes; `None` if there is no such file, or not yet.
+    pub async fn read(self, path: &str, most: usize) -> Result<Option<Vec<u8>>, Error> {
+        let Some(mut file) = self.open(path).await? else { return Ok(None) };
         let mut bytes = Vec::new();
         while let Some(piece) = file.next().await? {
             if bytes.len() + piece.len() > most {
-                return Err(Error::Gate {
-                    doing: "a file",
-                    code: "too_large".to_owned(),
-                    message: format!("{path} has more than {most} bytes"),
-                });
+                return Err(odd(format!("{path} has more than {most} bytes")));
             }
             bytes.extend_from_slice(&piece);
         }
-        Ok(bytes)
+        Ok(Some(bytes))
     }
 
     /// Fetches everything into `<out>/<run id>`, waiting at most until `until` for the manifest.
     /// `sum` is the manifest's own, if it is known.
     pub async fn fetch_all(
-        &self,
+        self,
         out: &Path,
         sum: Option<&str>,
         until: Instant,
     ) -> Result<Fetched, Error> {
         let manifest = loop {
-            match self.read(MANIFEST, MAX_MANIFEST).await {
-                Err(Error::Gate { code, .. }) if code == "not_found" && Instant::now() < until => {
-                    sleep(LOOK).await;
-                }
-                read => break read?,
+            if let Some(manifest) = self.read(MANIFEST, MAX_MANIFEST).await? {
+                break manifest;
             }
+            if Instant::now() >= until {
+                return Err(odd("there is none: the run's files are not complete".to_owned()));
+            }
+            sleep(LOOK).await;
         };
-        let (directory, entries) = begin(out, &self.run, &manifest, sum).await?;
+        let (directory, entries) = begin(out, self.run(), &manifest, sum).await?;
         for entry in &entries {
-            let mut file = self.file(&entry.path).await?;
+            let file = self.open(&entry.path).await?;
+            let mut file =
+                file.ok_or_else(|| odd(format!("it lists {}, which is not there", entry.path)))?;
             let mut place = Place::open(&directory, entry).await?;
             while let Some(piece) = file.next().await? {
                 place.write(&piece).await?;
@@ -93,6 +153,14 @@ impl Seat {
         end(&directory, &manifest).await?;
         Ok(Fetched { directory, count: entries.len() + 1 })
     }
+}
+
+fn odd(message: String) -> Error {
+    Error::Gate { doing: "the manifest", code: "unreadable".to_owned(), message }
+}
+
+fn storage(path: &str, uri: &str, error: &Unreadable) -> Error {
+    Error::Storage { path: path.to_owned(), uri: uri.to_owned(), why: error.to_string() }
 }
 
 /// Makes the directory and reads the manifest.
@@ -107,11 +175,6 @@ async fn begin(
         let (path, expected) = (MANIFEST.to_owned(), expected.to_owned());
         return Err(Error::Damaged { path, expected, found });
     }
-    let odd = |message: String| Error::Gate {
-        doing: "the manifest",
-        code: "unreadable".to_owned(),
-        message,
-    };
     let read: Manifest =
         serde_json::from_slice(manifest).map_err(|error| odd(error.to_string()))?;
     for path in read.files.iter().map(|entry| entry.path.as_str()).chain([run]) {

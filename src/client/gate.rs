@@ -92,6 +92,15 @@ impl Seat {
         good("a sign of life", answer).await.map(drop)
     }
 
+    /// Keeps the browser when the last page is closed.
+    pub async fn keep(&self) -> Result<(), Error> {
+        let mut line = Line::open(&self.cluster, &self.pod).await?;
+        let mut request = self.request(Method::POST, "/api/keep", &[])?;
+        *request.body_mut() = payload(r#"{"on":true}"#);
+        let answer = line.send(request).await?;
+        good("keeping the browser", answer).await.map(drop)
+    }
+
     /// A file of the run.
     pub async fn file(&self, path: &str) -> Result<File, Error> {
         let mut line = Line::open(&self.cluster, &self.pod).await?;

@@ -14,6 +14,7 @@ mod runs;
 
 use kube::Resource;
 
+pub(super) use self::{diff::diff, gate::gate_of};
 use super::{
     Error, Operator,
     observe::{Seen, Subject},

@@ -6,6 +6,7 @@
 //! - Whatever changes has its run, or its pod, decided again; so has everything when a watch had to
 //!   begin anew, since what vanished meanwhile is not told.
 
+mod handoffs;
 mod several;
 
 use std::{fmt::Debug, hash::Hash, sync::Arc};
@@ -24,10 +25,11 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+pub(super) use self::handoffs::{CLOSER, keep_handoffs};
 use self::several::Several;
-use super::memory::Memory;
+use super::{handoffs::Door, memory::Memory};
 use crate::{
-    manifest::test_run::TestRun,
+    manifest::{handoff::Handoff, test_run::TestRun},
     metrics::Metrics,
     pod::{
         self,
@@ -42,6 +44,8 @@ pub(super) struct Caches {
     pub runs: Store<TestRun>,
     /// Without containers, volumes and contract.
     pub pods: Store<Pod>,
+    /// Without managed fields, but for who closed it.
+    pub handoffs: Store<Handoff>,
     /// Absent in namespaced mode.
     pub namespaces: Option<Store<Namespace>>,
 }
@@ -53,6 +57,8 @@ pub(super) struct Queues {
     pub runs: mpsc::UnboundedSender<ObjectRef<TestRun>>,
     /// Pods whose run may be gone.
     pub pods: mpsc::UnboundedSender<ObjectRef<Pod>>,
+    /// Handoffs.
+    pub handoffs: mpsc::UnboundedSender<ObjectRef<Handoff>>,
 }
 
 impl Queues {
@@ -64,6 +70,11 @@ impl Queues {
     /// A pod is to be looked at.
     pub(super) fn pod(&self, pod: ObjectRef<Pod>) {
         drop(self.pods.send(pod));
+    }
+
+    /// A Handoff is to be looked at.
+    pub(super) fn handoff(&self, handoff: &Handoff) {
+        drop(self.handoffs.send(ObjectRef::from_obj(handoff)));
     }
 }
 
@@ -85,6 +96,19 @@ impl Caches {
     pub(super) fn run_of(&self, pod: &Pod) -> Option<Arc<TestRun>> {
         let run = self.runs.get(&run_ref(pod)?)?;
         (run.uid().as_deref() == owner_uid(pod)).then_some(run)
+    }
+
+    /// Everything is to be looked at: what vanished meanwhile is not told.
+    fn queue_all(&self, queues: &Queues) {
+        for run in self.runs.state() {
+            queues.run(ObjectRef::from_obj(run.as_ref()));
+        }
+        for pod in self.pods.state() {
+            queues.pod(ObjectRef::from_obj(pod.as_ref()));
+        }
+        for handoff in self.handoffs.state() {
+            queues.handoff(&handoff);
+        }
     }
 
     /// The other runs of a namespace with the same concurrency key.
@@ -135,9 +159,11 @@ pub(super) async fn keep_runs(
             run.spec.plan = None;
         }
     };
+    let handoffs_of = |run: &TestRun| caches.queue_handoffs_of(run, &queues);
     let hear = |event: Heard<'_, TestRun>| match event {
         Heard::Changed(run) => {
             queues.run(ObjectRef::from_obj(run));
+            handoffs_of(run);
             // Whoever waits for its key may be next.
             for other in caches.with_key(run) {
                 queues.run(ObjectRef::from_obj(other.as_ref()));
@@ -145,6 +171,7 @@ pub(super) async fn keep_runs(
         }
         Heard::Gone(run) => {
             memory.forget(&run.uid().unwrap_or_default());
+            handoffs_of(run);
             for other in caches.with_key(run) {
                 queues.run(ObjectRef::from_obj(other.as_ref()));
             }
@@ -152,14 +179,7 @@ pub(super) async fn keep_runs(
                 queues.pod(ObjectRef::from_obj(pod.as_ref()));
             }
         }
-        Heard::All => {
-            for run in caches.runs.state() {
-                queues.run(ObjectRef::from_obj(run.as_ref()));
-            }
-            for pod in caches.pods.state() {
-                queues.pod(ObjectRef::from_obj(pod.as_ref()));
-            }
-        }
+        Heard::All => caches.queue_all(&queues),
     };
     keep(apis, watcher::Config::default(), writer, slim, hear, &metrics).await;
 }
@@ -177,6 +197,7 @@ pub(super) async fn keep_pods(
     caches: Caches,
     queues: Queues,
     memory: Memory,
+    doors: Memory<Door>,
     metrics: Arc<Metrics>,
 ) {
     let slim = |pod: &mut Pod| {
@@ -195,27 +216,26 @@ pub(super) async fn keep_pods(
             spec.volumes = None;
         }
     };
+    let queue = |run: &TestRun| {
+        queues.run(ObjectRef::from_obj(run));
+        caches.queue_handoffs_of(run, &queues);
+    };
     let hear = |event: Heard<'_, Pod>| match event {
         Heard::Changed(pod) => match caches.run_of(pod) {
-            Some(run) => queues.run(ObjectRef::from_obj(run.as_ref())),
+            Some(run) => queue(&run),
             None => queues.pod(ObjectRef::from_obj(pod)),
         },
         Heard::Gone(pod) => {
-            memory.forget(&pod.uid().unwrap_or_default());
+            let uid = pod.uid().unwrap_or_default();
+            memory.forget(&uid);
+            doors.forget(&uid);
             match caches.run_of(pod) {
-                Some(run) => queues.run(ObjectRef::from_obj(run.as_ref())),
+                Some(run) => queue(&run),
                 // Its gate was spoken to in the name of a run that was gone already.
                 None => memory.forget(owner_uid(pod).unwrap_or_default()),
             }
         }
-        Heard::All => {
-            for run in caches.runs.state() {
-                queues.run(ObjectRef::from_obj(run.as_ref()));
-            }
-            for pod in caches.pods.state() {
-                queues.pod(ObjectRef::from_obj(pod.as_ref()));
-            }
-        }
+        Heard::All => caches.queue_all(&queues),
     };
     let config = watcher::Config::default()
         .labels(&format!("app.kubernetes.io/component=run,{}", pod::RUN_UID_LABEL));

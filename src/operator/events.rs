@@ -21,7 +21,7 @@ use kube::{
 use serde_json::json;
 
 use super::error::code;
-use crate::{clock::Clock, decide::Note, metrics::Metrics};
+use crate::{clock::Clock, decide::Note, decide::handoff, metrics::Metrics};
 
 /// Who writes them.
 const CONTROLLER: &str = "handback.dev/operator";
@@ -39,16 +39,48 @@ pub(super) struct Events {
     pub metrics: Arc<Metrics>,
 }
 
+/// What an Event says.
+pub(super) struct Said {
+    /// Tells notes of one object apart, in lower case.
+    which: String,
+    reason: &'static str,
+    sentence: &'static str,
+    warns: bool,
+}
+
+impl From<Note> for Said {
+    fn from(note: Note) -> Self {
+        Self {
+            which: format!("{note:?}").to_lowercase(),
+            reason: note.reason(),
+            sentence: note.sentence(),
+            warns: note.warns(),
+        }
+    }
+}
+
+impl From<handoff::Note> for Said {
+    fn from(note: handoff::Note) -> Self {
+        Self {
+            which: note.reason().to_lowercase(),
+            reason: note.reason(),
+            sentence: note.sentence(),
+            warns: note.warns(),
+        }
+    }
+}
+
 impl Events {
     /// Takes a note about an object.
-    pub(super) async fn note(&self, about: &ObjectReference, note: Note) {
-        if let Err(error) = self.write(about, note).await {
+    pub(super) async fn note(&self, about: &ObjectReference, note: impl Into<Said>) {
+        let said = note.into();
+        if let Err(error) = self.write(about, &said).await {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(reason = note.reason(), about = about.name, error, "no Event");
+            tracing::warn!(reason = said.reason, about = about.name, error, "no Event");
         }
     }
 
-    async fn write(&self, about: &ObjectReference, note: Note) -> Result<(), kube::Error> {
+    async fn write(&self, about: &ObjectReference, note: &Said) -> Result<(), kube::Error> {
         let namespace = about.namespace.clone().unwrap_or_default();
         let events: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
         let event = self.event(about, note, &namespace);
@@ -67,11 +99,11 @@ impl Events {
         events.patch(&name, &PatchParams::default(), &patch).await.map(drop)
     }
 
-    fn event(&self, about: &ObjectReference, note: Note, namespace: &str) -> Event {
+    fn event(&self, about: &ObjectReference, said: &Said, namespace: &str) -> Event {
         // A name that is used again is another object: its uid tells them apart.
         let uid: String = about.uid.iter().flat_map(|uid| uid.chars()).take(8).collect();
         let object = about.name.clone().unwrap_or_default();
-        let which = format!("{note:?}").to_lowercase();
+        let which = &said.which;
         Event {
             metadata: ObjectMeta {
                 name: Some(format!("{object}.{uid}.{which}")),
@@ -80,12 +112,12 @@ impl Events {
             },
             action: Some("Reconcile".to_owned()),
             event_time: Some(MicroTime(self.clock.now())),
-            note: Some(note.sentence().to_owned()),
-            reason: Some(note.reason().to_owned()),
+            note: Some(said.sentence.to_owned()),
+            reason: Some(said.reason.to_owned()),
             regarding: Some(about.clone()),
             reporting_controller: Some(CONTROLLER.to_owned()),
             reporting_instance: Some(self.instance.clone()),
-            type_: Some(if note.warns() { "Warning" } else { "Normal" }.to_owned()),
+            type_: Some(if said.warns { "Warning" } else { "Normal" }.to_owned()),
             ..Event::default()
         }
     }

@@ -16,7 +16,7 @@ pub use self::forward::PortForward;
 use std::sync::Arc;
 
 use self::stream::StreamClient;
-use super::outside::{GateAt, Gates, Later, Said, Unreachable, Word};
+use super::outside::{GateAt, Gates, HandoffWord, Heard, Later, Said, Unreachable, Word};
 use crate::clock::Clock;
 
 /// See the module.
@@ -40,6 +40,19 @@ impl Gates for StreamGates {
             let settled = |report: &_| words::is_settled(report);
             let report = self.client.say(gate, &said.messages, settled, said.patience).await?;
             Ok(words::heard(&report, self.clock.now().into()))
+        })
+    }
+
+    fn hand<'a>(
+        &'a self,
+        gate: &'a GateAt,
+        word: HandoffWord,
+    ) -> Later<'a, Result<Heard, Unreachable>> {
+        Box::pin(async move {
+            let said = words::to_say_of_handoffs(&word);
+            let like = |report: &_| words::is_answered(&word, report);
+            let report = self.client.say(gate, &said.messages, like, said.patience).await?;
+            Ok(words::heard_of_handoffs(report))
         })
     }
 }

@@ -17,7 +17,7 @@ use kube::Client;
 use tokio::net::TcpListener;
 
 use super::{
-    Config, End, KeyError, OperatorKey, World,
+    Config, End, KeyError, OperatorKey, PolicyAt, World,
     gates::{PortForward, StreamGates, stream::StreamClient},
     profile::{Images, Profiles},
     profiles_file::{self, ProfilesError},
@@ -68,6 +68,17 @@ pub struct Args {
     /// The image of browsers
     #[arg(long, env = "HANDBACK_BROWSER_IMAGE", value_name = "IMAGE", value_parser = NonEmptyStringValueParser::new())]
     pub browser_image: String,
+    /// Its service account, which the admission policy on Handoffs leaves alone
+    #[arg(long, env = "POD_SERVICE_ACCOUNT", value_name = "NAME", default_value = "handback")]
+    pub service_account: String,
+    /// The ValidatingAdmissionPolicy on Handoffs, and its binding, without which none is granted
+    #[arg(
+        long,
+        env = "HANDBACK_HANDOFF_POLICY",
+        value_name = "NAME",
+        default_value = "handback-handoffs"
+    )]
+    pub handoff_policy: String,
     /// When nodes pull them; the cluster decides if nothing is said
     #[arg(long, env = "HANDBACK_PULL_POLICY", value_name = "POLICY", value_enum)]
     pub pull_policy: Option<PullPolicy>,
@@ -186,7 +197,11 @@ fn config(args: Args, key: &OperatorKey, profiles: Profiles) -> Config {
         pull_policy,
         pull_secrets,
         api_server,
+        service_account,
+        handoff_policy,
     } = args;
+    let policy =
+        PolicyAt { name: handoff_policy, namespace: own_namespace.clone(), service_account };
     Config {
         namespaces,
         own_namespace,
@@ -200,6 +215,7 @@ fn config(args: Args, key: &OperatorKey, profiles: Profiles) -> Config {
         },
         operator_key: key.public(),
         profiles,
+        policy,
         denied_hosts: denied_hosts(api_server.as_deref()),
     }
 }

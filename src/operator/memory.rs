@@ -69,21 +69,27 @@ impl Remembered {
 #[error("the operator is ending")]
 pub struct Ended;
 
-type Runs = HashMap<String, Remembered>;
-type Ask = Box<dyn FnOnce(&mut Runs) + Send>;
+type All<T> = HashMap<String, T>;
+type Ask<T> = Box<dyn FnOnce(&mut All<T>) + Send>;
 
-/// A handle on the memory of all runs.
-#[derive(Clone, Debug)]
-pub(super) struct Memory(mpsc::UnboundedSender<Ask>);
+/// A handle on the memory of all runs, or of all of something else that has a uid.
+#[derive(Debug)]
+pub(super) struct Memory<T = Remembered>(mpsc::UnboundedSender<Ask<T>>);
 
-impl Memory {
+impl<T> Clone for Memory<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Default + Send + 'static> Memory<T> {
     /// An empty one; it lasts as long as `task`.
     pub(super) fn start(task: &mut JoinSet<()>) -> Self {
-        let (ask, mut asked) = mpsc::unbounded_channel::<Ask>();
+        let (ask, mut asked) = mpsc::unbounded_channel::<Ask<T>>();
         task.spawn(async move {
-            let mut runs = Runs::new();
+            let mut all = All::new();
             while let Some(what) = asked.recv().await {
-                what(&mut runs);
+                what(&mut all);
             }
         });
         Self(ask)
@@ -93,15 +99,15 @@ impl Memory {
     ///
     /// # Errors
     /// When the operator is ending.
-    pub(super) async fn of<T: Send + 'static>(
+    pub(super) async fn of<Told: Send + 'static>(
         &self,
         uid: &str,
-        what: impl FnOnce(&mut Remembered) -> T + Send + 'static,
-    ) -> Result<T, Ended> {
+        what: impl FnOnce(&mut T) -> Told + Send + 'static,
+    ) -> Result<Told, Ended> {
         let uid = uid.to_owned();
         let (tell, told) = oneshot::channel();
         let ask =
-            Box::new(move |runs: &mut Runs| drop(tell.send(what(runs.entry(uid).or_default()))));
+            Box::new(move |all: &mut All<T>| drop(tell.send(what(all.entry(uid).or_default()))));
         self.0.send(ask).map_err(|_| Ended)?;
         told.await.map_err(|_| Ended)
     }
@@ -113,11 +119,11 @@ impl Memory {
     pub(super) fn note(
         &self,
         uid: &str,
-        what: impl FnOnce(&mut Remembered) + Send + 'static,
+        what: impl FnOnce(&mut T) + Send + 'static,
     ) -> Result<(), Ended> {
         let uid = uid.to_owned();
-        let ask = Box::new(move |runs: &mut Runs| {
-            if let Some(remembered) = runs.get_mut(&uid) {
+        let ask = Box::new(move |all: &mut All<T>| {
+            if let Some(remembered) = all.get_mut(&uid) {
                 what(remembered);
             }
         });
@@ -128,7 +134,7 @@ impl Memory {
     pub(super) fn forget(&self, uid: &str) {
         let uid = uid.to_owned();
         // Whoever is ending forgets everything.
-        drop(self.0.send(Box::new(move |runs: &mut Runs| drop(runs.remove(&uid)))));
+        drop(self.0.send(Box::new(move |all: &mut All<T>| drop(all.remove(&uid)))));
     }
 }
 
@@ -139,8 +145,8 @@ mod tests {
     impl Memory {
         async fn uids(&self) -> Vec<String> {
             let (tell, told) = oneshot::channel();
-            let ask = Box::new(move |runs: &mut Runs| {
-                drop(tell.send(runs.keys().cloned().collect()));
+            let ask = Box::new(move |all: &mut All<Remembered>| {
+                drop(tell.send(all.keys().cloned().collect()));
             });
             self.0.send(ask).unwrap();
             told.await.unwrap()
@@ -150,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_forgotten_is_not_brought_back_by_an_answer_that_comes_late() {
         let mut tasks = JoinSet::new();
-        let memory = Memory::start(&mut tasks);
+        let memory: Memory = Memory::start(&mut tasks);
         for uid in ["one", "two"] {
             memory.of(uid, |remembered| remembered.failures = 3).await.unwrap();
         }

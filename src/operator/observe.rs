@@ -17,7 +17,6 @@ use crate::{
     decide::{self, Facts, Moment, Observed, PodUid, Tuning},
     manifest::{
         check::{PlanSource, ValidRun, check},
-        handoff::{Handoff, status::HandoffPhase},
         test_run::TestRun,
     },
     pod::{
@@ -59,6 +58,8 @@ pub(super) struct Seen {
     pub profile: Profile,
     /// The effective run, its plan apart; absent if it is not valid.
     pub valid: Option<ValidRun>,
+    /// The run's slot names a Handoff that is over or does not exist.
+    pub orphaned: bool,
     /// What is decided upon.
     pub observed: Observed,
 }
@@ -102,6 +103,9 @@ impl Operator {
         let newest = pods.iter().map(|seen| &seen.pod).max_by_key(|pod| pod.attempt);
         let newest = newest.map(|pod| pod.uid.clone());
         let remembered = self.memory.of(&uid, |remembered| remembered.clone()).await?;
+        let slot = status.control.as_ref().map(|slot| slot.handoff.clone());
+        let control = self.control(&run).await?;
+        let orphaned = slot.is_some() && control.is_none();
         let has_pod = |other: &TestRun| !self.caches.pods_of(other).is_empty();
         let facts = Facts {
             run: run::seen(&run, &spec, &valid, problem, &others),
@@ -110,7 +114,7 @@ impl Operator {
             target: remembered.target,
             line: run::line(&run, &others, has_pod),
             refusal: remembered.refusal,
-            control: self.control(&run).await?,
+            control,
             written: remembered.written,
             tuning: Tuning::default(),
         };
@@ -121,7 +125,7 @@ impl Operator {
             uid,
             pods,
         };
-        Ok(Seen { subject, run, profile, valid: valid.ok(), observed })
+        Ok(Seen { subject, run, profile, valid: valid.ok(), orphaned, observed })
     }
 
     /// What counts for a namespace.
@@ -214,14 +218,8 @@ impl Operator {
         let slot = run.status.as_ref().and_then(|status| status.control.as_ref());
         let Some(slot) = slot else { return Ok(None) };
         let namespace = run.namespace().unwrap_or_default();
-        let handoffs: Api<Handoff> = Api::namespaced(self.client.clone(), &namespace);
-        let handoff =
-            handoffs.get_opt(&slot.handoff).await.map_err(Error::api("reading the handoff"))?;
-        let phase = handoff.map(|handoff| {
-            handoff.status.and_then(|status| status.phase).unwrap_or(HandoffPhase::Pending)
-        });
-        let active = matches!(phase, Some(HandoffPhase::Pending | HandoffPhase::Running));
-        Ok(active.then(|| slot.handoff.clone()))
+        let active = self.active_handoff(&namespace, &slot.handoff).await?;
+        Ok(active.map(|_| slot.handoff.clone()))
     }
 }
 

@@ -7,7 +7,10 @@ use std::{fmt::Debug, future::Future, pin::Pin};
 use crate::{
     decide::{Answer, PodUid, Target},
     manifest::check::ValidRun,
-    pod::contract::run::RunPolicy,
+    pod::contract::{
+        run::RunPolicy,
+        stream::{HandoffReport, Outcome, Prepare},
+    },
 };
 
 /// What somebody will answer.
@@ -54,6 +57,47 @@ pub struct Said {
     pub answer: Answer,
     /// To [`Word::Retire`]: it agrees.
     pub agreed: bool,
+    /// What it has of handoffs.
+    pub heard: Heard,
+}
+
+/// What a gate is told of handoffs, or asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandoffWord {
+    /// It may begin. Answered once it is granted or refused, or after so many seconds.
+    Prepare {
+        /// As the gate must know it.
+        prepare: Prepare,
+        /// The agent's container has ended, which the gate is told first: it may never have come.
+        ended: bool,
+        /// Seconds.
+        patience: i64,
+    },
+    /// It is to end. Answered once it has, or after so many seconds.
+    Close {
+        /// The Handoff's uid.
+        uid: String,
+        /// How.
+        outcome: Outcome,
+        /// Seconds.
+        patience: i64,
+    },
+    /// Answered as soon as something is otherwise than at this position, or after so many seconds.
+    Changes {
+        /// [`Heard::position`].
+        since: Option<u64>,
+        /// Seconds.
+        patience: i64,
+    },
+}
+
+/// What a gate has of handoffs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// A later state has a higher one.
+    pub position: u64,
+    /// Every handoff that it was told of.
+    pub handoffs: Vec<HandoffReport>,
 }
 
 /// A gate could not be reached, or did not answer.
@@ -65,6 +109,13 @@ pub struct Unreachable(pub String);
 pub trait Gates: Debug + Send + Sync {
     /// Opens the gate stream, says the word, and waits for what comes of it.
     fn say<'a>(&'a self, gate: &'a GateAt, word: Word) -> Later<'a, Result<Said, Unreachable>>;
+
+    /// The same about handoffs.
+    fn hand<'a>(
+        &'a self,
+        gate: &'a GateAt,
+        word: HandoffWord,
+    ) -> Later<'a, Result<Heard, Unreachable>>;
 }
 
 /// The addresses under test.

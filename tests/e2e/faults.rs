@@ -30,8 +30,10 @@ async fn an_agent_that_is_killed_errs_and_the_browser_is_still_there() {
 #[tokio::test]
 async fn a_browser_that_is_killed_errs_the_run_and_another_takes_its_place() {
     let place = Place::new().await;
-    let pod = running(&place, "browser", WAITS, &json!({})).await;
+    let plan = format!("#Case 1\n{WAITS}\n#Case 2\n{PASSES}");
+    let pod = running(&place, "browser", &plan, &json!({})).await;
     let browser = node::chromium(&pod);
+    place.until_logged(&pod, "never there").await;
     node::kill(&browser);
     let run = place.until_true("browser", "Finished").await;
     assert_eq!(run["status"]["verdict"], "Errored", "{}", run["status"]);
@@ -45,7 +47,8 @@ async fn a_browser_without_memory_errs_the_run_as_out_of_memory() {
     let place = Place::new().await;
     let spec = json!({"pod": {"resources": {"limits": {"memory": "700Mi"}}}});
     // The page asks for far more than the container may have.
-    let plan = "Open /faults/memory\nWait for \"never there\" for up to 120 s";
+    let plan =
+        "Open /faults/memory\nWait for \"never there\" for up to 30 s\nVerify \"x\" is visible";
     place.apply(&test_run("memory", plan, &spec)).await;
     let (verdict, reason) = place.verdict("memory").await;
     assert_eq!((verdict.as_str(), reason.as_str()), ("Errored", "OOMKilled"));

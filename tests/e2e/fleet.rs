@@ -14,7 +14,7 @@ pub const SYSTEM: &str = "handback-system";
 /// Its Deployment, and the release's name.
 pub const OPERATOR: &str = "handback";
 /// Where the shop lives.
-const SHOP: &str = "handback-shop";
+pub const SHOP: &str = "handback-shop";
 /// The shop, as pods reach it.
 pub const SHOP_URL: &str = "http://shop.handback-shop";
 

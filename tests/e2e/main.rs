@@ -16,6 +16,8 @@ mod place;
 mod programs;
 mod rights;
 mod storage;
+mod submit;
+mod takeover;
 mod verdicts;
 
 #[path = "../support/cases.rs"]

@@ -153,6 +153,18 @@ impl Place {
         self.core(&format!("pods/{pod}")).await.expect("the pod of a run")
     }
 
+    /// Waits until the agent's events, as they are in its pod, mention something.
+    pub async fn until_logged(&self, pod: &Value, piece: &str) {
+        let name = pod["metadata"]["name"].as_str().expect("a name");
+        let script = "cat $(find /var/lib/handback/artifacts -name events.ndjson)";
+        until(&format!("{piece} in the events of {name}"), || async {
+            let arguments = ["exec", name, "-c", "gate", "--", "sh", "-c", script];
+            let said = self.kubectl(&arguments).run().await;
+            if said.out.contains(piece) { Ok(()) } else { Err(said.to_string()) }
+        })
+        .await;
+    }
+
     /// Waits until there is no such pod.
     pub async fn gone(&self, pod: &str) {
         until(&format!("the end of {pod}"), || async {

@@ -36,6 +36,11 @@ pub fn helm(arguments: &[&str]) -> Program {
     Program::new("helm", arguments)
 }
 
+/// `node` with these arguments.
+pub fn node(arguments: &[&str]) -> Program {
+    Program::new("node", arguments)
+}
+
 /// The program that is tested.
 pub fn handback(arguments: &[&str]) -> Program {
     Program::new(env!("CARGO_BIN_EXE_handback"), arguments)
@@ -79,11 +84,6 @@ impl Program {
         let said = self.run().await;
         assert_eq!(said.code, Some(0), "{said}");
         said.out
-    }
-
-    /// Starts it and lets it run; it ends when that is dropped.
-    pub fn start(mut self) -> tokio::process::Child {
-        self.command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.line))
     }
 }
 

@@ -3,7 +3,7 @@
 mod chrome;
 pub(crate) mod house;
 mod peers;
-mod pod;
+pub(crate) mod pod;
 mod stream;
 mod xvnc;
 

@@ -11,6 +11,7 @@
 //! stands in the same line as requests do.
 
 pub mod call;
+pub mod door;
 pub mod fault;
 pub mod kind;
 mod patch;

@@ -9,8 +9,8 @@ use handback::{
     manifest::check::ValidRun,
     metrics::Metrics,
     operator::{
-        self, Config, End, World,
-        outside::{GateAt, Gates, Later, Said, Targets, Unreachable, Word},
+        self, Config, End, PolicyAt, World,
+        outside::{GateAt, Gates, HandoffWord, Heard, Later, Said, Targets, Unreachable, Word},
         profile::{Images, Profiles},
     },
     pod::contract::{PublicKey, run::RunPolicy},
@@ -25,6 +25,7 @@ use tokio::{
 
 use super::{
     api_server::{ApiServer, fault::Line},
+    scripted_handoffs::ScriptedHandoffs,
     ticking::Ticking,
 };
 
@@ -78,6 +79,7 @@ impl Fleet {
             server.create("namespaces", json!({"metadata": {"name": name}})).await;
         }
         let gates = ScriptedGates::new(server.clock.clone());
+        install_policy(&server).await;
         Self {
             server,
             gates: Arc::new(gates),
@@ -120,6 +122,7 @@ impl Fleet {
             },
             operator_key: PublicKey::new([7; 32]),
             profiles,
+            policy: policy(),
             denied_hosts: Vec::new(),
         };
         let metrics = Arc::new(Metrics::new().expect("good names"));
@@ -158,6 +161,30 @@ impl Fleet {
         self.until("pods", name, what, like).await
     }
 
+    /// Makes a Handoff of this run and holder; `spec` is added.
+    pub async fn hand_off(&self, name: &str, run: &str, holder: &str, spec: Value) -> String {
+        let key = PublicKey::new([9; 32]).to_string();
+        let key = if holder.is_empty() { String::new() } else { key };
+        let mut handoff = json!({
+            "apiVersion": "handback.dev/v1alpha1", "kind": "Handoff",
+            "metadata": {"name": name, "namespace": SHOP},
+            "spec": {"runRef": {"name": run}, "holder": holder, "holderKey": key},
+        });
+        json_patch::merge(&mut handoff["spec"], &spec);
+        let made = self.server.create("handoffs", handoff).await;
+        made["metadata"]["uid"].as_str().expect("a uid").to_owned()
+    }
+
+    /// Waits until a Handoff is like this. The whole Handoff.
+    pub async fn until_handoff(
+        &self,
+        name: &str,
+        what: &str,
+        like: impl Fn(&Value) -> bool,
+    ) -> Value {
+        self.until("handoffs", name, what, like).await
+    }
+
     async fn until(
         &self,
         plural: &'static str,
@@ -193,10 +220,10 @@ impl Fleet {
     /// What there is and what happened, for a test that failed.
     pub async fn story(&self) -> String {
         let mut story: Vec<String> = Vec::new();
-        for plural in ["testruns", "pods", "events"] {
+        for plural in ["testruns", "handoffs", "pods", "events"] {
             for mut object in self.server.all(plural).await {
                 object["metadata"]["annotations"] = Value::Null;
-                if plural != "testruns" {
+                if !matches!(plural, "testruns" | "handoffs") {
                     object["spec"] = Value::Null;
                 }
                 story.push(format!("{plural} {object:#}"));
@@ -237,6 +264,28 @@ impl Fleet {
     pub async fn end_agent(&self, pod: &str, exit: i32, message: Value) {
         end_agent(&self.server, pod, exit, message).await;
     }
+}
+
+/// Where the admission policy is.
+fn policy() -> PolicyAt {
+    PolicyAt {
+        name: "handback-handoffs".to_owned(),
+        namespace: "handback".to_owned(),
+        service_account: "operator".to_owned(),
+    }
+}
+
+/// The chart's own text, as the chart fills it in.
+async fn install_policy(server: &ApiServer) {
+    let at = policy();
+    let text = include_str!("../../charts/handback/files/handoff-policy.yaml")
+        .replace("__NAME__", &at.name)
+        .replace("__NAMESPACE__", &at.namespace)
+        .replace("__SERVICE_ACCOUNT__", &at.service_account);
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
+    let [policy, binding] = objects.as_slice() else { panic!("two objects: {objects:?}") };
+    server.create("validatingadmissionpolicies", policy.clone()).await;
+    server.create("validatingadmissionpolicybindings", binding.clone()).await;
 }
 
 /// The status of a condition of a run; empty if there is none.
@@ -341,6 +390,8 @@ fn now(server: &ApiServer) -> String {
 pub struct ScriptedGates {
     /// The answer of all of them; `None` if they cannot be reached.
     pub answer: watch::Sender<Option<Answer>>,
+    /// What they have of handoffs.
+    pub handoffs: ScriptedHandoffs,
     words: mpsc::UnboundedSender<Word>,
     said: tokio::sync::Mutex<mpsc::UnboundedReceiver<Word>>,
     clock: Ticking,
@@ -361,7 +412,8 @@ impl ScriptedGates {
             left: Some(1860),
         };
         let said = tokio::sync::Mutex::new(said);
-        Self { answer: watch::Sender::new(Some(answer)), words, said, clock }
+        let handoffs = ScriptedHandoffs::new(clock.clone());
+        Self { answer: watch::Sender::new(Some(answer)), handoffs, words, said, clock }
     }
 
     /// Changes what they answer.
@@ -411,7 +463,21 @@ impl Gates for ScriptedGates {
                 Word::Ask { ended: false, .. } => {}
             }
             self.answer.send_replace(Some(answer.clone()));
-            Ok(Said { answer, agreed })
+            Ok(Said { answer, agreed, heard: self.handoffs.heard() })
+        })
+    }
+
+    fn hand<'a>(
+        &'a self,
+        _gate: &'a GateAt,
+        word: HandoffWord,
+    ) -> Later<'a, Result<Heard, Unreachable>> {
+        Box::pin(async move {
+            sleep(Duration::from_millis(20)).await;
+            if self.answer.borrow().is_none() {
+                return Err(Unreachable("scripted".to_owned()));
+            }
+            Ok(self.handoffs.hand(word).await)
         })
     }
 }

@@ -27,7 +27,7 @@ export async function until(what, ask) {
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
-    if (Date.now() > end) throw new Error(`never: ${typeof what === 'function' ? what() : what}`);
+    if (Date.now() > end) throw new Error(`never: ${typeof what === 'function' ? await what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -88,6 +88,32 @@ export async function startRun(url, plan, ...more) {
       rmSync(place, { recursive: true, force: true });
     },
   };
+}
+
+/** `handback take` of a run in the cluster that KUBECONFIG names. */
+export function startTake(run, namespace, ...more) {
+  const child = spawn(program, ['take', run, '--namespace', namespace, '--no-open', ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [stdout, stderr] = [new Lines(child.stdout), new Lines(child.stderr)];
+  const said = () => [...stdout.all, ...stderr.all].join('\n');
+  return {
+    said,
+    ended: once(child, 'exit'),
+    address: () => until(() => `an address in:\n${said()}`, () => stdout.all.find((line) => line.startsWith('http://'))),
+    stop: () => end(child),
+  };
+}
+
+export const sentence = (page) => page.locator('#sentence').innerText();
+
+export async function takeOver(page) {
+  await page.locator('#take').click();
+  await until('in control', async () => (await sentence(page)).includes('in control'));
+}
+
+export async function handBack(page) {
+  await page.locator('#release').click();
+  await page.locator('#release-dialog button[type=submit]').click();
+  await until('watching again', async () => !(await sentence(page)).includes('in control'));
 }
 
 /** A person's browser. */

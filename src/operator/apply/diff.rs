@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// What turns `old` into `new`; `None` if they are the same. Neither may have nulls in it.
-pub(super) fn diff(old: &Value, new: &Value) -> Option<Value> {
+pub(in crate::operator) fn diff(old: &Value, new: &Value) -> Option<Value> {
     if old == new {
         return None;
     }

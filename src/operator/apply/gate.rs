@@ -28,6 +28,8 @@ impl Operator {
         self.memory.of(&uid, move |remembered| remembered.asking(&asked, now)).await?;
         let (gates, memory, queues) =
             (Arc::clone(&self.gates), self.memory.clone(), self.queues.clone());
+        let (doors, caches) = (self.doors.clone(), self.caches.clone());
+        let (namespace, name) = (subject.namespace.clone(), subject.name.clone());
         let clock = Arc::clone(&self.clock);
         let cancel = self.cancel.clone();
         self.tasks.spawn(async move {
@@ -39,7 +41,17 @@ impl Operator {
                 tracing::info!(pod = gate.pod, %error, "no answer");
             }
             let (pod, now) = (gate.uid, clock.now().into());
-            let answer = said.ok().map(|said| said.answer);
+            let answer = match said {
+                Ok(said) => {
+                    if Self::hear_of_handoffs(&doors, &pod, said.heard).await {
+                        for handoff in caches.handoffs_of(&namespace, &name) {
+                            queues.handoff(&handoff);
+                        }
+                    }
+                    Some(said.answer)
+                }
+                Err(_) => None,
+            };
             let noted = memory.note(&uid, move |remembered| remembered.asked(&pod, answer, now));
             if noted.is_ok() {
                 queues.run(run);
@@ -91,7 +103,8 @@ impl Operator {
     }
 }
 
-fn gate_of(subject: &Subject, pod: &PodUid) -> Option<GateAt> {
+/// The gate of a pod of the run.
+pub(in crate::operator) fn gate_of(subject: &Subject, pod: &PodUid) -> Option<GateAt> {
     let named = subject.pod(pod)?;
     Some(GateAt {
         namespace: subject.namespace.clone(),

@@ -20,7 +20,7 @@ use crate::{
 
 impl Operator {
     /// The run itself, if it is the one that was seen, at this version.
-    pub(super) async fn run_is_as_seen(
+    pub(in crate::operator) async fn run_is_as_seen(
         &self,
         subject: &Subject,
         version: Option<&str>,
@@ -43,7 +43,10 @@ impl Operator {
     }
 
     /// The run's pods are those that were seen, each at its version.
-    pub(super) async fn pods_are_as_seen(&self, subject: &Subject) -> Result<bool, Error> {
+    pub(in crate::operator) async fn pods_are_as_seen(
+        &self,
+        subject: &Subject,
+    ) -> Result<bool, Error> {
         let params =
             ListParams::default().labels(&format!("{}={}", pod::RUN_UID_LABEL, subject.uid));
         let live = self.pods(subject).list(&params).await;
@@ -116,7 +119,7 @@ impl Operator {
     }
 
     /// The runs of a run's namespace.
-    pub(super) fn runs(&self, subject: &Subject) -> Api<TestRun> {
+    pub(in crate::operator) fn runs(&self, subject: &Subject) -> Api<TestRun> {
         Api::namespaced(self.client.clone(), &subject.namespace)
     }
 

@@ -17,6 +17,7 @@ use crate::{
     operator::{
         Error, Operator,
         error::code,
+        handoffs::MANAGER,
         observe::{Seen, Subject},
     },
 };
@@ -146,7 +147,10 @@ impl Operator {
         let handoffs: Api<Handoff> = Api::namespaced(self.client.clone(), &subject.namespace);
         let patch = Patch::Merge(json!({"spec": {"desiredState": "Cancelled"}}));
         self.metrics.write("patch", "handoffs");
-        match handoffs.patch(name, &PatchParams::default(), &patch).await {
+        // Who closed it is read from this.
+        let params =
+            PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        match handoffs.patch(name, &params, &patch).await {
             Ok(_) => Ok(Applied::Done),
             // It is over already: finished, or gone.
             Err(error) if matches!(code(&error), Some(404 | 422)) => Ok(Applied::Done),

@@ -7,9 +7,9 @@ use crate::{
     decide::{Answer, Moment},
     operator::{
         observe,
-        outside::{Said, Word},
+        outside::{HandoffWord, Heard, Said, Word},
     },
-    pod::contract::stream::{Report, ToGateStream},
+    pod::contract::stream::{HandoffPhase, Report, ToGateStream},
 };
 
 /// What is said, and how long a settled upload may be waited for after that.
@@ -57,7 +57,41 @@ pub(super) fn heard(report: &Report, now: Moment) -> Said {
         deadline: whole(report.deadline_seconds),
         left: report.agent_left_ms.map(|ms| whole(ms.div_ceil(1000))),
     };
-    Said { answer, agreed: report.closed }
+    let heard = heard_of_handoffs(report.clone());
+    Said { answer, agreed: report.closed, heard }
+}
+
+/// What stands for a word about handoffs.
+pub(super) fn to_say_of_handoffs(word: &HandoffWord) -> ToSay {
+    let (messages, patience) = match word {
+        HandoffWord::Prepare { prepare, ended, patience } => {
+            let ended = ended.then_some(ToGateStream::AgentEnded);
+            let prepare = ToGateStream::Prepare(prepare.clone());
+            (ended.into_iter().chain([prepare]).collect(), patience)
+        }
+        HandoffWord::Close { uid, outcome, patience } => {
+            (vec![ToGateStream::Close { uid: uid.clone(), outcome: *outcome }], patience)
+        }
+        HandoffWord::Changes { patience, .. } => (vec![ToGateStream::Ask], patience),
+    };
+    ToSay { messages, patience: Duration::from_secs(count(*patience)) }
+}
+
+/// Whether there is nothing more to wait for.
+pub(super) fn is_answered(word: &HandoffWord, report: &Report) -> bool {
+    let phase = |uid: &str| report.handoffs.iter().find(|one| one.uid == uid).map(|one| one.phase);
+    match word {
+        HandoffWord::Prepare { prepare, .. } => {
+            phase(&prepare.uid).is_none_or(|phase| phase != HandoffPhase::Pending)
+        }
+        HandoffWord::Close { uid, .. } => phase(uid).is_none_or(|phase| !phase.is_active()),
+        HandoffWord::Changes { since, .. } => *since != Some(report.position),
+    }
+}
+
+/// What the gate has of handoffs.
+pub(super) fn heard_of_handoffs(report: Report) -> Heard {
+    Heard { position: report.position, handoffs: report.handoffs }
 }
 
 /// Decisions count in signed numbers; a time that is over is none.

@@ -28,7 +28,7 @@ pub struct Kind {
 }
 
 /// All of them.
-pub static KINDS: [Kind; 8] = [
+pub static KINDS: [Kind; 10] = [
     Kind {
         group: "handback.dev",
         version: "v1alpha1",
@@ -73,6 +73,12 @@ pub static KINDS: [Kind; 8] = [
     },
     Kind { plural: "configmaps", kind: "ConfigMap", unconditional: true, ..CORE },
     Kind { plural: "secrets", kind: "Secret", fields: &["type"], unconditional: true, ..CORE },
+    Kind { plural: "validatingadmissionpolicies", kind: "ValidatingAdmissionPolicy", ..ADMISSION },
+    Kind {
+        plural: "validatingadmissionpolicybindings",
+        kind: "ValidatingAdmissionPolicyBinding",
+        ..ADMISSION
+    },
     Kind {
         plural: "namespaces",
         kind: "Namespace",
@@ -95,6 +101,10 @@ const CORE: Kind = Kind {
     unconditional: false,
     create_on_update: false,
 };
+
+/// They are kept, and not enforced.
+const ADMISSION: Kind =
+    Kind { group: "admissionregistration.k8s.io", namespaced: false, unconditional: true, ..CORE };
 
 const CUSTOM: Kind = Kind { custom: true, ..CORE };
 

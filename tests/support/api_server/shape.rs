@@ -3,6 +3,7 @@
 
 use handback::manifest::{handoff::Handoff, test_run::TestRun};
 use k8s_openapi::api::{
+    admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
     coordination::v1::Lease,
     core::v1::{ConfigMap, Namespace, Pod, Secret},
     events::v1::Event,
@@ -22,6 +23,10 @@ pub fn shaped(kind: &Kind, object: Value) -> Result<Value, Refusal> {
         "leases" => through::<Lease>(kind, object)?,
         "configmaps" => through::<ConfigMap>(kind, object)?,
         "secrets" => through::<Secret>(kind, object)?,
+        "validatingadmissionpolicies" => through::<ValidatingAdmissionPolicy>(kind, object)?,
+        "validatingadmissionpolicybindings" => {
+            through::<ValidatingAdmissionPolicyBinding>(kind, object)?
+        }
         "namespaces" => through::<Namespace>(kind, object)?,
         other => unreachable!("{other} is not served"),
     };

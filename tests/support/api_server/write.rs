@@ -231,6 +231,15 @@ impl Store {
         if object == *old {
             return Ok(object);
         }
+        if let Some(manager) = call.parameter("fieldManager")
+            && object["spec"]["desiredState"] != old["spec"]["desiredState"]
+        {
+            // Of all ownership of fields, what the operator looks at.
+            object["metadata"]["managedFields"] = json!([{
+                "manager": manager, "operation": "Update", "apiVersion": kind.api_version(),
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:desiredState": {}}},
+            }]);
+        }
         let gone = is_gone(&object);
         Ok(self.commit(key, object, gone))
     }

@@ -1,0 +1,472 @@
+//! The real operator and Handoffs, against the API server of the tests and gates that know one
+//! handoff from the other: what it writes in which order, and that it comes to the same end whatever
+//! request fails, and wherever it is killed.
+
+use std::time::Duration;
+
+use handback::{
+    decide::{Stored, Upload},
+    operator::outside::HandoffWord,
+    pod::contract::stream::{ClosedBy, HandoffPhase},
+};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::support::{
+    api_server::{
+        call::Verb,
+        fault::{Fault, Line, Rule},
+    },
+    fleet::{Fleet, Running, SHOP, condition, passed},
+};
+
+/// A run that has passed, with its browser kept: nobody is idle.
+async fn kept(name: &str) -> (Fleet, Running) {
+    let fleet = Fleet::start().await;
+    let operator = fleet.operator("one");
+    keep(&fleet, name, json!({})).await;
+    fleet.server.clear_log().await;
+    (fleet, operator)
+}
+
+async fn keep(fleet: &Fleet, name: &str, spec: Value) {
+    let pod = format!("tr-{name}-1");
+    begin(fleet, name, spec).await;
+    fleet.end_agent(&pod, 0, passed()).await;
+    fleet.gates.change(|answer| {
+        answer.upload = Upload::Complete(Stored::default());
+        answer.watched = true;
+    });
+    fleet.until_run(name, "kept", |run| condition(run, "ArtifactsUploaded") == "True").await;
+    fleet.until_pod(&pod, "released", |pod| pod["metadata"]["finalizers"].is_null()).await;
+}
+
+/// A run whose agent is at work.
+async fn begin(fleet: &Fleet, name: &str, spec: Value) {
+    let pod = format!("tr-{name}-1");
+    fleet.run(name, spec).await;
+    fleet.until_pod(&pod, "made", |_| true).await;
+    fleet.schedule(&pod).await;
+    fleet.start_pod(&pod).await;
+    fleet.until_run(name, "running", |run| run["status"]["phase"] == "Running").await;
+}
+
+fn phase(handoff: &Value) -> &str {
+    handoff["status"]["phase"].as_str().unwrap_or_default()
+}
+
+fn running(handoff: &Value) -> bool {
+    phase(handoff) == "Running"
+}
+
+fn ended(handoff: &Value) -> bool {
+    condition(handoff, "Ended") == "True"
+}
+
+/// Phase and failure code or who closed it, once it is over.
+async fn ending(fleet: &Fleet, name: &str) -> (String, String) {
+    let handoff = fleet.until_handoff(name, "over", ended).await;
+    let status = &handoff["status"];
+    let why = status["failure"]["code"].as_str().or_else(|| status["closedBy"].as_str());
+    (phase(&handoff).to_owned(), why.unwrap_or_default().to_owned())
+}
+
+async fn slot(fleet: &Fleet, run: &str) -> Value {
+    fleet.server.get("testruns", SHOP, run).await.expect("the run")["status"]["control"].clone()
+}
+
+fn pair(phase: &str, why: &str) -> (String, String) {
+    (phase.to_owned(), why.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_takes_over_after_the_run_and_hands_back_in_five_writes() {
+    let (fleet, operator) = kept("checkout").await;
+    let uid = fleet.hand_off("ho-1", "checkout", "ada", json!({"reason": "login"})).await;
+    let handoff = fleet.until_handoff("ho-1", "granted", running).await;
+    let status = &handoff["status"];
+    assert_eq!((&status["holder"], &status["inputEpoch"]), (&json!("ada"), &json!(8)));
+    assert_eq!(status["access"], "kubectl handback take checkout -n shop");
+    assert!(status["startedAt"].is_string() && status["deadline"].is_string(), "{status:#}");
+    for (which, expected) in [
+        ("Granted", "True"),
+        ("AgentPaused", "True"),
+        ("HumanConnected", "False"),
+        ("Ended", "False"),
+    ] {
+        assert_eq!(condition(&handoff, which), expected, "{which}");
+    }
+    assert_eq!(
+        slot(&fleet, "checkout").await,
+        json!({"handoff": "ho-1", "mode": "Control", "holder": "ada"})
+    );
+    fleet
+        .until_pod("tr-checkout-1", "marked", |pod| {
+            !pod["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"].is_null()
+        })
+        .await;
+    fleet.gates.handoffs.connect(&uid);
+    let handoff = fleet
+        .until_handoff("ho-1", "connected", |one| condition(one, "HumanConnected") == "True")
+        .await;
+    assert!(handoff["status"]["firstConnectedAt"].is_string());
+    let owner = &handoff["metadata"]["ownerReferences"][0];
+    assert_eq!((&owner["kind"], &owner["name"]), (&json!("TestRun"), &json!("checkout")));
+    fleet.gates.handoffs.end(&uid, HandoffPhase::Finished(ClosedBy::Human));
+    assert_eq!(ending(&fleet, "ho-1").await, pair("Finished", "Human"));
+    let handoff = fleet.server.get("handoffs", SHOP, "ho-1").await.unwrap();
+    assert_eq!(condition(&handoff, "AgentResumed"), "False");
+    assert_eq!(condition(&handoff, "Granted"), "False");
+    assert!(handoff["status"]["inputEpoch"].is_null() && handoff["status"]["access"].is_null());
+    assert_eq!(slot(&fleet, "checkout").await, Value::Null);
+    sleep(Duration::from_secs(30)).await;
+    let of_handoffs = |line: &&String| !line.contains(" pods ");
+    let writes = fleet.writes().await;
+    assert_eq!(
+        writes.iter().filter(of_handoffs).collect::<Vec<_>>(),
+        [
+            "patch testruns/status shop/checkout 200",
+            "patch handoffs/status shop/ho-1 200",
+            "patch handoffs shop/ho-1 200",
+            "patch handoffs/status shop/ho-1 200",
+            "patch testruns/status shop/checkout 200",
+            "patch handoffs/status shop/ho-1 200",
+        ]
+    );
+    for reason in ["Granted", "HandedOff", "Finished"] {
+        assert!(fleet.events().await.iter().any(|found| found == reason), "{reason}");
+    }
+    let text = operator.metrics.text().unwrap();
+    for line in [
+        "handback_handoffs_total{phase=\"Finished\",reason=\"login\"} 1",
+        "handback_handoff_grant_seconds_count 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_twenty_who_ask_at_once_one_gets_it_and_the_others_hear_who() {
+    let (fleet, _operator) = kept("checkout").await;
+    for number in 0..20 {
+        let holder = format!("person-{number}");
+        fleet.hand_off(&format!("ho-{number}"), "checkout", &holder, json!({})).await;
+    }
+    let mut winner = None;
+    for number in 0..20 {
+        let name = format!("ho-{number}");
+        let settled = |one: &Value| running(one) || ended(one);
+        let handoff = fleet.until_handoff(&name, "settled", settled).await;
+        if running(&handoff) {
+            assert!(winner.is_none(), "{name} and {winner:?}");
+            winner = Some(number);
+        } else {
+            assert_eq!(ending(&fleet, &name).await, pair("Failed", "AlreadyHeld"));
+        }
+    }
+    let winner = winner.expect("somebody got it");
+    let loser = if winner == 0 { "ho-1" } else { "ho-0" };
+    let loser = fleet.server.get("handoffs", SHOP, loser).await.unwrap();
+    let text = loser["status"]["failure"]["message"].as_str().unwrap();
+    assert_eq!(text, format!("person-{winner} has the browser."));
+    assert_eq!(slot(&fleet, "checkout").await["handoff"], format!("ho-{winner}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_an_agent_lives_its_browser_can_be_watched_and_not_taken() {
+    let fleet = Fleet::start().await;
+    let _operator = fleet.operator("one");
+    begin(&fleet, "checkout", json!({})).await;
+    fleet.gates.handoffs.busy(true);
+    fleet.hand_off("take", "checkout", "ada", json!({})).await;
+    assert_eq!(ending(&fleet, "take").await, pair("Failed", "AgentBusy"));
+    let handoff = fleet.server.get("handoffs", SHOP, "take").await.unwrap();
+    let granted = handoff["status"]["conditions"].as_array().unwrap();
+    let granted = granted.iter().find(|one| one["type"] == "Granted").unwrap();
+    assert_eq!((&granted["status"], &granted["reason"]), (&json!("False"), &json!("AgentBusy")));
+    assert_eq!(slot(&fleet, "checkout").await, Value::Null);
+    let uid = fleet.hand_off("watch", "checkout", "bob", json!({"mode": "View"})).await;
+    let handoff = fleet.until_handoff("watch", "granted", running).await;
+    assert!(handoff["status"]["inputEpoch"].is_null());
+    assert_eq!(handoff["status"]["access"], "kubectl handback take checkout --view -n shop");
+    assert_eq!(slot(&fleet, "checkout").await, Value::Null);
+    fleet.gates.handoffs.end(&uid, HandoffPhase::TimedOut(ClosedBy::Timeout));
+    assert_eq!(ending(&fleet, "watch").await, pair("TimedOut", "Timeout"));
+    let status = |line: &&String| line.starts_with("patch handoffs/status shop/watch");
+    assert_eq!(fleet.writes().await.iter().filter(status).count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_policy_as_it_was_shipped_every_handoff_is_refused() {
+    let (fleet, _operator) = kept("checkout").await;
+    fleet
+        .server
+        .edit("validatingadmissionpolicies", "", "handback-handoffs", |policy| {
+            policy["spec"]["failurePolicy"] = json!("Ignore");
+        })
+        .await;
+    fleet.hand_off("take", "checkout", "ada", json!({})).await;
+    fleet.hand_off("watch", "checkout", "ada", json!({"mode": "View"})).await;
+    for name in ["take", "watch"] {
+        assert_eq!(ending(&fleet, name).await, pair("Failed", "PolicyMissing"));
+    }
+    assert!(
+        !fleet
+            .gates
+            .handoffs
+            .words()
+            .await
+            .iter()
+            .any(|word| matches!(word, HandoffWord::Prepare { .. })),
+        "no gate is told of them"
+    );
+    fleet.server.delete("validatingadmissionpolicybindings", "", "handback-handoffs").await;
+    fleet.hand_off("again", "checkout", "ada", json!({})).await;
+    assert_eq!(ending(&fleet, "again").await, pair("Failed", "PolicyMissing"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_had_says_why() {
+    let (fleet, _operator) = kept("checkout").await;
+    fleet.hand_off("nowhere", "other", "ada", json!({})).await;
+    assert_eq!(ending(&fleet, "nowhere").await, pair("Failed", "RunNotFound"));
+    fleet
+        .server
+        .edit("testruns", SHOP, "checkout", |run| {
+            run["status"]["handoffs"] = json!([{"kind": "handoff", "ref": "twice"}]);
+        })
+        .await;
+    fleet.hand_off("twice", "checkout", "ada", json!({})).await;
+    assert_eq!(ending(&fleet, "twice").await, pair("Failed", "NameReused"));
+    fleet
+        .server
+        .edit("testruns", SHOP, "checkout", |run| {
+            run["status"]["handoffs"] = (0..32)
+                .map(|number| json!({"kind": "handoff", "ref": format!("ho-{number}")}))
+                .collect();
+        })
+        .await;
+    fleet.hand_off("one-more", "checkout", "ada", json!({})).await;
+    assert_eq!(ending(&fleet, "one-more").await, pair("Failed", "BudgetExceeded"));
+    fleet.hand_off("watch", "checkout", "ada", json!({"mode": "View"})).await;
+    fleet.until_handoff("watch", "granted", running).await;
+    let begun = tokio::time::Instant::now();
+    fleet.hand_off("unclaimed", "checkout", "", json!({"mode": "View"})).await;
+    assert_eq!(ending(&fleet, "unclaimed").await, pair("TimedOut", "Unclaimed"));
+    assert!((119..125).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handoff_can_be_finished_and_cancelled_through_the_api() {
+    let (fleet, _operator) = kept("checkout").await;
+    for (name, wish, host, expected) in [
+        ("done", "Finished", false, pair("Finished", "Human")),
+        ("called-off", "Cancelled", false, pair("Cancelled", "Human")),
+        ("by-program", "Cancelled", true, pair("Cancelled", "Host")),
+    ] {
+        fleet.hand_off(name, "checkout", "ada", json!({})).await;
+        fleet.until_handoff(name, "granted", running).await;
+        fleet
+            .server
+            .edit("handoffs", SHOP, name, move |handoff| {
+                handoff["spec"]["desiredState"] = json!(wish);
+                let manager = if host { "handback-mcp" } else { "kubectl" };
+                handoff["metadata"]["managedFields"] = json!([{
+                    "manager": manager, "operation": "Update", "fieldsType": "FieldsV1",
+                    "fieldsV1": {"f:spec": {"f:desiredState": {}}}}]);
+            })
+            .await;
+        assert_eq!(ending(&fleet, name).await, expected, "{name}");
+        assert_eq!(slot(&fleet, "checkout").await, Value::Null, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handoff_that_is_deleted_ends_at_the_gate_and_leaves_the_slot() {
+    let (fleet, operator) = kept("checkout").await;
+    let uid = fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
+    fleet.until_handoff("ho-1", "granted", running).await;
+    fleet.server.delete("handoffs", SHOP, "ho-1").await;
+    let closed = |fleet: &Fleet, uid: &str| {
+        let heard = fleet.gates.handoffs.heard();
+        heard.handoffs.iter().any(|one| one.uid == uid && !one.phase.is_active())
+    };
+    fleet.until_run("checkout", "free", |run| run["status"]["control"].is_null()).await;
+    for _ in 0..1000 {
+        if closed(&fleet, &uid) {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(closed(&fleet, &uid), "{}", fleet.story().await);
+    // Deleted while nobody looks.
+    let uid = fleet.hand_off("ho-2", "checkout", "ada", json!({})).await;
+    fleet.until_handoff("ho-2", "granted", running).await;
+    operator.kill().await;
+    fleet.server.delete("handoffs", SHOP, "ho-2").await;
+    let _operator = fleet.operator("two");
+    fleet.until_run("checkout", "free", |run| run["status"]["control"].is_null()).await;
+    for _ in 0..1000 {
+        if closed(&fleet, &uid) {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(closed(&fleet, &uid), "{}", fleet.story().await);
+    fleet.hand_off("ho-3", "checkout", "bob", json!({})).await;
+    fleet.until_handoff("ho-3", "granted", running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_absolute_end_the_operator_cancels_it() {
+    let fleet = Fleet::start().await;
+    let _operator = fleet.operator("one");
+    let keep_alive =
+        json!({"keepAlive": {"policy": "Always", "idleSeconds": 60, "maxSeconds": 120}});
+    keep(&fleet, "checkout", keep_alive).await;
+    fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
+    fleet.until_handoff("ho-1", "granted", running).await;
+    assert_eq!(ending(&fleet, "ho-1").await, pair("Cancelled", "Operator"));
+    assert_eq!(slot(&fleet, "checkout").await, Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_browser_and_a_lost_gate_are_told_apart() {
+    let (fleet, _operator) = kept("checkout").await;
+    fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
+    fleet.until_handoff("ho-1", "granted", running).await;
+    fleet.gates.handoffs.forget();
+    assert_eq!(ending(&fleet, "ho-1").await, pair("Failed", "GateLost"));
+    fleet.hand_off("ho-2", "checkout", "ada", json!({})).await;
+    fleet.until_handoff("ho-2", "granted", running).await;
+    fleet
+        .server
+        .edit("pods", SHOP, "tr-checkout-1", |pod| {
+            pod["status"]["phase"] = json!("Failed");
+            for status in pod["status"]["containerStatuses"].as_array_mut().unwrap() {
+                status["state"] = json!({"terminated": {"exitCode": 137}});
+            }
+        })
+        .await;
+    assert_eq!(ending(&fleet, "ho-2").await, pair("Failed", "BrowserLost"));
+    fleet.hand_off("ho-3", "checkout", "ada", json!({})).await;
+    assert_eq!(ending(&fleet, "ho-3").await, pair("Failed", "BrowserGone"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_does_not_answer_is_asked_again_and_not_for_ever() {
+    let (fleet, _operator) = kept("checkout").await;
+    let answer = fleet.gates.answer.send_replace(None);
+    fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
+    let waits = |one: &Value| phase(one) == "Pending";
+    fleet.until_handoff("ho-1", "waiting", waits).await;
+    sleep(Duration::from_secs(12)).await;
+    fleet.gates.answer.send_replace(answer.clone());
+    fleet.until_handoff("ho-1", "granted", running).await;
+    fleet.gates.answer.send_replace(None);
+    let (fleet, _operator) = kept("basket").await;
+    fleet.gates.answer.send_replace(None);
+    fleet.hand_off("ho-1", "basket", "ada", json!({})).await;
+    assert_eq!(ending(&fleet, "ho-1").await, pair("Failed", "GateLost"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_is_deleted_after_its_time() {
+    let (fleet, _operator) = kept("checkout").await;
+    let spec = json!({"mode": "View", "ttlSecondsAfterFinished": 30});
+    let uid = fleet.hand_off("ho-1", "checkout", "ada", spec).await;
+    fleet.until_handoff("ho-1", "granted", running).await;
+    fleet.gates.handoffs.end(&uid, HandoffPhase::TimedOut(ClosedBy::Timeout));
+    ending(&fleet, "ho-1").await;
+    let begun = tokio::time::Instant::now();
+    fleet.until_gone("handoffs", "ho-1").await;
+    assert!((29..35).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+/// From a Handoff's creation to its end.
+async fn life(fleet: &Fleet) {
+    let uid = fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
+    fleet.until_handoff("ho-1", "granted", running).await;
+    fleet.gates.handoffs.end(&uid, HandoffPhase::Finished(ClosedBy::Human));
+    fleet.until_handoff("ho-1", "over", ended).await;
+}
+
+async fn assert_good_life(fleet: &Fleet, what: &str) {
+    assert_eq!(ending(fleet, "ho-1").await, pair("Finished", "Human"), "{what}");
+    fleet.until_run("checkout", "free", |run| run["status"]["control"].is_null()).await;
+    let prepared = fleet.gates.handoffs.heard().handoffs.len();
+    assert_eq!(prepared, 1, "{what}");
+}
+
+/// Everything that is asked about Handoffs, reads included, and the writes of the slot.
+fn of_a_handoff(line: &Line) -> bool {
+    line.resource.starts_with("handoffs")
+        || line.resource.starts_with("validating")
+        || (line.resource == "testruns/status" && line.verb == Verb::Patch)
+}
+
+fn of_a_life(line: &Line) -> bool {
+    of_a_handoff(line) && line.verb != Verb::Watch
+}
+
+async fn requests() -> usize {
+    let (fleet, _operator) = kept("checkout").await;
+    life(&fleet).await;
+    fleet.server.log().await.iter().filter(|line| of_a_life(line)).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_one_request_may_fail_lose_its_answer_or_be_refused() {
+    let requests = requests().await;
+    assert!(requests > 8, "a life has more than {requests} requests");
+    let faults: [(&str, fn() -> Fault); 6] = [
+        ("a lost request", || Fault::Fail),
+        ("a lost answer", || Fault::LoseAnswer),
+        ("a conflict", Fault::conflict),
+        ("gone", Fault::gone),
+        ("too many requests", || Fault::busy(3)),
+        ("a delay", || Fault::Delay(Duration::from_secs(20))),
+    ];
+    for (name, fault) in faults {
+        for n in 0..requests {
+            let (fleet, _operator) = kept("checkout").await;
+            fleet.server.rule(Rule::first(of_a_life, fault()).after(n)).await;
+            life(&fleet).await;
+            assert_good_life(&fleet, &format!("{name} at request {n}")).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_may_be_killed_at_any_request_and_another_goes_on() {
+    let requests = requests().await;
+    for (name, fault) in [("before", Fault::HangBefore), ("after", Fault::HangAfter)] {
+        for n in 0..requests {
+            let (fleet, operator) = kept("checkout").await;
+            fleet.server.rule(Rule::first(of_a_life, fault.clone()).after(n)).await;
+            let uid = fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
+            let mut operator = Some(operator);
+            for _ in 0..100 {
+                sleep(Duration::from_millis(100)).await;
+                if fleet.gates.handoffs.heard().handoffs.iter().any(|one| one.uid == uid) {
+                    fleet.gates.handoffs.end(&uid, HandoffPhase::Finished(ClosedBy::Human));
+                }
+            }
+            // Whatever hangs by now hangs for good.
+            if let Some(operator) = operator.take() {
+                operator.kill().await;
+            }
+            fleet.server.heal().await;
+            let _operator = fleet.operator("two");
+            let handoffs = &fleet.gates.handoffs;
+            for _ in 0..600 {
+                sleep(Duration::from_millis(100)).await;
+                if handoffs.heard().handoffs.iter().any(|one| one.uid == uid) {
+                    handoffs.end(&uid, HandoffPhase::Finished(ClosedBy::Human));
+                    break;
+                }
+            }
+            assert_good_life(&fleet, &format!("killed {name} request {n} was done")).await;
+        }
+    }
+}
