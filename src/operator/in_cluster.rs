@@ -153,9 +153,9 @@ async fn start(args: Args, shutdown: &Shutdown) -> Result<End, StartError> {
     let key = OperatorKey::read(&args.key)?;
     let profiles = args.profiles.as_deref().map(profiles_file::read).transpose()?;
     let address = args.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Listen { address, source })?;
+    let listen = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
     let client =
         Client::try_default().await.map_err(|error| StartError::Cluster(Box::new(error)))?;
     let metrics = Arc::new(Metrics::new()?);
@@ -176,7 +176,7 @@ async fn start(args: Args, shutdown: &Shutdown) -> Result<End, StartError> {
         identity = config.identity,
         namespaces = ?config.namespaces,
         key = %config.operator_key,
-        listen = %address,
+        listen = %bound,
         "the operator begins"
     );
     Ok(Box::pin(super::run(config, world, Some(listener), shutdown)).await)

@@ -145,8 +145,8 @@ mod tests {
     impl Memory {
         async fn uids(&self) -> Vec<String> {
             let (tell, told) = oneshot::channel();
-            let ask = Box::new(move |runs: &mut All<Remembered>| {
-                drop(tell.send(runs.keys().cloned().collect()));
+            let ask = Box::new(move |all: &mut All<Remembered>| {
+                drop(tell.send(all.keys().cloned().collect()));
             });
             self.0.send(ask).unwrap();
             told.await.unwrap()
@@ -156,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_forgotten_is_not_brought_back_by_an_answer_that_comes_late() {
         let mut tasks = JoinSet::new();
-        let memory = Memory::<Remembered>::start(&mut tasks);
+        let memory: Memory = Memory::start(&mut tasks);
         for uid in ["one", "two"] {
             memory.of(uid, |remembered| remembered.failures = 3).await.unwrap();
         }

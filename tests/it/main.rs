@@ -14,6 +14,7 @@ mod gate;
 mod handoffs;
 mod manifest;
 mod operator;
+mod operator_process;
 mod page;
 mod pod;
 mod release_pods;
