@@ -65,7 +65,7 @@ const MAX_REPORT: usize = 64 << 20;
 /// Creates a run, and follows it if it is asked to.
 pub fn main(args: Args) -> Exit {
     let json = args.json;
-    let run = match read(&args.file) {
+    let run = match read(&args.file).and_then(|run| is_free(args.out.as_deref()).map(|()| run)) {
         Ok(run) => run,
         Err(problem) => {
             say(&mut stderr(), &format!("error: {problem}\n"));
@@ -102,6 +102,17 @@ fn read(path: &Path) -> Result<TestRun, String> {
     };
     read.map_err(|error| format!("{name} cannot be read: {error}."))?;
     check::the_run(&name, &text)
+}
+
+/// Files of two runs are not mixed; better said before the run than after it.
+fn is_free(out: Option<&Path>) -> Result<(), String> {
+    let Some(out) = out else { return Ok(()) };
+    let taken = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+    if taken || out.is_file() {
+        let out = out.display();
+        return Err(format!("--out {out} is not empty: empty it, or choose another directory."));
+    }
+    Ok(())
 }
 
 async fn submit(args: Args, mut run: TestRun, shutdown: &Shutdown) -> Result<Exit, Error> {
@@ -283,7 +294,6 @@ impl<'a> Waiting<'a> {
         let now = live.borrow().clone();
         let mut problems = Vec::new();
         let mut results = answer::from_status(&self.run, &status, verdict);
-        let id = results.run_id.clone();
         let uri = status.artifacts.as_ref().map(|artifacts| artifacts.uri.clone());
         let uri = uri.filter(|uri| !uri.is_empty());
         let mut directory = uri.clone().unwrap_or_else(|| "kept in the run's pod".to_owned());
@@ -298,7 +308,7 @@ impl<'a> Waiting<'a> {
         };
         let source = match (&now.watching, &stored) {
             (Some(watching), _) => Some(Source::Gate(&watching.seat)),
-            (None, Some((stored, uri))) => Some(Source::Bucket { stored, uri, run: &id }),
+            (None, Some((stored, uri))) => Some(Source::Bucket { stored, uri }),
             (None, None) => None,
         };
         if let Some(source) = source {
@@ -313,6 +323,16 @@ impl<'a> Waiting<'a> {
                 Ok(None) => tracing::warn!("the run has no results.json"),
                 Err(error) => tracing::warn!(%error, "results.json could not be fetched"),
             }
+            if let Some(out) = &args.out {
+                let sum = status.artifacts.as_ref().and_then(|one| one.manifest_sha256.as_deref());
+                match source.fetch_all(out, sum, Instant::now() + PATIENT).await {
+                    Ok(_) => {
+                        directory = out.display().to_string();
+                        player = out.join("player.html").display().to_string();
+                    }
+                    Err(error) => problems.push(error),
+                }
+            }
             if let Some(path) = &args.junit {
                 let copied = match source.read("junit.xml", MAX_REPORT).await {
                     Ok(Some(bytes)) => write(path, &bytes),
@@ -320,16 +340,6 @@ impl<'a> Waiting<'a> {
                     Err(error) => Err(error),
                 };
                 problems.extend(copied.err());
-            }
-            if let Some(out) = &args.out {
-                let sum = status.artifacts.as_ref().and_then(|one| one.manifest_sha256.as_deref());
-                match source.fetch_all(out, sum, Instant::now() + PATIENT).await {
-                    Ok(fetched) => {
-                        directory = fetched.directory.display().to_string();
-                        player = fetched.directory.join("player.html").display().to_string();
-                    }
-                    Err(error) => problems.push(error),
-                }
             }
         } else if wanted {
             problems.push(no_report(now.given_up.as_deref()));

@@ -43,15 +43,6 @@ struct Entry {
     sha256: String,
 }
 
-/// Files that were fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetched {
-    /// Where they are.
-    pub directory: PathBuf,
-    /// How many, the manifest included.
-    pub count: usize,
-}
-
 /// Where a run's files come from.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
@@ -63,8 +54,6 @@ pub enum Source<'a> {
         stored: &'a Stored,
         /// `s3://…`, for people.
         uri: &'a str,
-        /// The run's id, which the directory is called by.
-        run: &'a str,
     },
 }
 
@@ -87,13 +76,6 @@ impl Coming<'_> {
 }
 
 impl<'a> Source<'a> {
-    fn run(self) -> &'a str {
-        match self {
-            Self::Gate(seat) => &seat.run,
-            Self::Bucket { run, .. } => run,
-        }
-    }
-
     /// `None` if there is no such file, or not yet.
     async fn open(self, path: &str) -> Result<Option<Coming<'a>>, Error> {
         match self {
@@ -122,14 +104,14 @@ impl<'a> Source<'a> {
         Ok(Some(bytes))
     }
 
-    /// Fetches everything into `<out>/<run id>`, waiting at most until `until` for the manifest.
+    /// Fetches everything into `directory`, waiting at most until `until` for the manifest.
     /// `sum` is the manifest's own, if it is known.
     pub async fn fetch_all(
         self,
-        out: &Path,
+        directory: &Path,
         sum: Option<&str>,
         until: Instant,
-    ) -> Result<Fetched, Error> {
+    ) -> Result<usize, Error> {
         let manifest = loop {
             if let Some(manifest) = self.read(MANIFEST, MAX_MANIFEST).await? {
                 break manifest;
@@ -139,19 +121,19 @@ impl<'a> Source<'a> {
             }
             sleep(LOOK).await;
         };
-        let (directory, entries) = begin(out, self.run(), &manifest, sum).await?;
+        let entries = begin(directory, &manifest, sum).await?;
         for entry in &entries {
             let file = self.open(&entry.path).await?;
             let mut file =
                 file.ok_or_else(|| odd(format!("it lists {}, which is not there", entry.path)))?;
-            let mut place = Place::open(&directory, entry).await?;
+            let mut place = Place::open(directory, entry).await?;
             while let Some(piece) = file.next().await? {
                 place.write(&piece).await?;
             }
             place.close(entry).await?;
         }
-        end(&directory, &manifest).await?;
-        Ok(Fetched { directory, count: entries.len() + 1 })
+        end(directory, &manifest).await?;
+        Ok(entries.len() + 1)
     }
 }
 
@@ -164,12 +146,7 @@ fn storage(path: &str, uri: &str, error: &Unreadable) -> Error {
 }
 
 /// Makes the directory and reads the manifest.
-async fn begin(
-    out: &Path,
-    run: &str,
-    manifest: &[u8],
-    sum: Option<&str>,
-) -> Result<(PathBuf, Vec<Entry>), Error> {
+async fn begin(directory: &Path, manifest: &[u8], sum: Option<&str>) -> Result<Vec<Entry>, Error> {
     let found = hex(&Sha256::digest(manifest));
     if let Some(expected) = sum.filter(|sum| !sum.is_empty() && **sum != found) {
         let (path, expected) = (MANIFEST.to_owned(), expected.to_owned());
@@ -177,19 +154,16 @@ async fn begin(
     }
     let read: Manifest =
         serde_json::from_slice(manifest).map_err(|error| odd(error.to_string()))?;
-    for path in read.files.iter().map(|entry| entry.path.as_str()).chain([run]) {
+    for path in read.files.iter().map(|entry| entry.path.as_str()) {
         let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
         if !plain || path.is_empty() {
             return Err(odd(format!("{path:?} is no path of a run's file")));
         }
     }
-    let directory = out.join(run);
     let failed = |source| Error::Local { doing: format!("Making {}", directory.display()), source };
-    fs::create_dir_all(out).await.map_err(failed)?;
-    // Files of another download are not mixed with these.
     let mut made = fs::DirBuilder::new();
-    made.mode(0o700).create(&directory).await.map_err(failed)?;
-    Ok((directory, read.files))
+    made.recursive(true).mode(0o700).create(directory).await.map_err(failed)?;
+    Ok(read.files)
 }
 
 /// The manifest comes last: where it is, everything is.
@@ -263,7 +237,8 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         let right = hex(&Sha256::digest(b"hi"));
         let bytes = manifest("screenshots/a.jpg", &right);
-        let (directory, entries) = begin(out.path(), "r-1", &bytes, None).await.unwrap();
+        let directory = out.path().join("new");
+        let entries = begin(&directory, &bytes, None).await.unwrap();
         let mut place = Place::open(&directory, &entries[0]).await.unwrap();
         place.write(b"ho").await.unwrap();
         let error = place.close(&entries[0]).await.unwrap_err().to_string();
@@ -275,8 +250,6 @@ mod tests {
         place.write(b"hi").await.unwrap();
         place.close(&entries[0]).await.unwrap();
         assert_eq!(std::fs::read(directory.join("screenshots/a.jpg")).unwrap(), b"hi");
-        let again = begin(out.path(), "r-1", &bytes, None).await.map(drop);
-        assert!(matches!(again, Err(Error::Local { .. })), "mixed with another download");
     }
 
     #[tokio::test]
@@ -284,12 +257,12 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         for path in ["../x", "/etc/x", "", "a/../../x"] {
             let bytes = manifest(path, "");
-            let refused = begin(out.path(), "r-1", &bytes, None).await.map(drop);
+            let refused = begin(&out.path().join("new"), &bytes, None).await.map(drop);
             assert!(matches!(refused, Err(Error::Gate { .. })), "{path}");
         }
         let bytes = manifest("a", "");
-        let refused = begin(out.path(), "r-1", &bytes, Some("00")).await.map(drop);
+        let refused = begin(&out.path().join("new"), &bytes, Some("00")).await.map(drop);
         assert!(matches!(refused, Err(Error::Damaged { .. })));
-        assert!(!out.path().join("r-1").exists());
+        assert!(!out.path().join("new").exists());
     }
 }

@@ -40,7 +40,7 @@ pub struct Args {
         help_heading = "Results"
     )]
     pub junit: Option<PathBuf>,
-    /// Download all artifacts to DIR/<run id> and compare their sums with the manifest's
+    /// Download all artifacts to DIR, which is new or empty, and compare their sums with the manifest's
     #[arg(
         long,
         env = "HANDBACK_OUT",

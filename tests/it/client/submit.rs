@@ -229,7 +229,7 @@ async fn steps_report_and_files_come_through_the_gate() {
     let said = running.ended().await;
     assert_eq!(said.exit, 0, "{said:?}");
     assert_eq!(std::fs::read_to_string(&junit).unwrap(), "<testsuite/>");
-    let fetched = out.join(RUN);
+    let fetched = out;
     for path in ["manifest.json", "junit.xml", "results.json"] {
         let (there, here) = (house.path("run").join(path), fetched.join(path));
         assert_eq!(std::fs::read(there).unwrap(), std::fs::read(here).unwrap(), "{path}");
@@ -276,14 +276,18 @@ async fn whoever_may_not_watch_reads_the_bucket_with_keys_of_their_own() {
     };
     let said = submit("checkout", &keys).await;
     assert_eq!(said.exit, 0, "{said:?}");
-    let uid = cluster.run("checkout").await["metadata"]["uid"].as_str().unwrap().to_owned();
-    let fetched = out.join(format!("{uid}-1"));
-    assert_eq!(std::fs::read(fetched.join("junit.xml")).unwrap(), b"<testsuite/>");
-    assert_eq!(std::fs::read(fetched.join("manifest.json")).unwrap(), stored.manifest());
+    assert_eq!(std::fs::read(out.join("junit.xml")).unwrap(), b"<testsuite/>");
+    assert_eq!(std::fs::read(out.join("manifest.json")).unwrap(), stored.manifest());
+    let manifest = cluster.manifest(&json!({"name": "again"}), &json!({}));
+    let again = ["submit", "-f", &manifest, "--wait", "--out", out.to_str().unwrap()];
+    let said = cluster.run_as("ada", &again).await;
+    assert!(said.exit == 2 && said.stderr.contains("is not empty"), "{said:?}");
+    std::fs::remove_dir_all(&out).unwrap();
     // What was damaged since it was stored is named, and the verdict is not taken for a success.
     std::fs::write(server.path("junit.xml"), "<testsuit3/>").unwrap();
     let said = submit("damaged", &keys).await;
     assert!(said.exit == 3 && said.stderr.contains("junit.xml is damaged"), "{said:?}");
+    std::fs::remove_dir_all(&out).unwrap();
     let said = submit("keyless", &[]).await;
     assert_eq!(said.exit, 3, "{said:?}");
     assert!(
