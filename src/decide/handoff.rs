@@ -28,6 +28,11 @@ pub mod record;
 mod sweep;
 mod turn;
 
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;
+
 use self::turn::Turn;
 pub use self::{
     action::{Action, Note, Only},

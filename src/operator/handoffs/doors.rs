@@ -57,10 +57,12 @@ impl Door {
         self.heard.as_ref().map(|heard| heard.position)
     }
 
-    /// Uids of what it has and did not end.
+    /// Uids of what it has and did not end, or may have.
     pub(in crate::operator) fn active(&self) -> BTreeSet<String> {
         let reports = self.heard.iter().flat_map(|heard| &heard.handoffs);
-        reports.filter(|one| one.phase.is_active()).map(|one| one.uid.clone()).collect()
+        let active = reports.filter(|one| one.phase.is_active()).map(|one| &one.uid);
+        let unsure = self.talks.iter().filter(|(_, talk)| talk.unsure && !talk.talking);
+        active.chain(unsure.map(|(uid, _)| uid)).cloned().collect()
     }
 
     /// It is being told something about this handoff.

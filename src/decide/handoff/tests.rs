@@ -1,0 +1,1 @@
+//! Decisions about one Handoff, one fact each.
