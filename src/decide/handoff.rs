@@ -61,7 +61,7 @@ pub fn decide(seen: &Seen, now: Moment) -> Decision {
         // Of a gate that is gone, only what was final is of use.
         Word::There(told) if here || !told.phase.is_active() => turn.known(told),
         _ if seen.record.granted.is_some() => turn.out_of_sight(),
-        Word::Unknown | Word::Absent | Word::There(_) => turn.wanted(),
+        Word::Unheard | Word::Unsure | Word::Absent | Word::There(_) => turn.wanted(),
     }
     turn.decided()
 }

@@ -62,9 +62,9 @@ impl<'a> Turn<'a> {
     /// It was granted, and its gate does not say any more what became of it.
     pub(super) fn out_of_sight(&mut self) {
         let (code, only) = match (&self.seen.place, &self.seen.gate.word) {
-            (Place::Here { pod, .. }, Word::Unknown) => return self.follow(pod),
-            // It began anew and remembers nothing.
-            (Place::Here { .. }, Word::Absent | Word::There(_)) => {
+            (Place::Here { pod, .. }, Word::Unheard) => return self.follow(pod),
+            // It had it once: it began anew and remembers nothing.
+            (Place::Here { .. }, Word::Unsure | Word::Absent | Word::There(_)) => {
                 (FailureCode::GateLost, Only::Always)
             }
             (Place::GateLost, _) => (FailureCode::GateLost, Only::RunAndPodsAsSeen),
@@ -118,7 +118,7 @@ impl<'a> Turn<'a> {
             && matches!(ending, Ending::Failed(FailureCode::GateLost, _) | Ending::Cancelled(_));
         let active = match &self.seen.gate.word {
             Word::There(told) => told.phase.is_active(),
-            Word::Unknown => given_up,
+            Word::Unheard | Word::Unsure => given_up,
             Word::Absent => false,
         };
         if let (Place::Here { pod, .. }, true) = (&self.seen.place, active) {
@@ -198,7 +198,7 @@ impl<'a> Turn<'a> {
             // It may be hearing of it just now; the end of that brings another decision.
             return;
         }
-        if gate.word != Word::Unknown {
+        if !matches!(gate.word, Word::Unheard | Word::Unsure) {
             return self.end(ending, only);
         }
         if gate.failures < self.seen.tuning.tries {

@@ -26,6 +26,8 @@ const NOW: Moment = Moment(1_000_000);
 struct Setting {
     name: &'static str,
     modes: [Mode; 2],
+    /// The second one is made at all.
+    rival: bool,
     /// How much may go wrong.
     mishaps: u8,
     /// What may.
@@ -155,14 +157,14 @@ enum Mutation {
     PrepareFromCache,
     /// What the cache has of the run is taken for true.
     RunFromCache,
+    /// So is what it has of whoever has the slot.
+    HolderFromCache,
     /// The terminal status comes before the slot is freed.
     StatusFirst,
     /// What was deleted is left alone.
     NothingIsSwept,
     /// What was told and not answered is taken for not told.
     SilenceIsAbsence,
-    /// Nobody wakes up by himself.
-    NeverWakes,
 }
 
 /// A promise that does not hold.
@@ -212,6 +214,9 @@ impl World {
             }
             // The second one is there to be in the way: whatever happens to it happens to the first.
             let first = index == 0;
+            if !self.made[index] && !first && !setting.rival {
+                continue;
+            }
             if !self.made[index] {
                 all.push(Happening::Make(index));
             } else if first && !self.late[index] {

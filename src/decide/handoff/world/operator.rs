@@ -37,7 +37,7 @@ impl World {
             run: self.run_cache.map(|run| Run {
                 finished: true,
                 gone: false,
-                slot: self.slot(run, index),
+                slot: self.slot(run, index, mutation),
                 listed: false,
                 full: false,
             }),
@@ -59,7 +59,8 @@ impl World {
                         Word::Absent
                     }
                     None if mutation == Mutation::SilenceIsAbsence => Word::Absent,
-                    Some(AtGate::Unknown) | None => Word::Unknown,
+                    Some(AtGate::Unknown) => Word::Unsure,
+                    None => Word::Unheard,
                     Some(at) => Word::There(at.told()),
                 },
             },
@@ -69,11 +70,13 @@ impl World {
     }
 
     /// Whether that other Handoff is over is asked of the API server.
-    fn slot(&self, run: Home, index: usize) -> Slot {
+    fn slot(&self, run: Home, index: usize, mutation: Mutation) -> Slot {
+        let cached = mutation == Mutation::HolderFromCache;
+        let handoffs = if cached { &self.cache } else { &self.handoffs };
         match run.slot {
             None => Slot::Free,
             Some(holder) if holder == index => Slot::Own,
-            Some(holder) => match &self.handoffs[holder] {
+            Some(holder) => match &handoffs[holder] {
                 Some(other) if other.record.ending.is_none() => Slot::Other(holder.to_string()),
                 Some(_) | None => Slot::Free,
             },
@@ -136,7 +139,9 @@ impl World {
                 return self.write(index, record, setting);
             }
             Action::Prepare(_) => {
-                if !seen && mutation != Mutation::PrepareFromCache {
+                let control = setting.modes[index] == Mode::Control;
+                let slot = self.run.is_some_and(|run| !control || run.slot == Some(index));
+                if !(seen && slot) && mutation != Mutation::PrepareFromCache {
                     return Ok(false);
                 }
                 self.say(index, Saying::Prepare);

@@ -109,7 +109,7 @@ fn rests(
         world.promises(setting)?;
         if world == before {
             // Time passes, if anybody waits for it.
-            if wakes && mutation != Mutation::NeverWakes && world.late != world.made {
+            if wakes && world.late != world.made {
                 world.late = world.made;
                 continue;
             }
@@ -139,7 +139,8 @@ impl World {
             let granted = gate == AtGate::Running;
             match &self.handoffs[index] {
                 Some(thing) if thing.record.ending.is_some() => {
-                    if gate.is_active() {
+                    // Of a run that is gone, the pod goes, and its gate with it.
+                    if gate.is_active() && self.run.is_some() {
                         return Err("nothing is granted that nobody asks for any more");
                     }
                 }
@@ -149,7 +150,6 @@ impl World {
                         return Err("whoever asks gets it or hears why not");
                     }
                 }
-                // Of a run that is gone, the pod goes, and its gate with it.
                 None if gate.is_active() && self.run.is_some() => {
                     return Err("nothing is granted that nobody asks for any more");
                 }
