@@ -36,6 +36,8 @@ mod turn;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod quick;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod trail;

@@ -28,6 +28,11 @@ pub mod record;
 mod sweep;
 mod turn;
 
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;
+
 use self::turn::Turn;
 pub use self::{
     action::{Action, Note, Only},
@@ -56,7 +61,7 @@ pub fn decide(seen: &Seen, now: Moment) -> Decision {
         // Of a gate that is gone, only what was final is of use.
         Word::There(told) if here || !told.phase.is_active() => turn.known(told),
         _ if seen.record.granted.is_some() => turn.out_of_sight(),
-        Word::Unknown | Word::Absent | Word::There(_) => turn.wanted(),
+        Word::Unheard | Word::Unsure | Word::Absent | Word::There(_) => turn.wanted(),
     }
     turn.decided()
 }

@@ -52,8 +52,8 @@ pub enum Action {
         /// What must be true besides.
         only: Only,
     },
-    /// Tells the gate of the Handoff, if that is as it was seen ([P0]); repeating it changes nothing.
-    /// Not waited for: what comes of it brings another decision, as with the next two.
+    /// Tells the gate of the Handoff ([P0]), if that is as it was seen, its run exists, and (Control)
+    /// the run's slot names it, whatever the caches say; repeating it changes nothing. Not waited for: what comes of it brings another decision, as with the next two.
     Prepare(PodUid),
     /// Has the gate end it.
     Close {

@@ -137,9 +137,11 @@ pub struct Gate {
 /// What a gate says about a Handoff.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Word {
-    /// Nothing was heard from it, or nothing since the last try to tell it of the Handoff.
+    /// Nothing was heard from it.
     #[default]
-    Unknown,
+    Unheard,
+    /// It did not have it, but was told something about it since then, and has not answered.
+    Unsure,
     /// It was never told of it.
     Absent,
     /// It knows it.

@@ -62,9 +62,9 @@ impl<'a> Turn<'a> {
     /// It was granted, and its gate does not say any more what became of it.
     pub(super) fn out_of_sight(&mut self) {
         let (code, only) = match (&self.seen.place, &self.seen.gate.word) {
-            (Place::Here { pod, .. }, Word::Unknown) => return self.follow(pod),
-            // It began anew and remembers nothing.
-            (Place::Here { .. }, Word::Absent | Word::There(_)) => {
+            (Place::Here { pod, .. }, Word::Unheard) => return self.follow(pod),
+            // It had it once: it began anew and remembers nothing.
+            (Place::Here { .. }, Word::Unsure | Word::Absent | Word::There(_)) => {
                 (FailureCode::GateLost, Only::Always)
             }
             (Place::GateLost, _) => (FailureCode::GateLost, Only::RunAndPodsAsSeen),
@@ -108,14 +108,20 @@ impl<'a> Turn<'a> {
 
     /// It is over: it belongs to its run, and goes after its time.
     pub(super) fn over(&mut self) {
-        let Some((_, at)) = &self.seen.record.ending else { return };
+        let Some((ending, at)) = &self.seen.record.ending else { return };
         let own = self.seen.run.as_ref().is_some_and(|run| run.slot == Slot::Own);
         if own {
             self.first.push(Action::FreeSlot);
         }
-        let active = matches!(&self.seen.gate.word, Word::There(told) if told.phase.is_active());
+        // It may have been given up while the gate could not be reached.
+        let given_up = self.seen.record.granted.is_none()
+            && matches!(ending, Ending::Failed(FailureCode::GateLost, _) | Ending::Cancelled(_));
+        let active = match &self.seen.gate.word {
+            Word::There(told) => told.phase.is_active(),
+            Word::Unheard | Word::Unsure => given_up,
+            Word::Absent => false,
+        };
         if let (Place::Here { pod, .. }, true) = (&self.seen.place, active) {
-            // It was given up while the gate could not be reached.
             self.close(pod, HandoffState::Cancelled);
         }
         let due = at.plus(self.seen.handoff.ttl);
@@ -187,13 +193,24 @@ impl<'a> Turn<'a> {
     /// Refuses it, once it is sure that the gate has not granted it.
     fn refuse(&mut self, ending: Ending, only: Only) {
         let gate = &self.seen.gate;
-        if let Place::Here { pod, .. } = &self.seen.place
-            && gate.word == Word::Unknown
-            && gate.failures < self.seen.tuning.tries
-        {
+        let Place::Here { pod, .. } = &self.seen.place else { return self.end(ending, only) };
+        if gate.talking {
+            // It may be hearing of it just now; the end of that brings another decision.
+            return;
+        }
+        if !matches!(gate.word, Word::Unheard | Word::Unsure) {
+            return self.end(ending, only);
+        }
+        if gate.failures < self.seen.tuning.tries {
             return self.close(pod, HandoffState::Cancelled);
         }
-        self.end(ending, only);
+        // Whatever it has is ended once it can be reached again.
+        match ending {
+            Ending::Cancelled(_) => self.end(ending, only),
+            Ending::Finished(_) | Ending::TimedOut(_) | Ending::Failed(..) => {
+                self.end(Ending::failed(FailureCode::GateLost), only);
+            }
+        }
     }
 
     /// Frees the slot, then ends it.

@@ -2,60 +2,11 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    hash::{BuildHasherDefault, Hasher},
     rc::Rc,
 };
 
 use super::*;
-use crate::decide::trail::trail;
-
-/// A hasher that is quick without optimisation, where the standard one is most of the search.
-type Quick = BuildHasherDefault<Mix>;
-
-#[derive(Clone, Copy, Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let word = chunk.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte));
-            self.write_u64(word);
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    fn write_u8(&mut self, word: u8) {
-        self.write_u64(word.into());
-    }
-
-    fn write_u32(&mut self, word: u32) {
-        self.write_u64(word.into());
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn write_isize(&mut self, word: isize) {
-        self.write_u64(word.cast_unsigned() as u64);
-    }
-
-    fn write_i32(&mut self, word: i32) {
-        self.write_u32(word.cast_unsigned());
-    }
-
-    fn write_i64(&mut self, word: i64) {
-        self.write_u64(word.cast_unsigned());
-    }
-
-    fn finish(&self) -> u64 {
-        // The map takes its bucket from the low bits, which see the fewest others.
-        self.0 ^ (self.0 >> 29)
-    }
-}
+use crate::decide::{quick::Quick, trail::trail};
 
 /// All reachable worlds and how far the farthest is.
 pub(super) struct Found {

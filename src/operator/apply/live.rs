@@ -30,7 +30,10 @@ impl Operator {
     }
 
     /// The run of that uid.
-    async fn live_run(&self, subject: &Subject) -> Result<Option<TestRun>, Error> {
+    pub(in crate::operator) async fn live_run(
+        &self,
+        subject: &Subject,
+    ) -> Result<Option<TestRun>, Error> {
         let run = self.runs(subject).get_opt(&subject.name).await;
         let run = run.map_err(Error::api("reading the run"))?;
         Ok(run.filter(|run| run.metadata.uid.as_deref() == Some(subject.uid.as_str())))

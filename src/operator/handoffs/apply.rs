@@ -64,7 +64,9 @@ impl Operator {
                 self.write_handoff(seen, record).await
             }
             Action::Prepare(pod) => {
-                if !self.handoff_is_as_seen(seen).await? {
+                let (handoff, run) =
+                    tokio::try_join!(self.handoff_is_as_seen(seen), self.run_has_room(seen))?;
+                if !handoff || !run {
                     return Ok(Applied::Refused);
                 }
                 let Some(prepare) = prepare(&seen.handoff) else { return Ok(Applied::Refused) };
@@ -131,6 +133,16 @@ impl Operator {
             live.uid() == seen.handoff.uid()
                 && live.resource_version() == seen.handoff.resource_version()
         }))
+    }
+
+    /// Whether the run exists and, for Control, its slot names this Handoff: live.
+    async fn run_has_room(&self, seen: &Seen) -> Result<bool, Error> {
+        let Some(subject) = &seen.subject else { return Ok(false) };
+        let Some(run) = self.live_run(subject).await? else { return Ok(false) };
+        let slot = run.status.and_then(|status| status.control);
+        let name = seen.handoff.name_any();
+        let own = slot.is_some_and(|slot| slot.handoff == name);
+        Ok(own || seen.handoff.spec.mode == Mode::View)
     }
 
     fn handoffs_of(&self, seen: &Seen) -> Api<Handoff> {

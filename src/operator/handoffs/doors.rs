@@ -41,7 +41,8 @@ impl Door {
         let word = match report {
             Some(Some(report)) => Word::There(told(report)),
             Some(None) if !talk.unsure => Word::Absent,
-            Some(None) | None => Word::Unknown,
+            Some(None) => Word::Unsure,
+            None => Word::Unheard,
         };
         Gate {
             talking: talk.talking,
@@ -57,10 +58,12 @@ impl Door {
         self.heard.as_ref().map(|heard| heard.position)
     }
 
-    /// Uids of what it has and did not end.
+    /// Uids of what it has and did not end, or may have.
     pub(in crate::operator) fn active(&self) -> BTreeSet<String> {
         let reports = self.heard.iter().flat_map(|heard| &heard.handoffs);
-        reports.filter(|one| one.phase.is_active()).map(|one| one.uid.clone()).collect()
+        let active = reports.filter(|one| one.phase.is_active()).map(|one| &one.uid);
+        let unsure = self.talks.iter().filter(|(_, talk)| talk.unsure && !talk.talking);
+        active.chain(unsure.map(|(uid, _)| uid)).cloned().collect()
     }
 
     /// It is being told something about this handoff.
@@ -186,13 +189,13 @@ mod tests {
     #[test]
     fn what_was_told_and_not_answered_is_not_taken_for_absent() {
         let mut door = Door::default();
-        assert_eq!(door.gate("u").word, Word::Unknown, "nothing was heard yet");
+        assert_eq!(door.gate("u").word, Word::Unheard);
         assert!(door.hear(heard(1, None)));
         assert_eq!(door.gate("u").word, Word::Absent);
         door.telling("u", Moment(5));
         assert!(door.gate("u").talking);
         door.told("u", None, Moment(7));
-        assert_eq!(door.gate("u").word, Word::Unknown, "it may have heard it");
+        assert_eq!(door.gate("u").word, Word::Unsure, "it may have heard it");
         assert_eq!((door.gate("u").failures, door.gate("u").tried), (1, Some(Moment(7))));
         assert_eq!(door.gate("other").word, Word::Absent);
         door.telling("u", Moment(9));
