@@ -12,17 +12,16 @@ async fn an_idle_browser_ends_when_its_time_is_over_and_not_before() {
     let run = place.until_true("idle", "Finished").await;
     let pod = run["status"]["pod"]["name"].as_str().expect("a pod").to_owned();
     place.gone(&pod).await;
-    let run = place.until("idle", "Expired", |run| run["status"]["phase"] == "Expired").await;
-    let time = |field: &str| -> jiff::Timestamp {
-        run["status"]["times"][field].as_str().expect("a time").parse().expect("RFC 3339")
+    place.until("idle", "Expired", |run| run["status"]["phase"] == "Expired").await;
+    let events = place.events_with_times("idle").await;
+    let time = |reason: &str| -> jiff::Timestamp {
+        let found = events.iter().find(|(_, one)| one == reason);
+        found.unwrap_or_else(|| panic!("no {reason} in {events:?}")).0.parse().expect("RFC 3339")
     };
-    let lived = time("expires").duration_since(time("finished")).as_secs();
-    assert!((12..=20).contains(&lived), "{lived} s; {}", run["status"]);
-    let events = place.events("idle").await;
-    assert!(
-        events.contains(&"IdleExpiring".to_owned()) && events.contains(&"Reaped".to_owned()),
-        "{events:?}"
-    );
+    // Events have whole seconds, and a busy node needs some to end a pod.
+    let lived = time("Reaped").duration_since(time("Finished")).as_secs();
+    assert!((11..=60).contains(&lived), "{lived} s; {events:?}");
+    assert!(time("IdleExpiring") <= time("Reaped"), "{events:?}");
     place.remove().await;
 }
 

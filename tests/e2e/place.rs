@@ -186,6 +186,11 @@ impl Place {
 
     /// Reasons of all Events about the run, in the order of their making.
     pub async fn events(&self, name: &str) -> Vec<String> {
+        self.events_with_times(name).await.into_iter().map(|(_, reason)| reason).collect()
+    }
+
+    /// The same, each with the time of its making.
+    pub async fn events_with_times(&self, name: &str) -> Vec<(String, String)> {
         let all = self.core("events").await.expect("a list");
         let mut about: Vec<(String, String)> = all["items"]
             .as_array()
@@ -198,6 +203,6 @@ impl Place {
             })
             .collect();
         about.sort();
-        about.into_iter().map(|(_, reason)| reason).collect()
+        about
     }
 }
