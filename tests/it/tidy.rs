@@ -33,7 +33,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 32] = [
+const PURE: [&str; 35] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -44,6 +44,9 @@ const PURE: [&str; 32] = [
     "src/operator/observe/pod",
     "src/operator/observe/run",
     "src/operator/apply/diff",
+    "src/operator/handoffs/doors",
+    "src/operator/handoffs/policy",
+    "src/operator/handoffs/seen",
     "src/operator/gates/words",
     "src/operator/targets/revision",
     "src/page/keys",
