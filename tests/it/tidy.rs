@@ -45,7 +45,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 34] = [
+const PURE: [&str; 37] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -56,6 +56,9 @@ const PURE: [&str; 34] = [
     "src/operator/observe/pod",
     "src/operator/observe/run",
     "src/operator/apply/diff",
+    "src/operator/handoffs/doors",
+    "src/operator/handoffs/policy",
+    "src/operator/handoffs/seen",
     "src/operator/gates/words",
     "src/operator/targets/revision",
     "src/page/keys",
