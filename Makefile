@@ -42,8 +42,12 @@ test: setup-cluster ## Everything: formatting, lints, the page, the library, rea
 	$(call say,library and program)
 	@cargo test --locked --no-fail-fast
 	@$(MAKE) --no-print-directory takeover-tests
-	@$(MAKE) --no-print-directory test-e2e
 	@$(MAKE) --no-print-directory test-s3
+	@$(MAKE) --no-print-directory images
+	@$(MAKE) --no-print-directory test-cluster
+	@$(MAKE) --no-print-directory test-chart
+	@$(MAKE) --no-print-directory test-quickstart
+	@$(MAKE) --no-print-directory test-e2e
 	$(call say,all passed)
 
 # A person's browser, driven by Playwright, against the program that was just built.
@@ -70,6 +74,12 @@ test-e2e: setup-cluster ## Everything on a real Kubernetes: that of KUBECONFIG, 
 test-s3:
 	$(call say,the files of a run in a real S3 server)
 	@HANDBACK_VERSITYGW=$$(scripts/versitygw.sh) cargo test --locked --test s3
+
+# Brings a cluster of its own up and down, since that is what one reads there.
+.PHONY: test-quickstart
+test-quickstart: setup-cluster web ## Type every line of examples/quickstart.md
+	$(call say,the quickstart)
+	@node tests/quickstart/quickstart.mjs
 
 # A cluster of its own, unless KUBECONFIG says which. The images have to be there.
 .PHONY: test-chart
