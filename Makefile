@@ -42,12 +42,12 @@ test: setup-cluster ## Everything: formatting, lints, the page, the library, rea
 	$(call say,library and program)
 	@cargo test --locked --no-fail-fast
 	@$(MAKE) --no-print-directory takeover-tests
-	@$(MAKE) --no-print-directory test-s3
 	@$(MAKE) --no-print-directory images
 	@$(MAKE) --no-print-directory test-cluster
 	@$(MAKE) --no-print-directory test-chart
 	@$(MAKE) --no-print-directory test-quickstart
 	@$(MAKE) --no-print-directory test-e2e
+	@$(MAKE) --no-print-directory test-s3
 	$(call say,all passed)
 
 # A person's browser, driven by Playwright, against the program that was just built.

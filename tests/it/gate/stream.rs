@@ -1,7 +1,14 @@
 //! The operator's own client of the gate stream against a real gate of a pod: over TCP here, through a
 //! port-forward in a cluster.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{SinkExt, StreamExt};
 use handback::{
@@ -16,7 +23,10 @@ use handback::{
         },
         outside::{GateAt, Gates, Later, Said, Unreachable, Word},
     },
-    pod::contract::{FromGate, StoppedBy, stream::ToGateStream},
+    pod::contract::{
+        FromGate, StoppedBy,
+        stream::{Report, ToGateStream},
+    },
 };
 use serde_json::json;
 use tokio::{
@@ -123,21 +133,21 @@ async fn a_patient_question_is_answered_as_soon_as_the_upload_is_settled() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn patience_that_is_over_is_answered_with_how_things_are_then() {
-    let (house, gates) = pod().await;
-    let mut agent = house.agent().await;
-    let asked = async {
-        let begun = Instant::now();
-        (say(&gates, Word::Ask { patience: 2, ended: false }).await, begun.elapsed())
+    let (house, _) = pod().await;
+    house.finished().await;
+    let begun = Instant::now();
+    let looks = AtomicUsize::new(0);
+    let never = |_: &Report| {
+        // What changes after the first report, and is no reason for the gate to send another.
+        if looks.fetch_add(1, Ordering::SeqCst) == 0 {
+            house.clock.pass(100 * SECOND);
+        }
+        false
     };
-    let meanwhile = async {
-        agent.say(&handback::pod::contract::ToGate::Record).await;
-        house.clock.pass(100 * SECOND);
-    };
-    let ((said, took), ()) = tokio::join!(asked, meanwhile);
-    assert_eq!(said.answer.upload, Upload::Working);
-    // Half an hour and a minute, of which 100 s are over: not what was reported first.
-    assert_eq!(said.answer.left, Some(1860 - 100));
-    assert!(took >= Duration::from_secs(2), "{took:?}");
+    let patience = Duration::from_secs(2);
+    let report = client(house.address).say(&at(POD), &[ToGateStream::Ask], never, patience).await;
+    assert_eq!(report.unwrap().idle_ms, 100_000);
+    assert!(begun.elapsed() >= patience, "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,12 +185,12 @@ async fn several_words_are_one_conversation_and_any_report_can_be_waited_for() {
     let (house, _) = pod().await;
     let client = client(house.address);
     let words = [ToGateStream::Deadline { seconds: 7200 }, ToGateStream::Cancel];
-    let report = client
-        .say(&at(POD), &words, |report| report.browser, Duration::from_mins(5))
-        .await
-        .unwrap();
+    let report = client.say(&at(POD), &words, |_| true, Duration::ZERO).await.unwrap();
     assert_eq!((report.answered, report.deadline_seconds), (2, 7200));
-    assert!(report.browser && report.cancelling_ms.is_some());
+    assert!(report.cancelling_ms.is_some());
+    let patience = Duration::from_mins(5);
+    let report = client.say(&at(POD), &[], |report| report.browser, patience).await.unwrap();
+    assert!(report.browser);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,9 +221,9 @@ async fn refusal(address: SocketAddr) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_no_gate_is_told_apart_and_waited_for_only_so_long() {
-    let (free, task) = somebody(async |_| ()).await;
-    drop(task);
-    assert!(refusal(free).await.contains("refused"), "{}", refusal(free).await);
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let text = refusal(free).await;
+    assert!(text.contains("refused"), "{text}");
 
     let (address, _task) = somebody(async |stream| {
         std::future::pending::<()>().await;
