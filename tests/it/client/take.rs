@@ -291,7 +291,7 @@ async fn a_cluster_without_the_policy_hands_nothing_over() {
     });
     let put = |status: Value| {
         cluster.server.edit("handoffs", SHOP, &name, move |one| {
-            json_patch::merge(&mut one["status"], &status)
+            json_patch::merge(&mut one["status"], &status);
         })
     };
     put(waits).await;
