@@ -13,6 +13,8 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 # The test cluster; several of different names may be up at once.
 CLUSTER ?= $(or $(HANDBACK_CLUSTER),default)
+# Which tests of test-e2e; all of them unless said.
+TESTS ?=
 # The plan of the demo.
 PLAN ?= examples/shop.md
 
@@ -55,17 +57,25 @@ takeover-tests:
 	$(call say,a second browser takes over)
 	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
 
-# What a real API server makes of our objects.
+# The chart, runs and takeovers on a real Kubernetes. A cluster of somebody's own pulls its images from
+# a registry; ours gets them here. TESTS is a part of a test's name.
 .PHONY: test-e2e
-test-e2e: setup-cluster ## Ask the API server of KUBECONFIG, or else of the test cluster
-	$(call say,a real API server)
-	@scripts/test-e2e.sh
+test-e2e: setup-cluster ## Everything on a real Kubernetes: that of KUBECONFIG, or else the test cluster
+	@[ -n "$${KUBECONFIG:-}" ] || $(MAKE) --no-print-directory images
+	$(call say,a real Kubernetes)
+	@scripts/test-e2e.sh $(TESTS)
 
 # A real S3 server, which the test cluster's programs have with them, and a client that is not ours.
 .PHONY: test-s3
 test-s3:
 	$(call say,the files of a run in a real S3 server)
 	@HANDBACK_VERSITYGW=$$(scripts/versitygw.sh) cargo test --locked --test s3
+
+# A cluster of its own, unless KUBECONFIG says which. The images have to be there.
+.PHONY: test-chart
+test-chart: setup-cluster ## Helm chart, rights and pipeline examples; install, upgrade and uninstall on a cluster
+	$(call say,the chart)
+	@scripts/test-chart.sh
 
 .PHONY: check
 check: ## The quick part: formatting, lints, layering
@@ -107,8 +117,9 @@ build: ## The program, at target/debug/handback
 	@cargo build --locked
 
 .PHONY: crds
-crds: build ## The custom resource definitions, from the types to crds/
+crds: build ## The custom resource definitions, from the types to crds/ and the chart
 	@target/debug/handback crds --out crds
+	@cp crds/*.yaml charts/handback/files/crds/
 
 .PHONY: web
 web: web/dist/index.html ## The takeover page, at web/dist

@@ -43,7 +43,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     task::JoinSet,
-    time::timeout,
+    time::{interval, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -72,6 +72,9 @@ use crate::{
 const HEADROOM: u32 = 160;
 /// When Chromium and the display end together, Chromium may be noticed first.
 const WHO_WAS_FIRST: Duration = Duration::from_millis(100);
+
+/// Between two looks at the counter of kills: a small file, and whoever lost a tab waits for it.
+const MEMORY_LOOK: Duration = Duration::from_millis(100);
 
 /// How long a gate may be away before it counts as gone for good: one that fails is started again
 /// within a second.
@@ -402,14 +405,32 @@ impl Supervisor {
             pid,
         );
         let mut kills = Kills::count();
+        let mut by_memory = false;
+        let mut looks = interval(MEMORY_LOOK);
         let mut workers = JoinSet::new();
         workers.spawn(recorder.run(orders));
         workers.spawn(control::serve(listener, incoming, outgoing, stop, gate));
         loop {
             tokio::select! {
                 Some(message) = messages.recv() => self.obey(message, &tell).await,
+                _ = looks.tick() => {
+                    // A tab that is killed for memory ends nothing else: nobody would hear of it.
+                    if kills.more() {
+                        tracing::warn!("the container's memory limit was reached");
+                        drop(tell.send(FromBrowser::MemoryKill));
+                        by_memory = true;
+                    }
+                }
                 (who, reason) = ended(&mut self.running) => {
-                    let reason = kills.explain(reason);
+                    if kills.more() {
+                        drop(tell.send(FromBrowser::MemoryKill));
+                        by_memory = true;
+                    }
+                    let reason = if std::mem::take(&mut by_memory) {
+                        format!("the container's memory limit was reached; {reason}")
+                    } else {
+                        reason
+                    };
                     tracing::warn!(who, %reason, "the browser ended");
                     self.down(format!("the {who} ended")).await;
                     let exited = FromBrowser::Exited { who: who.to_owned(), reason };

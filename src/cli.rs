@@ -6,14 +6,23 @@
 mod agent;
 mod browser;
 pub mod check;
+mod cluster;
 pub mod crds;
 mod gate;
 mod operator;
 mod paint;
+pub mod release_pods;
 pub mod run;
+pub mod submit;
+pub mod take;
 mod values;
 
-use std::{ffi::OsString, io::Write, process::ExitCode};
+use std::{
+    ffi::{OsStr, OsString},
+    io::Write,
+    path::Path,
+    process::ExitCode,
+};
 
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
@@ -53,6 +62,12 @@ enum Command {
     Run(Box<run::args::Args>),
     /// Validate plans and manifests offline: scenarios, checks, driver, offending lines
     Check(check::Args),
+    /// Create a TestRun in a cluster; with --wait follow it and exit with its verdict
+    #[expect(clippy::doc_markdown, reason = "help text")]
+    Submit(Box<submit::Args>),
+    /// Open the live browser of a TestRun: take it over, or watch
+    #[expect(clippy::doc_markdown, reason = "help text")]
+    Take(take::Args),
     /// Print the custom resource definitions
     Crds(crds::Args),
     /// Supervise display, Chromium and recorder; started by `run`
@@ -67,6 +82,9 @@ enum Command {
     /// Care for the TestRuns of a cluster; started by the chart
     #[command(hide = true)]
     Operator(Box<crate::operator::in_cluster::Args>),
+    /// Let run pods be deleted without an operator; part of uninstalling the chart
+    #[command(hide = true)]
+    ReleasePods(release_pods::Args),
     /// Succeed once the pod's browser is ready; its startup probe
     #[command(hide = true)]
     BrowserStarted(crate::browser::Probe),
@@ -78,7 +96,9 @@ enum Command {
 /// Reads the command line and runs what it asks for.
 pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let parsed = command().try_get_matches_from(&typed).and_then(|matches| {
+    let plugin = typed.first().is_some_and(|name| is_plugin(name));
+    let name = if plugin { "kubectl handback" } else { "handback" };
+    let parsed = command().bin_name(name).try_get_matches_from(&typed).and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches)?;
         Ok((cli, matches))
     });
@@ -96,11 +116,14 @@ pub fn main() -> ExitCode {
                     run::main(*args)
                 }
                 Command::Check(args) => check::main(&args),
+                Command::Submit(args) => submit::main(*args),
+                Command::Take(args) => take::main(args),
                 Command::Crds(args) => crds::main(&args),
                 Command::Browser(config) => browser::main(*config),
                 Command::Agent(config) => agent::main(*config),
                 Command::Gate(config) => gate::main(*config),
                 Command::Operator(args) => operator::main(*args),
+                Command::ReleasePods(args) => release_pods::main(&args),
                 Command::BrowserStarted(probe) => browser::started(&probe),
                 // Returns only if the program could not be started.
                 Command::Shim(args) => return shim(&args),
@@ -108,6 +131,11 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit as u8)
+}
+
+/// Whether kubectl started us: a plugin is found by its file's name.
+fn is_plugin(program: &OsStr) -> bool {
+    Path::new(program).file_name().is_some_and(|name| name == "kubectl-handback")
 }
 
 /// The command line. Variables are named by one rule, which the help tells once, and the help is

@@ -29,7 +29,7 @@ mod seats;
 mod session;
 mod store;
 mod ticket;
-mod upload;
+pub mod upload;
 mod view;
 mod wire;
 

@@ -47,5 +47,8 @@ pub mod gate;
 // Watches, observes, decides, applies: the fleet.
 pub mod operator;
 
+// A person's own machine at a cluster: runs, handoffs, the way to a run's gate.
+pub mod client;
+
 // What a person types.
 pub mod cli;

@@ -9,7 +9,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 use tokio::{
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
@@ -40,6 +40,8 @@ const BROWSER_START: Duration = Duration::from_secs(90);
 const RECORDER_START: Duration = Duration::from_secs(20);
 /// Lost browsers that are replaced in a run.
 const REPLACEMENTS: u32 = 2;
+/// Until it is known whether a lost browser was killed for memory: its supervisor looks every 100 ms.
+const MEMORY_KNOWN: Duration = Duration::from_millis(500);
 
 /// What to drive, all of it decided.
 #[derive(Debug)]
@@ -101,6 +103,8 @@ pub struct Driven {
     pub stopped_by: Option<StoppedBy>,
     /// What the recorder said.
     pub recordings: Vec<Recording>,
+    /// The memory limit of the browser's container was reached.
+    pub out_of_memory: bool,
 }
 
 /// A run whose gate is there.
@@ -161,21 +165,24 @@ pub async fn drive(
         next_step: 1,
         replaced: 0,
         recordings: Vec::new(),
+        out_of_memory: false,
     };
     let halt = drive.run().await.err();
     drive.listen();
+    drive.wait_for_memory(halt.as_ref()).await;
     let recordings = std::mem::take(&mut drive.recordings);
+    let out_of_memory = drive.out_of_memory;
     let stopped_by = drive.stop.stopped_by();
     if let Some(halt) = &halt {
         skip_rest(journal, halt);
     }
-    Driven { halt, stopped_by, recordings }
+    Driven { halt, stopped_by, recordings, out_of_memory }
 }
 
 /// A run that came to its end before there was anything to drive.
 pub fn give_up(journal: &mut Journal, halt: Halt, stopped_by: Option<StoppedBy>) -> Driven {
     skip_rest(journal, &halt);
-    Driven { halt: Some(halt), stopped_by, recordings: Vec::new() }
+    Driven { halt: Some(halt), stopped_by, ..Driven::default() }
 }
 
 /// Every scenario without a verdict was never started.
@@ -211,6 +218,7 @@ pub(super) struct Drive<'a> {
     notices: mpsc::UnboundedReceiver<Notice>,
     replaced: u32,
     recordings: Vec<Recording>,
+    out_of_memory: bool,
 }
 
 impl Drive<'_> {
@@ -368,7 +376,12 @@ impl Drive<'_> {
             Ok(()) => Ok(()),
             Err(_) if self.stop.token.is_cancelled() => Err(self.stopped()),
             Err(message) => Err(Halt {
-                reason: Reason::NavigationFailed,
+                // The page is not to blame for a browser that ended meanwhile.
+                reason: if self.browser_gone().await {
+                    Reason::BrowserLost
+                } else {
+                    Reason::NavigationFailed
+                },
                 message: format!("The start page could not be opened: {message}"),
             }),
         }
@@ -515,22 +528,49 @@ impl Drive<'_> {
     /// Takes in what the gate has told meanwhile.
     pub(super) fn listen(&mut self) {
         while let Ok(notice) = self.notices.try_recv() {
-            match notice {
-                Notice::Recording(recording) => {
-                    if recording.state == RecordingState::Failed {
-                        self.video_event("unavailable", recording.reason.clone());
-                        let reason = recording.reason.clone().unwrap_or_default();
-                        self.journal.warn(&format!("The recorder failed. {reason}"));
-                    }
-                    self.recordings.push(recording);
-                }
-                Notice::BrowserLost { reason, .. } => {
-                    self.journal.warn(&format!("The browser ended: {reason}"));
-                }
-                Notice::Revoked { epoch } => tracing::info!(epoch, "lease revoked"),
-                // The watcher keeps these to itself.
-                Notice::StopRun { .. } | Notice::Deadline { .. } | Notice::Lost => {}
+            self.hear(notice);
+        }
+    }
+
+    /// A browser that was lost may have been killed for memory, which is found out a moment later than
+    /// that it is lost.
+    async fn wait_for_memory(&mut self, halt: Option<&Halt>) {
+        let lost = self.lost || halt.is_some_and(|halt| halt.reason == Reason::BrowserLost);
+        if !lost {
+            return;
+        }
+        let until = Instant::now() + MEMORY_KNOWN;
+        while !self.out_of_memory {
+            match timeout_at(until, self.notices.recv()).await {
+                Ok(Some(notice)) => self.hear(notice),
+                Ok(None) | Err(_) => return,
             }
+        }
+    }
+
+    fn hear(&mut self, notice: Notice) {
+        match notice {
+            Notice::Recording(recording) => {
+                if recording.state == RecordingState::Failed {
+                    self.video_event("unavailable", recording.reason.clone());
+                    let reason = recording.reason.clone().unwrap_or_default();
+                    self.journal.warn(&format!("The recorder failed. {reason}"));
+                }
+                self.recordings.push(recording);
+            }
+            Notice::MemoryKill => {
+                self.out_of_memory = true;
+                self.journal.warn(
+                    "The browser's container used more memory than its limit, and the kernel \
+                         killed a part of it. Raise spec.pod.resources, or see what the page does.",
+                );
+            }
+            Notice::BrowserLost { reason, .. } => {
+                self.journal.warn(&format!("The browser ended: {reason}"));
+            }
+            Notice::Revoked { epoch } => tracing::info!(epoch, "lease revoked"),
+            // The watcher keeps these to itself.
+            Notice::StopRun { .. } | Notice::Deadline { .. } | Notice::Lost => {}
         }
     }
 

@@ -96,6 +96,7 @@ fn refused(refusal: &Refusal) -> (Exit, Termination) {
         scenarios: Scenarios::default(),
         usage: RunUsage::default(),
         sandbox: None,
+        out_of_memory: false,
         message: refusal.message.clone(),
     };
     (refusal.exit, message)
@@ -163,9 +164,10 @@ async fn carry_out(
             }
         }
     };
-    let stopped_by = driven.stopped_by;
+    let (stopped_by, out_of_memory) = (driven.stopped_by, driven.out_of_memory);
     let exit = finish(&mut journal, driven, &assignment).await;
-    (exit, last_words(&journal, contract, exit, stopped_by))
+    let words = last_words(&journal, contract, exit, stopped_by);
+    (exit, Termination { out_of_memory, ..words })
 }
 
 fn unwritable(message: String) -> Refusal {
@@ -354,6 +356,7 @@ fn last_words(
             output_tokens: results.usage.main.output_tokens,
         },
         sandbox,
+        out_of_memory: false,
         message: journal.redactor().base(&sentence(results)),
     }
 }

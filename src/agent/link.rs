@@ -58,6 +58,8 @@ pub enum Notice {
         /// False if it never was ready.
         was_ready: bool,
     },
+    /// The memory limit of the browser's container was reached.
+    MemoryKill,
     /// The recorder changed state.
     Recording(Recording),
     /// The lease went to somebody else.

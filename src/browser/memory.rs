@@ -1,38 +1,40 @@
 //! Whether the container's memory limit has killed one of our programs. Where the kernel kills a single
 //! child (cgroup v1, or v2 without `memory.oom.group`) the container lives on and nobody else notices.
 
-use std::{fs, path::Path};
+use std::{fs, path::PathBuf};
 
 /// The counters of both versions of cgroups, as a container sees its own.
 const COUNTERS: [&str; 2] =
     ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
 
 /// How many kills there were when we began to count.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kills(u64);
+#[derive(Clone, Debug)]
+pub(super) struct Kills {
+    /// Files, of which the first that can be read counts.
+    counters: Vec<PathBuf>,
+    seen: u64,
+}
 
 impl Kills {
     /// From now on.
     pub(super) fn count() -> Self {
-        Self(all())
+        Self::counted(COUNTERS.iter().map(PathBuf::from).collect())
     }
 
-    /// The reason of an end, with what the limit had to do with it.
-    pub(super) fn explain(&mut self, reason: String) -> String {
-        let now = all();
-        let more = now > self.0;
-        self.0 = now;
-        if more {
-            format!("the container's memory limit was reached and the kernel killed it; {reason}")
-        } else {
-            reason
-        }
+    fn counted(counters: Vec<PathBuf>) -> Self {
+        let mut kills = Self { counters, seen: 0 };
+        kills.more();
+        kills
     }
-}
 
-fn all() -> u64 {
-    let read = |path: &&str| fs::read_to_string(Path::new(path)).ok();
-    COUNTERS.iter().filter_map(read).find_map(|text| kills(&text)).unwrap_or(0)
+    /// Whether there were more since this was asked last.
+    pub(super) fn more(&mut self) -> bool {
+        let read = |path: &PathBuf| fs::read_to_string(path).ok();
+        let now = self.counters.iter().filter_map(read).find_map(|text| kills(&text)).unwrap_or(0);
+        let more = now > self.seen;
+        self.seen = now;
+        more
+    }
 }
 
 /// `oom_kill 3` among the lines of a counter's file.
@@ -54,8 +56,15 @@ mod tests {
     }
 
     #[test]
-    fn only_a_new_kill_is_a_reason() {
-        let mut kills = Kills::count();
-        assert_eq!(kills.explain("signal 11".to_owned()), "signal 11");
+    fn each_kill_is_told_once_and_old_ones_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let counter = dir.path().join("memory.events");
+        let write = |count| fs::write(&counter, format!("oom 9\noom_kill {count}\n")).unwrap();
+        write(3);
+        let mut kills = Kills::counted(vec![dir.path().join("none"), counter.clone()]);
+        assert!(!kills.more(), "they were there before");
+        write(5);
+        assert!(kills.more() && !kills.more());
+        assert!(!Kills::counted(vec![dir.path().join("none")]).more(), "no counter, no kills");
     }
 }

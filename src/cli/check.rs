@@ -13,6 +13,7 @@ use std::{
 use crate::{
     agent::plan::print_grammar,
     cli::{paint::Paint, run::colour_wanted, say, values::Values},
+    manifest::test_run::TestRun,
     pod::contract::Exit,
 };
 
@@ -84,6 +85,11 @@ fn read(files: &[PathBuf]) -> Result<Vec<(String, String)>, String> {
             Ok((name, text))
         })
         .collect()
+}
+
+/// The one run of a manifest that is in order; else everything that is wrong with it.
+pub(in crate::cli) fn the_run(name: &str, text: &str) -> Result<TestRun, String> {
+    manifest::the_run(name, text)
 }
 
 /// Prints what one file holds; whether it can be run.

@@ -6,10 +6,10 @@
 
 pub mod args;
 mod house;
-mod open;
+pub(in crate::cli) mod open;
 pub(crate) mod options;
 mod progress;
-mod summary;
+pub(in crate::cli) mod summary;
 
 use std::{
     io::{Write, stderr, stdout},
@@ -20,6 +20,7 @@ use std::{
 use tokio::sync::mpsc;
 
 pub(crate) use progress::colour_wanted;
+pub(in crate::cli) use progress::show as show_progress;
 
 use crate::{
     agent::{
@@ -103,7 +104,7 @@ pub(crate) fn print_refusal(out: &mut dyn Write, exit: Exit, code: &str, message
     print_json(out, &results);
 }
 
-fn print_json(out: &mut dyn Write, results: &Results) {
+pub(in crate::cli) fn print_json(out: &mut dyn Write, results: &Results) {
     match serde_json::to_string_pretty(results) {
         Ok(text) => say(out, &format!("{text}\n")),
         Err(error) => tracing::error!(%error, "the results could not be rendered"),

@@ -27,6 +27,11 @@ impl Loss {
         }
     }
 
+    /// Whether a verdict says that infrastructure took the pod.
+    pub(super) fn took_the_pod(ending: &Ending) -> bool {
+        [Self::PodLost, Self::Evicted].iter().any(|loss| ending.reason == loss.reason())
+    }
+
     fn reason(self) -> &'static str {
         match self {
             Self::PodLost => "PodLost",
@@ -53,11 +58,19 @@ pub(super) enum Worth<'a> {
     Reported(&'a Report),
     /// Somebody cancelled the run, and the agent says so.
     Cancelled(&'a Report),
+    /// It lost its browser, which had used more memory than it may.
+    Exhausted(&'a Report),
     /// It was stopped with its pod.
     Lost(Loss),
     /// It ended without a verdict that counts, for this reason.
     Crashed(&'static str),
 }
+
+/// An agent's reason for an error: there was a browser, and it is gone.
+const BROWSER_LOST: &str = "BrowserLost";
+/// What is said of a run that needed more memory than it may have.
+const OUT_OF_MEMORY: &str =
+    "a container of the run used more memory than its limit; raise pod.resources";
 
 /// The exit codes that belong to a verdict (agent.md 8.3).
 fn exit_codes(verdict: Verdict) -> &'static [i32] {
@@ -76,6 +89,9 @@ fn exit_codes(verdict: Verdict) -> &'static [i32] {
 pub(super) fn worth<'a>(end: &'a AgentEnd, pod: &Pod, cancelled: bool) -> Worth<'a> {
     let taken_away = pod.deleting.is_some() || pod.disruption.is_some();
     match end.report.as_ref().filter(|report| exit_codes(report.verdict).contains(&end.exit)) {
+        Some(report) if end.out_of_memory && report.reason == BROWSER_LOST => {
+            Worth::Exhausted(report)
+        }
         Some(report) if report.verdict != Verdict::Cancelled => Worth::Reported(report),
         Some(report) if cancelled || report.stopped_by_human => Worth::Cancelled(report),
         _ if end.out_of_memory => Worth::Crashed("OOMKilled"),
@@ -99,6 +115,16 @@ impl Turn<'_> {
                 };
                 self.finish(ending, &report.message, Some(pod));
             }
+            Worth::Exhausted(report) => {
+                let ending = Ending {
+                    verdict: Verdict::Errored,
+                    reason: "OOMKilled".to_owned(),
+                    scenarios: report.scenarios.clone(),
+                    usage: report.usage.clone(),
+                    sandboxed: report.sandboxed,
+                };
+                self.finish(ending, OUT_OF_MEMORY, Some(pod));
+            }
             Worth::Cancelled(report) => {
                 let (reason, message) = self.cancellation();
                 let (reason, message) = if run.cancelled {
@@ -118,7 +144,7 @@ impl Turn<'_> {
             Worth::Lost(loss) => self.lost(loss, Some(pod)),
             Worth::Crashed(reason) => {
                 let message = if reason == "OOMKilled" {
-                    "a container of the run used more memory than its limit; raise pod.resources"
+                    OUT_OF_MEMORY
                 } else {
                     "the agent ended without a verdict; its log has the cause"
                 };

@@ -255,7 +255,8 @@ pub struct AgentEnd {
     pub started: Moment,
     /// Its exit code.
     pub exit: i32,
-    /// Reason `OOMKilled`, or the supervisor's word for it.
+    /// Its container or the browser's was killed for memory, or a part of the browser was, and the
+    /// agent says so.
     pub out_of_memory: bool,
     /// Its termination message, if that parses.
     pub report: Option<Report>,

@@ -2,6 +2,7 @@
 
 use super::{
     action::{Action, Note, Only},
+    ending::Loss,
     moment::Moment,
     observed::{Agent, Answer, Facts, Pod},
     record::{Artifacts, Bound, Ending, Record, Waiting},
@@ -260,13 +261,15 @@ fn notes(old: &Record, new: &Record) -> impl Iterator<Item = Note> {
     let stored =
         |record: &Record| matches!(record.artifacts, Artifacts::Stored(_) | Artifacts::Kept(_));
     let failed = |record: &Record| matches!(record.artifacts, Artifacts::Failed(_));
+    let ends = new.ending.as_ref().filter(|_| old.ending.is_none());
+    let tried_again = new.retrying.is_some() && new.retrying != old.retrying;
     [
         (new.accepted.is_some() && old.accepted.is_none(), Note::Accepted),
         (queued(new) && !queued(old), Note::Queued),
         (new.browser_ready.is_some() && old.browser_ready.is_none(), Note::BrowserReady),
         (new.started.is_some() && old.started.is_none(), Note::Started),
-        (new.retrying.is_some() && new.retrying != old.retrying, Note::PodLost),
-        (new.ending.is_some() && old.ending.is_none(), Note::Finished),
+        (tried_again || ends.is_some_and(Loss::took_the_pod), Note::PodLost),
+        (ends.is_some(), Note::Finished),
         (stored(new) && !stored(old), Note::Uploaded),
         (failed(new) && !failed(old), Note::UploadFailed),
     ]

@@ -27,6 +27,7 @@
 //! rule of the bucket removes the parts that a gate leaves which is killed in the middle of a video.
 
 mod backoff;
+pub mod download;
 mod driver;
 mod error;
 mod events;

@@ -229,8 +229,10 @@ pub(super) async fn keep_pods(
             let uid = pod.uid().unwrap_or_default();
             memory.forget(&uid);
             doors.forget(&uid);
-            if let Some(run) = caches.run_of(pod) {
-                queue(&run);
+            match caches.run_of(pod) {
+                Some(run) => queue(&run),
+                // Its gate was spoken to in the name of a run that was gone already.
+                None => memory.forget(owner_uid(pod).unwrap_or_default()),
             }
         }
         Heard::All => caches.queue_all(&queues),

@@ -118,3 +118,105 @@ fn pod_state(pod: &Pod) -> &'static str {
         Some(_) => "unknown",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use http_body_util::BodyExt as _;
+    use kube::runtime::{
+        reflector::{self, store::Writer},
+        watcher::Event,
+    };
+    use serde_json::{Value, json};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    struct Filled {
+        app: Router,
+        runs: Writer<TestRun>,
+        pods: Writer<Pod>,
+    }
+
+    fn app() -> Filled {
+        let (run_store, runs) = reflector::store();
+        let (pod_store, pods) = reflector::store();
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let state = State { runs: run_store, pods: pod_store, metrics };
+        Filled { app: super::app(state), runs, pods }
+    }
+
+    async fn get(app: &Router, path: &str) -> (u16, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let answer = app.clone().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn run(name: &str, status: Value) -> TestRun {
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"url": "https://shop.example", "plan": ""}, "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn pod(name: &str, metadata: Value, phase: &str) -> Pod {
+        let mut pod = json!({"metadata": metadata, "status": {"phase": phase}});
+        pod["metadata"]["name"] = json!(name);
+        pod["metadata"]["namespace"] = json!("shop");
+        serde_json::from_value(pod).unwrap()
+    }
+
+    #[tokio::test]
+    async fn whoever_answers_is_alive_and_ready_once_both_caches_are_filled() {
+        let mut filled = app();
+        assert_eq!(get(&filled.app, "/healthz").await, (200, "ok\n".to_owned()));
+        assert_eq!(get(&filled.app, "/readyz").await.0, 503);
+        filled.runs.apply_watcher_event(&Event::Init);
+        filled.runs.apply_watcher_event(&Event::InitDone);
+        let (status, text) = get(&filled.app, "/readyz").await;
+        assert_eq!((status, text.as_str()), (503, "the caches are not filled yet\n"));
+        filled.pods.apply_watcher_event(&Event::Init);
+        filled.pods.apply_watcher_event(&Event::InitDone);
+        assert_eq!(get(&filled.app, "/readyz").await, (200, "ok\n".to_owned()));
+        assert_eq!(get(&filled.app, "/").await.0, 404);
+    }
+
+    #[tokio::test]
+    async fn metrics_count_what_there_is_also_where_there_is_none() {
+        let mut filled = app();
+        for run in [
+            run("new", Value::Null),
+            run("a", json!({"phase": "Running"})),
+            run("b", json!({"phase": "Running"})),
+            run("c", json!({"phase": "Finished", "verdict": "Passed"})),
+        ] {
+            filled.runs.apply_watcher_event(&Event::Apply(run));
+        }
+        let going = json!({"deletionTimestamp": "2026-11-21T16:40:00Z"});
+        for pod in [pod("a", json!({}), "Running"), pod("b", going, "Running")] {
+            filled.pods.apply_watcher_event(&Event::Apply(pod));
+        }
+        for _ in 0..2 {
+            let (status, text) = get(&filled.app, "/metrics").await;
+            assert_eq!(status, 200);
+            for line in [
+                "handback_testruns{phase=\"Pending\"} 1",
+                "handback_testruns{phase=\"Running\"} 2",
+                "handback_testruns{phase=\"Finished\"} 1",
+                "handback_testruns{phase=\"Expired\"} 0",
+                "handback_pods{state=\"running\"} 1",
+                "handback_pods{state=\"terminating\"} 1",
+                "handback_pods{state=\"failed\"} 0",
+            ] {
+                assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+            }
+        }
+        // What is gone is not counted any more.
+        filled.runs.apply_watcher_event(&Event::Delete(run("a", json!({"phase": "Running"}))));
+        let (_, text) = get(&filled.app, "/metrics").await;
+        assert!(text.contains("handback_testruns{phase=\"Running\"} 1"), "{text}");
+    }
+}

@@ -71,7 +71,7 @@ pub struct Args {
     /// Its service account, which the admission policy on Handoffs leaves alone
     #[arg(long, env = "POD_SERVICE_ACCOUNT", value_name = "NAME", default_value = "handback")]
     pub service_account: String,
-    /// The ValidatingAdmissionPolicy on Handoffs, and its binding, without which none is granted
+    /// The admission policy on Handoffs, and its binding, without which none is granted
     #[arg(
         long,
         env = "HANDBACK_HANDOFF_POLICY",
@@ -130,8 +130,9 @@ enum StartError {
         #[source]
         source: std::io::Error,
     },
-    #[error("finding the cluster: neither a pod's service account nor a kubeconfig can be used")]
-    Cluster(#[source] Box<kube::Error>),
+    // Its causes say the same again.
+    #[error("finding the cluster: {0}")]
+    Cluster(Box<kube::Error>),
     #[error("counting")]
     Metrics(#[from] prometheus::Error),
 }
@@ -152,9 +153,9 @@ async fn start(args: Args, shutdown: &Shutdown) -> Result<End, StartError> {
     let key = OperatorKey::read(&args.key)?;
     let profiles = args.profiles.as_deref().map(profiles_file::read).transpose()?;
     let address = args.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Listen { address, source })?;
+    let listen = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
     let client =
         Client::try_default().await.map_err(|error| StartError::Cluster(Box::new(error)))?;
     let metrics = Arc::new(Metrics::new()?);
@@ -175,7 +176,7 @@ async fn start(args: Args, shutdown: &Shutdown) -> Result<End, StartError> {
         identity = config.identity,
         namespaces = ?config.namespaces,
         key = %config.operator_key,
-        listen = %address,
+        listen = %bound,
         "the operator begins"
     );
     Ok(Box::pin(super::run(config, world, Some(listener), shutdown)).await)

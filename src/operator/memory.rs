@@ -112,6 +112,24 @@ impl<T: Default + Send + 'static> Memory<T> {
         told.await.map_err(|_| Ended)
     }
 
+    /// Notes what came of something that was begun earlier, unless the run is gone meanwhile.
+    ///
+    /// # Errors
+    /// When the operator is ending.
+    pub(super) fn note(
+        &self,
+        uid: &str,
+        what: impl FnOnce(&mut T) + Send + 'static,
+    ) -> Result<(), Ended> {
+        let uid = uid.to_owned();
+        let ask = Box::new(move |all: &mut All<T>| {
+            if let Some(remembered) = all.get_mut(&uid) {
+                what(remembered);
+            }
+        });
+        self.0.send(ask).map_err(|_| Ended)
+    }
+
     /// The run is gone.
     pub(super) fn forget(&self, uid: &str) {
         let uid = uid.to_owned();
@@ -123,6 +141,35 @@ impl<T: Default + Send + 'static> Memory<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Memory {
+        async fn uids(&self) -> Vec<String> {
+            let (tell, told) = oneshot::channel();
+            let ask = Box::new(move |all: &mut All<Remembered>| {
+                drop(tell.send(all.keys().cloned().collect()));
+            });
+            self.0.send(ask).unwrap();
+            told.await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_is_not_brought_back_by_an_answer_that_comes_late() {
+        let mut tasks = JoinSet::new();
+        let memory: Memory = Memory::start(&mut tasks);
+        for uid in ["one", "two"] {
+            memory.of(uid, |remembered| remembered.failures = 3).await.unwrap();
+        }
+        memory.forget("one");
+        memory.note("one", |remembered| remembered.failures += 1).unwrap();
+        memory.note("two", |remembered| remembered.failures += 1).unwrap();
+        assert_eq!(memory.uids().await, ["two"]);
+        assert_eq!(memory.of("two", |remembered| remembered.failures).await, Ok(4));
+        // The same name made again has another uid; the same uid never comes back.
+        assert_eq!(memory.of("one", |remembered| remembered.failures).await, Ok(0));
+        tasks.shutdown().await;
+        assert_eq!(memory.of("two", |_| ()).await, Err(Ended));
+    }
 
     #[test]
     fn a_new_pod_has_a_gate_of_which_nothing_is_known() {

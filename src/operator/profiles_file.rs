@@ -40,11 +40,8 @@ pub(super) fn read(path: &Path) -> Result<Profiles, ProfilesError> {
 fn parse(text: &str) -> Result<Profiles, String> {
     let options = serde_saphyr::options! { with_snippet: false };
     let read = serde_saphyr::from_str_with_options(text, options);
-    let profiles: Option<Profiles> = read.map_err(|error: serde_saphyr::Error| {
-        let place = error.location();
-        let place = place.map(|at| format!("line {}, column {}: ", at.line(), at.column()));
-        format!("{}{}", place.unwrap_or_default(), error.without_snippet())
-    })?;
+    let profiles: Option<Profiles> =
+        read.map_err(|error: serde_saphyr::Error| error.without_snippet().to_string())?;
     let profiles = profiles.unwrap_or_default();
     for (index, profile) in profiles.profiles.iter().enumerate() {
         for (field, hosts) in [
@@ -79,7 +76,7 @@ mod tests {
     fn what_is_wrong_is_told_with_its_place() {
         for (text, words) in [
             ("profiles:\n- limits:\n    maxSecond: 60\n", &["line 3", "maxSecond"][..]),
-            ("profiles:\n- limits: {maxSeconds: soon}\n", &["line 2", "soon"]),
+            ("profiles:\n- limits: {maxSeconds: soon}\n", &["line 2, column 24", "i32"]),
             ("profiles:\n- policy: {dialogs: Maybe}\n", &["line 2", "Maybe"]),
             ("profiles:\n  - [\n", &["line"]),
             ("profiles: 7", &["line 1"]),

@@ -118,6 +118,9 @@ pub enum FromBrowser {
         /// For a person: signal, exit code, the last line it wrote.
         reason: String,
     },
+    /// The container's memory limit was reached, and the kernel killed one of its programs: a tab, or
+    /// all of Chromium. Comes before [`FromBrowser::Exited`].
+    MemoryKill,
     /// The recorder changed state.
     Recording(Recording),
     /// Answer to [`ToBrowser::CloseVideo`].
@@ -384,6 +387,8 @@ pub enum FromGate {
         /// False if it never was ready.
         was_ready: bool,
     },
+    /// See [`FromBrowser::MemoryKill`].
+    MemoryKill,
     /// See [`ToGate::Record`]; also sent when the recorder fails later.
     Recording(Recording),
     /// See [`ToGate::CloseVideo`]. The gate has put the file at `video.webm` of the run directory.

@@ -1,6 +1,6 @@
 //! One target that was looked up and judged, and requests to it.
 
-use std::{error::Error as _, io, net::SocketAddr};
+use std::{borrow::Cow, error::Error as _, io, net::SocketAddr};
 
 use reqwest::{Client, Method, Response};
 use tokio::{
@@ -177,7 +177,7 @@ async fn resolve(
         Host::Ipv4(address) => Ok(vec![(*address, port).into()]),
         Host::Ipv6(address) => Ok(vec![(*address, port).into()]),
         Host::Domain(name) => {
-            let single = !name.contains('.');
+            let name = in_namespace(name, namespace);
             let name = name.trim_end_matches('.');
             if name == "localhost" || name.ends_with(".localhost") {
                 return Ok(vec![
@@ -185,12 +185,18 @@ async fn resolve(
                     (std::net::Ipv6Addr::LOCALHOST, port).into(),
                 ]);
             }
-            let name = match namespace {
-                Some(namespace) if single => format!("{name}.{namespace}.svc"),
-                Some(_) | None => name.to_owned(),
-            };
             Ok(lookup_host((name, port)).await?.collect())
         }
+    }
+}
+
+/// The name under which a Service of that namespace is known everywhere in its cluster.
+fn in_namespace<'a>(name: &'a str, namespace: Option<&str>) -> Cow<'a, str> {
+    match namespace {
+        Some(namespace) if !name.contains('.') && name != "localhost" => {
+            format!("{name}.{namespace}.svc").into()
+        }
+        Some(_) | None => name.into(),
     }
 }
 
@@ -205,4 +211,19 @@ fn root(error: &reqwest::Error) -> String {
 
 fn since(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_single_label_are_services_of_the_runs_namespace() {
+        let name = |name| in_namespace(name, Some("team"));
+        assert_eq!(name("shop"), "shop.team.svc");
+        for known in ["localhost", "shop.other", "shop.example", "a.localhost", "intranet."] {
+            assert_eq!(name(known), known);
+        }
+        assert_eq!(in_namespace("shop", None), "shop");
+    }
 }

@@ -33,8 +33,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{chromium::Chromium, support::shop::Shop};
 
+/// What a browser that ended in a test was killed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Killed {
+    /// Who knows.
+    Somehow,
+    /// More memory than its container may have, as is found out a moment later.
+    ForMemory,
+}
+
 /// Answers the agent as the gate would.
-async fn play_gate(listener: UnixListener, mut browsers: Vec<(Chromium, Wire)>) {
+async fn play_gate(listener: UnixListener, mut browsers: Vec<(Chromium, Wire)>, killed: Killed) {
     let (stream, _) = listener.accept().await.unwrap();
     let (read, mut write) = UnixStream::into_split(stream);
     let mut read = BufReader::new(read);
@@ -105,6 +114,11 @@ async fn play_gate(listener: UnixListener, mut browsers: Vec<(Chromium, Wire)>) 
         if write.write_all(&AgentFrame::Message(&json).encode()).await.is_err() {
             return;
         }
+        if killed == Killed::ForMemory && matches!(answer, FromGate::BrowserLost { .. }) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let json = serde_json::to_vec(&FromGate::MemoryKill).unwrap();
+            write.write_all(&AgentFrame::Message(&json).encode()).await.unwrap();
+        }
     }
 }
 
@@ -125,20 +139,16 @@ fn facts() -> BrowserFacts {
 struct Outcome {
     results: Results,
     exit: u8,
+    out_of_memory: bool,
     out: TempDir,
 }
 
 /// Runs `plan` against `url` on as many browsers as it may lose.
-async fn run(
-    url: &str,
-    text: &str,
-    browsers: Vec<(Chromium, Wire)>,
-    cancel: CancellationToken,
-) -> Outcome {
+async fn run(url: &str, text: &str, browsers: Vec<(Chromium, Wire)>, killed: Killed) -> Outcome {
     let out = tempfile::tempdir().unwrap();
     let socket = out.path().join("agent.sock");
     let mut gate = JoinSet::new();
-    gate.spawn(play_gate(UnixListener::bind(&socket).unwrap(), browsers));
+    gate.spawn(play_gate(UnixListener::bind(&socket).unwrap(), browsers, killed));
     let variables =
         Variables::new(vec![("SHOP_PASSWORD".to_owned(), "analytical-engine".to_owned())], vec![])
             .unwrap();
@@ -170,10 +180,12 @@ async fn run(
     let mut journal = begin(&assignment, "01a", dir, Arc::clone(&clock), progress).unwrap();
     let job = assignment.job("01a", clock);
     let tasks = TaskTracker::new();
+    let cancel = CancellationToken::new();
     let connected = connect(&job, &socket, &mut journal, &tasks, &cancel).await.unwrap();
     let driven = drive(&job, &mut journal, connected, &tasks).await;
+    let out_of_memory = driven.out_of_memory;
     let exit = finish(&mut journal, driven, &assignment).await as u8;
-    Outcome { results: journal.results.clone(), exit, out }
+    Outcome { results: journal.results.clone(), exit, out_of_memory, out }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,7 +195,7 @@ async fn the_demo_plan_passes_on_the_shop() {
         &shop.url,
         include_str!("../../examples/shop.md"),
         vec![Chromium::start()],
-        CancellationToken::new(),
+        Killed::Somehow,
     )
     .await;
     let told = serde_json::to_string_pretty(&outcome.results).unwrap();
@@ -194,6 +206,27 @@ async fn the_demo_plan_passes_on_the_shop() {
     assert!(outcome.out.path().join("01a/player.html").exists());
 }
 
+/// Kills a browser that drives by then.
+async fn kill_later(pid: u32) {
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_was_killed_for_memory_is_told_apart_though_it_is_known_later() {
+    let shop = Shop::start().await;
+    for killed in [Killed::ForMemory, Killed::Somehow] {
+        let browser = Chromium::start();
+        let pid = browser.0.pid();
+        let plan = "Wait for \"never there\" for up to 30 s\nVerify \"x\" is visible";
+        let (outcome, ()) =
+            tokio::join!(run(&shop.url, plan, vec![browser], killed), kill_later(pid));
+        assert_eq!((outcome.exit, outcome.results.reason.as_deref()), (3, Some("browser_lost")));
+        assert_eq!(outcome.out_of_memory, killed == Killed::ForMemory);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_browser_is_replaced_before_the_next_scenario() {
     let shop = Shop::start().await;
@@ -201,14 +234,9 @@ async fn a_lost_browser_is_replaced_before_the_next_scenario() {
     let pid = first.0.pid();
     let plan = "#Case 1: Lost\nWait for \"never there\" for up to 30 s\nVerify \"x\" is visible\n\
                 #Case 2: Goes on\nOpen /\nVerify the url contains \"/\"";
-    let cancel = CancellationToken::new();
-    let killed = async {
-        tokio::time::sleep(Duration::from_secs(8)).await;
-        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    };
+    let browsers = vec![Chromium::start(), first];
     let (outcome, ()) =
-        tokio::join!(run(&shop.url, plan, vec![Chromium::start(), first], cancel), killed);
+        tokio::join!(run(&shop.url, plan, browsers, Killed::Somehow), kill_later(pid));
     let told = serde_json::to_string_pretty(&outcome.results).unwrap();
     let verdicts: Vec<_> =
         outcome.results.scenarios.iter().map(|one| one.verdict.unwrap().as_str()).collect();

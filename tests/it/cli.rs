@@ -350,6 +350,8 @@ fn help_is_on_standard_output_and_tells_everything() {
         ("help", &["--help"][..]),
         ("help_run", &["run", "--help"]),
         ("help_check", &["check", "--help"]),
+        ("help_submit", &["submit", "--help"]),
+        ("help_take", &["take", "--help"]),
     ] {
         let said = handback(arguments);
         assert_eq!((said.exit, said.stderr.as_str()), (0, ""), "{said:?}");

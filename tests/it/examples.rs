@@ -1,6 +1,11 @@
-//! The plans that people copy need no model: every line of them is a form of the grammar.
+//! What people copy: plans need no model, since every line of them is a form of the grammar, and manifests
+//! are such as the API server takes.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use handback::agent::plan::{Plan, direct, variables::Variables};
 
@@ -37,5 +42,48 @@ fn every_example_runs_without_a_model_and_without_a_warning() {
         }
     }
     assert!(count >= 4, "only {count} plans found");
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+/// What `handback check` says to this manifest.
+fn judged(name: &str, text: &str) -> (bool, String) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join(name);
+    fs::write(&path, text).expect("writable");
+    let output = Command::new(env!("CARGO_BIN_EXE_handback"))
+        .arg("check")
+        .arg(&path)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary is built");
+    (output.status.success(), String::from_utf8(output.stdout).expect("UTF-8"))
+}
+
+#[test]
+fn every_manifest_that_people_copy_is_one_the_api_server_takes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut problems = Vec::new();
+    let mut runs = 0;
+    for directory in ["kubernetes", "github-actions"] {
+        for entry in fs::read_dir(root.join(directory)).expect("examples/") {
+            let path = entry.expect("readable").path();
+            if path.extension().is_none_or(|extension| extension != "yaml") {
+                continue;
+            }
+            // Pipelines fill these in.
+            let text = fs::read_to_string(&path)
+                .expect("UTF-8")
+                .replace("${PULL_REQUEST}", "42")
+                .replace("${RUN_ID}", "19273645501-1")
+                .replace("${REVISION}", "3f1c9ae2b7d04c5e8a1f6b9d3c2e7a4f5b6c8d9e");
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+            let (fine, said) = judged(name, &text);
+            runs += said.matches("✓ TestRun").count();
+            if !fine || said.contains("${") {
+                problems.push(format!("{}:\n{said}", path.display()));
+            }
+        }
+    }
+    assert!(runs >= 6, "only {runs} runs found");
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
 }

@@ -3,7 +3,7 @@
 mod chrome;
 pub(crate) mod house;
 mod peers;
-mod pod;
+pub(crate) mod pod;
 mod stream;
 mod xvnc;
 
@@ -592,6 +592,8 @@ async fn a_lost_browser_closes_the_screens_and_is_told() {
 async fn the_agent_hears_of_a_lost_browser_and_may_have_another() {
     let house = House::new().await;
     let mut agent = house.agent().await;
+    house.peers.says.send(FromBrowser::MemoryKill).unwrap();
+    assert!(matches!(agent.hear().await, FromGate::MemoryKill));
     let (who, reason) = ("chromium".to_owned(), "killed by signal 9".to_owned());
     house.peers.says.send(FromBrowser::Exited { who, reason }).unwrap();
     assert!(matches!(agent.hear().await, FromGate::Revoked { epoch: 2 }));

@@ -361,6 +361,85 @@ async fn a_plan_in_a_config_map_is_waited_for_and_read_when_the_pod_is_made() {
     assert_eq!(contract["plan"], "Open the shop");
 }
 
+/// A plan within its own bound that takes twice as much in a contract.
+fn large_plan() -> String {
+    format!("Verify \"x\" is visible\n# {}", "\"".repeat(124 << 10))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_contract_is_too_large_is_refused_at_once_and_gets_no_pod() {
+    let fleet = Fleet::with_kubelet().await;
+    let _operator = fleet.operator("one");
+    fleet.run("checkout", json!({"plan": large_plan()})).await;
+    let run = fleet.until_run("checkout", "finished", has_verdict).await;
+    assert_eq!(
+        (&run["status"]["verdict"], &run["status"]["reason"]),
+        (&json!("Errored"), &json!("ContractTooLarge"))
+    );
+    assert_eq!(condition(&run, "Accepted"), "False");
+    let message = run["status"]["message"].as_str().unwrap();
+    assert!(message.contains("245760") || message.contains("240 KiB"), "{message}");
+    assert!(fleet.server.all("pods").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_of_another_object_that_is_too_large_can_still_be_made_smaller() {
+    let fleet = Fleet::with_kubelet().await;
+    let _operator = fleet.operator("one");
+    let map = |plan: &str| json!({"metadata": {"name": "plans", "namespace": SHOP}, "data": {"a.md": plan}});
+    fleet.server.create("configmaps", map(&large_plan())).await;
+    let from =
+        json!({"plan": null, "planFrom": {"configMapKeyRef": {"name": "plans", "key": "a.md"}}});
+    fleet.run("checkout", from).await;
+    let run =
+        fleet.until_run("checkout", "refused", |run| condition(run, "Accepted") == "False").await;
+    assert!(!has_verdict(&run) && fleet.server.all("pods").await.is_empty(), "{run:#}");
+    let small = map("Verify \"x\" is visible")["data"].clone();
+    fleet.server.edit("configmaps", SHOP, "plans", |map| map["data"] = small).await;
+    let run = fleet.until_run("checkout", "finished", has_verdict).await;
+    assert_eq!(run["status"]["verdict"], "Passed");
+    assert_eq!(condition(&run, "Accepted"), "True");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_is_killed_for_memory_is_the_runs_reason() {
+    let lost = json!({"verdict": "Errored", "reason": "BrowserLost", "message": "Case 1: gone"});
+    let mut said = lost.clone();
+    said["outOfMemory"] = json!(true);
+    // By the container's own end, or in the agent's words where its container lives on.
+    for (message, container_dies, reason) in [
+        (lost.clone(), true, "OOMKilled"),
+        (said, false, "OOMKilled"),
+        (lost, false, "BrowserLost"),
+    ] {
+        let fleet = Fleet::start().await;
+        let _operator = fleet.operator("one");
+        fleet.run("checkout", json!({"backoffLimit": 2})).await;
+        fleet.until_pod("tr-checkout-1", "made", |_| true).await;
+        fleet.schedule("tr-checkout-1").await;
+        fleet.start_pod("tr-checkout-1").await;
+        fleet.until_run("checkout", "running", |run| run["status"]["phase"] == "Running").await;
+        if container_dies {
+            fleet
+                .server
+                .edit("pods", SHOP, "tr-checkout-1", |pod| {
+                    pod["status"]["containerStatuses"][0]["state"] =
+                        json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+                })
+                .await;
+        }
+        fleet.end_agent("tr-checkout-1", 3, message).await;
+        let run = fleet.until_run("checkout", "finished", has_verdict).await;
+        assert_eq!(
+            (&run["status"]["verdict"], &run["status"]["reason"]),
+            (&json!("Errored"), &json!(reason))
+        );
+        let told = run["status"]["message"].as_str().unwrap();
+        assert_eq!(told.contains("more memory than its limit"), reason == "OOMKilled", "{told}");
+        assert!(fleet.server.get("pods", SHOP, "tr-checkout-2").await.is_none());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_agent_that_dies_is_errored_and_its_browser_stays() {
     let fleet = Fleet::start().await;

@@ -30,10 +30,12 @@ use tokio::{
 };
 
 use crate::{
+    client::{Cluster, take},
     gate::house::Person,
     pages::Pages,
     support::{
         leftovers::{self, lives},
+        mirror::Mirror,
         operator::{Keys, Operator, prepare},
         waiting::until,
     },
@@ -333,6 +335,51 @@ async fn a_pod_passes_seals_and_hands_the_very_same_browser_to_a_person() {
     assert_eq!(saved.state, UploadState::KeptInPod);
     assert_eq!(saved.count, sealed.len() as u64 + 1);
     assert!(!lives(chromium));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_command_puts_a_real_pods_browser_into_a_persons_hands() {
+    let ear = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = ear.local_addr().unwrap().port().to_string();
+    let welcome = WELCOME.replace("{PORT}", &port);
+    let site = Pages::start(&[("/", SIGN_IN), ("/in", &welcome)]).await;
+    let mut pod = Pod::start(&contract(&site.origin, PLAN)).await;
+    let chromium = pod.chromium().await;
+    pod.verdict().await;
+    let cluster = Cluster::start().await;
+    cluster.door.forward(take::POD, pod.address);
+    let server = std::sync::Arc::clone(&cluster.server);
+    let mirror = Mirror::start(server, pod.address, &operator_keys(), UID).await;
+    take::finished(&cluster, UID).await;
+    let mut ada = cluster.start_as("ada", &["take", "checkout"]);
+    let address = take::address(&mut ada).await;
+    let mut page = Person::at(address.at, &address.label);
+    let (code, _, _) = page.raw(Method::GET, "/api/events", &[], "").await;
+    assert_eq!(code, StatusCode::UNAUTHORIZED, "without a ticket");
+    let (code, body) = page.session(&[("X-Handback-Token", &address.ticket)]).await;
+    assert_eq!(code, StatusCode::OK, "{body}");
+    let mut control = page.control().await;
+    assert_eq!(control.hear().await["state"], "granted");
+    let mut screen = page.screen().await;
+    for key in *b"hi" {
+        screen.send(&[4, 1, 0, 0, 0, 0, 0, key]).await;
+        screen.send(&[4, 0, 0, 0, 0, 0, 0, key]).await;
+    }
+    until("what the person typed", async || {
+        let (mut heard, _) = ear.accept().await.unwrap();
+        let mut line = [0; 7];
+        heard.read_exact(&mut line).await.ok()?;
+        (line == *b"GET /hi").then_some(())
+    })
+    .await;
+    let bob = cluster.run_as("bob", &["take", "checkout"]).await;
+    assert_eq!((bob.exit, bob.stdout.as_str()), (3, ""), "{bob:?}");
+    ada.interrupt();
+    let said = ada.ended().await;
+    assert_eq!(said.exit, 0, "{said:?}");
+    assert_eq!(pod.chromium().await, chromium, "another browser");
+    drop(mirror);
+    pod.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ const GROUND: [&str; 7] =
 
 /// Who may see what besides ground. A module or a path below it: `pod::contract` does not open `pod`.
 /// `manifest`, `decide` and `pod` do not even see ground: they are plain data and decisions.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("preflight", &[]),
     ("manifest", &["secret"]),
     ("decide", &["manifest"]),
@@ -24,16 +24,28 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("agent", &["preflight", "pod::contract", "page"]),
     ("gate", &["pod::contract", "decide::lease"]),
     ("operator", &["preflight", "manifest", "decide", "pod"]),
+    ("client", &["manifest", "pod::contract", "gate"]),
     (
         "cli",
-        &["preflight", "manifest", "pod", "decide", "browser", "page", "agent", "gate", "operator"],
+        &[
+            "preflight",
+            "manifest",
+            "pod",
+            "decide",
+            "browser",
+            "page",
+            "agent",
+            "gate",
+            "operator",
+            "client",
+        ],
     ),
 ];
 const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 35] = [
+const PURE: [&str; 37] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -69,6 +81,8 @@ const PURE: [&str; 35] = [
     "src/agent/verdict",
     "src/agent/describe",
     "src/agent/report/junit",
+    "src/cli/submit/answer",
+    "src/cli/submit/told",
 ];
 
 /// What a pure file may not name, as paths; a parent stands for everything below it.

@@ -1,7 +1,7 @@
 //! The run's files on their way into a bucket: what is sent, in which order, and what is there after.
 
 mod faults;
-mod server;
+pub(crate) mod server;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -11,6 +11,7 @@
 //! stands in the same line as requests do.
 
 pub mod call;
+pub mod door;
 pub mod fault;
 pub mod kind;
 mod patch;
@@ -22,7 +23,7 @@ mod validate;
 mod watch;
 mod write;
 
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{collections::BTreeSet, io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -32,6 +33,7 @@ use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use kube::client::{Body, Client, retry::RetryPolicy};
 use serde_json::Value;
 use tokio::{
+    net::TcpListener,
     sync::{mpsc, oneshot, watch as latest},
     task::JoinSet,
 };
@@ -106,6 +108,28 @@ impl ApiServer {
         let service = tower::service_fn(move |request| serve(ask.clone(), request));
         let retrying = RetryLayer::new(RetryPolicy::server_retry());
         Client::new(ServiceBuilder::new().layer(retrying).service(service), "default")
+    }
+
+    /// The same server for clients of other processes: over HTTP, on loopback. It ends with the set.
+    pub async fn listen(&self) -> (SocketAddr, JoinSet<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let ask = self.ask.clone();
+        let app = axum::Router::new().fallback(move |request: Request<axum::body::Body>| {
+            let ask = ask.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect().await.expect("a whole request").to_bytes();
+                let request = Request::from_parts(parts, Body::from(body));
+                match serve(ask, request).await {
+                    Ok(reply) => reply.map(axum::body::Body::new),
+                    Err(error) => panic!("nothing goes wrong over HTTP: {error}"),
+                }
+            }
+        });
+        let mut task = JoinSet::new();
+        task.spawn(async move { axum::serve(listener, app).await.expect("it serves") });
+        (address, task)
     }
 
     /// Makes an object without a request.

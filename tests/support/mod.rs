@@ -4,6 +4,7 @@ pub mod api_server;
 pub mod conformance;
 pub mod fleet;
 pub mod leftovers;
+pub mod mirror;
 pub mod operator;
 pub mod run;
 pub mod scripted_handoffs;

@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ export async function until(what, ask) {
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
-    if (Date.now() > end) throw new Error(`never: ${typeof what === 'function' ? what() : what}`);
+    if (Date.now() > end) throw new Error(`never: ${typeof what === 'function' ? await what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -90,13 +90,51 @@ export async function startRun(url, plan, ...more) {
   };
 }
 
-/** A person's browser. */
-export function startPerson() {
+/** `handback take` of a run in the cluster that KUBECONFIG names. */
+export function startTake(run, namespace, ...more) {
+  const child = spawn(program, ['take', run, '--namespace', namespace, '--no-open', ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [stdout, stderr] = [new Lines(child.stdout), new Lines(child.stderr)];
+  const said = () => [...stdout.all, ...stderr.all].join('\n');
+  return {
+    said,
+    ended: once(child, 'exit'),
+    address: () => until(() => `an address in:\n${said()}`, () => stdout.all.find((line) => line.startsWith('http://'))),
+    stop: () => end(child),
+  };
+}
+
+export const sentence = (page) => page.locator('#sentence').innerText();
+
+export async function takeOver(page) {
+  await page.locator('#take').click();
+  await inControl(page);
+}
+
+export async function inControl(page) {
+  await until('in control', async () => (await sentence(page)).includes('in control'));
+}
+
+export async function handBack(page) {
+  await page.locator('#release').click();
+  await page.locator('#release-dialog button[type=submit]').click();
+  await until('watching again', async () => !(await sentence(page)).includes('in control'));
+}
+
+/** A person's browser, on this machine or inside the network of a test cluster. */
+export function startPerson(cluster = null) {
   return chromium.launch({
-    executablePath: browserProgram,
+    executablePath: cluster ? inside(cluster) : browserProgram,
     // Root has no other way; the pages that it opens are our own.
     args: process.getuid() === 0 ? ['--no-sandbox'] : [],
   });
+}
+
+/** A program that starts the browser inside. */
+function inside(cluster) {
+  const path = join(mkdtempSync(join(tmpdir(), 'handback-person-')), 'browser');
+  const line = `HANDBACK_CLUSTER=${cluster} exec '${join(root, 'tests/cluster/in')}' '${browserProgram}' "$@"`;
+  writeFileSync(path, `#!/bin/sh\n${line}\n`, { mode: 0o700 });
+  return path;
 }
 
 async function end(child) {

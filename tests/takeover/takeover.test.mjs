@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { axe, startPerson, startRun, startShop, until } from './stage.mjs';
+import { axe, handBack, sentence, startPerson, startRun, startShop, takeOver, until } from './stage.mjs';
 
 const PLAN = `#Case 1: Half-filled
 Open /ledger
@@ -41,19 +41,6 @@ async function watcher() {
 async function leave({ page, context }) {
   await page.goto('about:blank');
   await context.close();
-}
-
-const sentence = (page) => page.locator('#sentence').innerText();
-
-async function takeOver(page) {
-  await page.locator('#take').click();
-  await until('in control', async () => (await sentence(page)).includes('in control'));
-}
-
-async function handBack(page) {
-  await page.locator('#release').click();
-  await page.locator('#release-dialog button[type=submit]').click();
-  await until('watching again', async () => !(await sentence(page)).includes('in control'));
 }
 
 /** Where an element of the remote page lies on the watcher's canvas. */

@@ -4,6 +4,7 @@
 import { Api, Refused, type Session } from './api';
 import { atOnce, politely } from './announce';
 import { countChecks, renderChecks } from './checks';
+import { Client } from './client';
 import { Control } from './control';
 import { askPaste, askRelease, askStop, closeControlDialogs } from './dialogs';
 import { byId, text } from './dom';
@@ -25,6 +26,8 @@ import { render } from './view';
 const NOTE = 8000;
 /** The gate sends at least a comment every 15 s; without any for this long the connection is dead. */
 const SILENCE = 40_000;
+/** A seat is kept for a minute after its handoff: time for several tries. */
+const RENEW_AGAIN = 10_000;
 
 /** What a lease that ended says (takeover-protocol.md, `lease revoked`). */
 const REVOKED: Record<string, { strong: string; rest: string }> = {
@@ -41,7 +44,11 @@ const model: Model = {
   link: 'opening', refusal: '', me: '', seat: null, server: null, at: 0, story: emptyStory(), picture: 'off',
   lastPictureAt: null, hold: null, inspecting: false, pick: null, show: { kind: 'live' }, focused: false, note: null,
 };
+const fragment = new URLSearchParams(location.hash.slice(1));
+history.replaceState(null, '', location.pathname);
 const api = new Api();
+const client = Client.of(fragment);
+let renewTimer = 0;
 let lastSeq = 0;
 let concluded = false;
 let heardAt = performance.now();
@@ -204,6 +211,15 @@ async function take(): Promise<void> {
   model.hold = { phase: 'asking', epoch: 0, endsAt: null };
   changed();
   try {
+    if (client) {
+      // The Handoff is the person's own; with its ticket the seat becomes the holder's.
+      const session = await api.renew(await client.takeOver());
+      if (can.kind === 'move') await api.post('/api/takeover', { move: true });
+      model.hold = { phase: 'opening', epoch: session.state.lease.epoch, endsAt: null };
+      accept(session.state);
+      control.start();
+      return;
+    }
     const answer = (await api.post('/api/takeover', can.kind === 'move' ? { move: true } : undefined)) as { epoch: number };
     model.hold = { phase: 'opening', epoch: answer.epoch, endsAt: null };
     control.start();
@@ -214,6 +230,25 @@ async function take(): Promise<void> {
     else note('Taking over did not work.', error instanceof Refused ? error.message : 'The gate cannot be reached.');
   }
   changed();
+}
+
+/** Goes on watching under a handoff that lasts, before or after the end of the one there was. */
+async function watchOn(): Promise<void> {
+  clearTimeout(renewTimer);
+  if (!client || model.hold) return;
+  try {
+    await api.renew(await client.ticket(true));
+    renewLater();
+  } catch {
+    // Without another ticket the gate ends the seat, and that is told then.
+    renewTimer = setTimeout(() => void watchOn(), RENEW_AGAIN);
+  }
+}
+
+/** Control has an end of its own, and is followed by this. */
+function renewLater(): void {
+  clearTimeout(renewTimer);
+  if (client) renewTimer = setTimeout(() => void watchOn(), client.renewIn);
 }
 
 function release(): void {
@@ -235,6 +270,7 @@ function ended(reason: string): void {
   tabs.offerInspect(false);
   const said = REVOKED[reason] ?? { strong: 'Control has ended.', rest: 'You are watching.' };
   note(said.strong, said.rest);
+  void watchOn();
   const take = byId('take');
   if (document.activeElement === document.body && !take.hidden) take.focus();
 }
@@ -310,6 +346,10 @@ function admit(session: Session): void {
   model.link = 'open';
   screen.reachable = true;
   presence.present(true);
+  if (fragment.get('k') === '1') {
+    fragment.delete('k');
+    void api.post('/api/keep', { on: true }).catch(() => note('Keeping could not be changed.', ''));
+  }
   accept(session.state);
   // After a reload or a broken network the lease may still be reserved for this seat.
   const mine = session.state.lease.holder?.seat === session.seat.id;
@@ -390,7 +430,9 @@ async function connect(token: string | null): Promise<void> {
     try {
       admit(await enter(token));
       token = null;
+      renewLater();
     } catch (error) {
+      if (error instanceof Refused && error.status === 410) return gone(error.message);
       if (error instanceof Refused && error.status === 401) {
         refuse(token ? 'used' : api.seat ? 'seat' : 'none');
         return;
@@ -410,6 +452,17 @@ async function connect(token: string | null): Promise<void> {
   }
 }
 
+/** The pod is gone: unlike a broken tunnel, it does not come back. */
+function gone(message: string): void {
+  const { server } = model;
+  if (!server) return refuse('seat');
+  server.browser.alive = false;
+  server.browser.ended ??= { why: 'lost', message, at: new Date().toISOString() };
+  control.end();
+  screen.want(false);
+  lost();
+}
+
 function lost(): void {
   model.link = 'lost';
   screen.reachable = false;
@@ -419,12 +472,14 @@ function lost(): void {
 
 /** The token of the address, else the seat that this tab has had. */
 async function enter(token: string | null): Promise<Session> {
-  if (!token) return api.session(null);
   try {
     return await api.session(token);
   } catch (error) {
-    if (error instanceof Refused && error.status === 401 && api.seat) return api.session(null);
-    throw error;
+    if (!(error instanceof Refused) || error.status !== 401) throw error;
+    if (token && api.seat) return enter(null);
+    if (!client) throw error;
+    // The ticket was used or too old, or the seat is gone: the person's program has another one.
+    return api.session(await client.ticket(false));
   }
 }
 
@@ -490,8 +545,6 @@ addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();
 });
 
-const fragment = new URLSearchParams(location.hash.slice(1));
-history.replaceState(null, '', location.pathname);
 const onward = fragment.get('p');
 if (onward?.startsWith('/runs/')) {
   void enter(fragment.get('t')).then(

@@ -49,6 +49,14 @@ export class Mock {
     this.sockets = new Set();
     this.deadline = HOUR;
     this.candidates = [];
+    /** As in a run pod behind `handback take`: its key, what it was asked, and whether it grants. */
+    this.client = null;
+  }
+
+  /** The gate of a pod, and the person's own program before it. */
+  inPod() {
+    this.client = { key: randomBytes(16).toString('hex'), wishes: [], refuses: null, leftMs: HOUR };
+    return this;
   }
 
   async listen(port = 0) {
@@ -75,7 +83,8 @@ export class Mock {
   address(name = 'ada', onward = null) {
     const token = randomBytes(16).toString('hex');
     this.tokens.set(token, name);
-    return `${this.origin}/#t=${token}${onward ? `&p=${onward}` : ''}`;
+    const client = this.client ? `&c=${this.client.key}&l=${this.client.leftMs}` : '';
+    return `${this.origin}/#t=${token}${onward ? `&p=${onward}` : ''}${client}`;
   }
 
   async close() {
@@ -178,6 +187,7 @@ export class Mock {
     if (request.headers.origin && request.headers.origin !== this.origin) return no(403, 'foreign_origin');
     if (request.method === 'GET' && url.pathname === '/') return this.#asset(response, 'index.html', no);
     if (request.method === 'GET' && url.pathname.startsWith('/assets/')) return this.#asset(response, url.pathname.slice(1), no);
+    if (url.pathname.startsWith('/client/')) return this.#wish(request, response, url.pathname.slice(8), no);
     if (request.method === 'POST' && url.pathname === '/api/session') return this.#session(request, response, no);
     const seat = this.#seatOf(request);
     if (!seat) return no(401, 'token_required');
@@ -189,6 +199,26 @@ export class Mock {
     let body = '';
     request.on('data', (chunk) => (body += chunk));
     request.on('end', () => this.#act(url.pathname, body ? JSON.parse(body) : {}, seat, response, no));
+    return undefined;
+  }
+
+  /** What the relay answers itself. */
+  #wish(request, response, what, no) {
+    if (!this.client) return no(404, 'not_found');
+    if (request.headers['x-handback-client'] !== this.client.key || !request.headers.origin) return no(401, 'token_required');
+    let body = '';
+    request.on('data', (chunk) => (body += chunk));
+    request.on('end', () => {
+      this.client.wishes.push([what, JSON.parse(body)]);
+      if (this.client.refuses) {
+        response.writeHead(409, { 'Content-Type': 'application/json' });
+        return response.end(JSON.stringify({ error: this.client.refuses }));
+      }
+      const token = randomBytes(16).toString('hex');
+      this.tokens.set(token, 'ada');
+      if (what === 'takeover') this.client.grants = token;
+      return json(response, { ticket: token, leftMs: this.client.leftMs });
+    });
     return undefined;
   }
 
@@ -206,6 +236,7 @@ export class Mock {
         return done(response, 202);
       case '/api/takeover': {
         const { lease, run } = this.state;
+        if (this.client) return no(403, 'not_allowed');
         if (run.phase === 'running') return no(409, 'run_not_finished');
         if (lease.holder && lease.holder.seat !== seat.id && !(body.move && lease.holder.name === seat.name)) {
           response.writeHead(409, { 'Content-Type': 'application/json' });
@@ -228,8 +259,11 @@ export class Mock {
       const name = this.tokens.get(token);
       if (!name) return no(401, 'token_refused');
       this.tokens.delete(token);
-      seat = { id: `s${this.seats.size + 1}`, secret: randomBytes(16).toString('hex'), cookie: randomBytes(16).toString('hex'), name };
+      const kept = this.client && proof ? this.seats.get(proof.split('.')[0]) : null;
+      if (this.client && proof && kept?.secret !== proof.split('.')[1]) return no(401, 'token_refused');
+      seat = kept ?? { id: `s${this.seats.size + 1}`, secret: randomBytes(16).toString('hex'), cookie: randomBytes(16).toString('hex'), name };
       this.seats.set(seat.id, seat);
+      if (this.client?.grants === token) this.grant(seat.id, seat.name);
     } else if (proof) {
       const [id, secret] = proof.split('.');
       seat = this.seats.get(id);

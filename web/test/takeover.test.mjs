@@ -107,6 +107,78 @@ describe('getting in', () => {
   });
 });
 
+describe('through the program of the person', () => {
+  async function behind() {
+    await start();
+    mock.inPod();
+    tellRun(mock);
+    mock.finish();
+    const opened = await visit(mock.address());
+    await state(opened.page, 'finished');
+    await until('the first frame', () => mock.rfb.updates > 0);
+    return opened;
+  }
+
+  it('takes over with a ticket of its own Handoff, on the same canvas', async () => {
+    const opened = await behind();
+    const { page } = opened;
+    await page.evaluate(() => { window.before = document.querySelector('#picture canvas'); });
+    await page.click('#take');
+    await granted(page);
+    assert.ok(await page.evaluate(() => window.before === document.querySelector('#picture canvas')), 'another canvas');
+    assert.equal(mock.rfb.handshakes, 1);
+    assert.equal(mock.seats.size, 1, 'another seat');
+    assert.deepEqual(mock.client.wishes, [['takeover', {}]]);
+    assert.equal(new URL(page.url()).hash, '', 'ticket and key stay out of the address bar');
+    await clean(opened);
+  });
+
+  it('watches on with a ticket of a View once control is over', async () => {
+    const opened = await behind();
+    const { page } = opened;
+    await page.click('#take');
+    await granted(page);
+    mock.revoke('deadline');
+    await until('the View', () => mock.client.wishes.length === 2);
+    assert.deepEqual(mock.client.wishes[1], ['ticket', { view: true }]);
+    await state(page, 'finished');
+    await until('the ticket is used', () => mock.tokens.size === 0);
+    assert.equal(mock.seats.size, 1, 'another seat');
+    await clean(opened);
+  });
+
+  it('renews what it watches under before that ends', async () => {
+    await start();
+    mock.inPod().client.leftMs = 60_500;
+    const opened = await visit(mock.address());
+    await state(opened.page, 'watching');
+    await until('a renewal', () => mock.client.wishes.length > 0);
+    assert.deepEqual(mock.client.wishes[0], ['ticket', { view: true }]);
+    await until('the ticket is used', () => mock.tokens.size === 0);
+    await clean(opened);
+  });
+
+  it('comes in with an address whose ticket was used, since it has the key', async () => {
+    await start();
+    mock.inPod();
+    const address = mock.address();
+    const first = await visit(address);
+    await state(first.page, 'watching');
+    const second = await visit(address);
+    await state(second.page, 'watching');
+    assert.deepEqual(mock.client.wishes, [['ticket', { view: false }]]);
+    assert.equal(mock.seats.size, 2);
+  });
+
+  it('says in the words of the program why it cannot be taken', async () => {
+    const { page } = await behind();
+    mock.client.refuses = { code: 'already_held', message: 'bob has this browser until noon.' };
+    await page.click('#take');
+    await page.waitForFunction(() => document.querySelector('#sentence').textContent.includes('bob has this browser until noon.'));
+    assert.equal(await page.locator('#release').isVisible(), false);
+  });
+});
+
 describe('watching', () => {
   it('shows the run as it goes on, and does not offer the browser yet', async () => {
     await start();

@@ -63,11 +63,11 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
+{{/* For a whole pod. The group: the operator's key is a file for root and it. */}}
 {{- define "handback.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
 runAsGroup: 65532
-# The key is a file for root and this group.
 fsGroup: 65532
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
@@ -113,6 +113,17 @@ seccompProfile: {type: RuntimeDefault}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [get, create, patch]
+{{- end -}}
+
+{{/* What the Job after an uninstall may do, and when it and its rights exist. */}}
+{{- define "handback.releaseRules" -}}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, get, patch]
+{{- end -}}
+{{- define "handback.releaseHook" -}}
+helm.sh/hook: post-delete
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 
 {{/* What all four roles for people may do. */}}

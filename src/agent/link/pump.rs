@@ -193,6 +193,7 @@ impl Reader {
                     self.granted = (!was_ready).then_some(Err(NoBrowser::Failed { reason }));
                 }
             }
+            FromGate::MemoryKill => drop(self.notices.send(Notice::MemoryKill)),
             FromGate::ToolAdmitted { id } => self.answer_tool(id, Ok(())),
             FromGate::ToolRefused { id, reason } => {
                 self.answer_tool(id, Err(Refused::Lease(reason)));

@@ -17,7 +17,7 @@ use crate::{
             yaml::{self, Node, Place},
         },
         problem::{Path, Problem},
-        test_run::TestRunSpec,
+        test_run::{TestRun, TestRunSpec},
     },
 };
 
@@ -79,6 +79,28 @@ pub(super) fn report(text: &str, paint: Paint) -> Report {
         let _ = writeln!(body, "  {} nothing of {GROUP} is in this file", paint.soft("–"));
     }
     Report { good, title: counted(ours, "object"), body }
+}
+
+/// The run of a file that has nothing else in it, if nothing is wrong with it.
+pub(super) fn the_run(name: &str, text: &str) -> Result<TestRun, String> {
+    let report = report(text, Paint { colour: false });
+    if !report.good {
+        return Err(format!("{name} would be refused:\n{}", report.body));
+    }
+    let nodes =
+        yaml::read(text).map_err(|error| format!("{name} is no YAML: {}", error.message))?;
+    match flat(&nodes).as_slice() {
+        [node] if node.text("kind") == Some("TestRun") => {
+            // What is judged to be in order can be read.
+            serde_json::from_value(node.value()).map_err(|error| format!("{name}: {error}"))
+        }
+        [_] | [] => Err(format!("{name} has no TestRun in it.")),
+        more => Err(format!(
+            "{name} has {} objects in it, and submit creates one TestRun and nothing else. \
+             Create the others with kubectl apply first.",
+            more.len()
+        )),
+    }
 }
 
 /// What stands in a document.

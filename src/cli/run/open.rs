@@ -1,4 +1,4 @@
-//! `--auto-open`: shows the player in the person's own browser. The address is a secret until it is
+//! Shows a page in the person's own browser. The address is a secret until it is
 //! used, so that it travels in a private file and not in the arguments of a process.
 
 use std::{
@@ -9,10 +9,10 @@ use std::{
     process::Stdio,
 };
 
-/// Opens `address` by way of a file in `directory`, which goes with the run. Whether it worked is
+/// Opens `address` by way of a file in `directory`, which the caller removes. Whether it worked is
 /// for the person to see.
-pub(super) fn open(directory: &Path, address: &str) -> io::Result<()> {
-    let path = directory.join("player.html");
+pub(in crate::cli) fn open(directory: &Path, address: &str) -> io::Result<()> {
+    let path = directory.join("open.html");
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
     file.write_all(redirect(address).as_bytes())?;
     tokio::process::Command::new("xdg-open")

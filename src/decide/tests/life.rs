@@ -88,7 +88,7 @@ fn a_quiet_run_takes_five_writes_to_its_artifacts_and_nine_in_all() {
 
 #[test]
 fn events_tell_the_life_of_a_run() {
-    use Note::{Accepted, BrowserReady, Finished, Started, Uploaded};
+    use Note::{Accepted, BrowserReady, Finished, PodLost, Started, Uploaded};
     let (facts, record) = begun();
     assert_eq!(notes(&facts, &Record::default(), at(10)), [Accepted, BrowserReady, Started]);
     let ended = vec![ended(1, at(10), 0, Some(report(Verdict::Passed)))];
@@ -97,6 +97,9 @@ fn events_tell_the_life_of_a_run() {
     let (mut facts, record) = passed();
     facts.gate = answered(answer(110));
     assert_eq!(notes(&facts, &record, at(110)), [Uploaded]);
+    let (facts, record) = begun();
+    let told = notes(&Facts { pods: vec![], ..facts }, &record, at(50));
+    assert_eq!(told[..2], [PodLost, Finished], "also where nothing is tried again");
 }
 
 /// An agent's end, in words: exit code and what the message says.
@@ -157,6 +160,18 @@ fn cancelled_is_a_verdict_only_if_somebody_wanted_it() {
     let Agent::Ended(end) = &mut memory.agent else { panic!("ended") };
     end.out_of_memory = true;
     check(memory, false, false, Verdict::Errored, "OOMKilled");
+    // A browser that was lost for memory is just that; what else the agent found stands.
+    for (verdict, exit, reason, expected) in [
+        (Verdict::Errored, 3, "BrowserLost", "OOMKilled"),
+        (Verdict::Errored, 3, "PreflightFailed", "PreflightFailed"),
+        (Verdict::Failed, 1, "AssertionFailed", "AssertionFailed"),
+    ] {
+        let words = Report { reason: reason.to_owned(), ..report(verdict) };
+        let mut memory = ended(1, at(10), exit, Some(words));
+        let Agent::Ended(end) = &mut memory.agent else { panic!("ended") };
+        end.out_of_memory = true;
+        check(memory, false, false, verdict, expected);
+    }
 }
 
 #[test]

@@ -180,6 +180,7 @@ impl Session {
                 }
                 self.lose_browser(&format!("{who}: {reason}"));
             }
+            Ok(FromBrowser::MemoryKill) => self.tell_agent(&FromGate::MemoryKill),
             Ok(FromBrowser::Recording(recording)) => {
                 self.video.status = match recording.state {
                     RecordingState::Started | RecordingState::Paused => "recording",

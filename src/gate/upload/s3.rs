@@ -65,6 +65,11 @@ pub(super) struct Stored {
     pub(super) sha256: Option<String>,
 }
 
+/// An object that is being read.
+pub(super) struct Content {
+    body: ByteStream,
+}
+
 impl Bucket {
     /// Checks what can be checked without asking the server.
     pub(super) fn new(target: &S3) -> Result<Self, UploadError> {
@@ -229,27 +234,31 @@ impl Bucket {
 
     /// Reads an object, and keeps no more of it than its sum.
     pub(super) async fn sum(&self, key: &str) -> Result<Sum, Failure> {
-        let mut body = self
-            .client
-            .get_object()
-            .bucket(&self.name)
-            .key(key)
-            .send()
-            .await
-            .map_err(|error| self.failure("GetObject", &error))?
-            .body;
+        let mut content = self.get(key).await?;
         let (mut hash, mut bytes) = (Sha256::new(), 0_u64);
-        while let Some(piece) = body.next().await {
-            let piece = piece.map_err(|error| Failure {
-                meaning: Meaning::Passing,
-                status: None,
-                code: String::new(),
-                text: self.told("GetObject", &error),
-            })?;
+        while let Some(piece) = self.next(&mut content).await? {
             hash.update(&piece);
             bytes += piece.len() as u64;
         }
         Ok(Sum { bytes, sha256: store::hex(&hash.finalize()) })
+    }
+
+    /// An object as it comes.
+    pub(super) async fn get(&self, key: &str) -> Result<Content, Failure> {
+        let got = self.client.get_object().bucket(&self.name).key(key).send().await;
+        let got = got.map_err(|error| self.failure("GetObject", &error))?;
+        Ok(Content { body: got.body })
+    }
+
+    /// The next piece of it.
+    pub(super) async fn next(&self, content: &mut Content) -> Result<Option<Bytes>, Failure> {
+        let Some(piece) = content.body.next().await else { return Ok(None) };
+        piece.map(Some).map_err(|error| Failure {
+            meaning: Meaning::Passing,
+            status: None,
+            code: String::new(),
+            text: self.told("GetObject", &error),
+        })
     }
 
     fn failure<E>(&self, doing: &str, error: &SdkError<E, HttpResponse>) -> Failure

@@ -52,8 +52,8 @@ impl Operator {
                 }
                 Err(_) => None,
             };
-            let noted = memory.of(&uid, move |remembered| remembered.asked(&pod, answer, now));
-            if noted.await.is_ok() {
+            let noted = memory.note(&uid, move |remembered| remembered.asked(&pod, answer, now));
+            if noted.is_ok() {
                 queues.run(run);
             }
         });
@@ -94,8 +94,8 @@ impl Operator {
                 () = cancel.cancelled() => return,
             };
             let probe = Probe { at: clock.now().into(), found };
-            let noted = memory.of(&uid, move |remembered| remembered.target = Some(probe));
-            if noted.await.is_ok() {
+            let noted = memory.note(&uid, move |remembered| remembered.target = Some(probe));
+            if noted.is_ok() {
                 queues.run(run);
             }
         });

@@ -158,12 +158,14 @@ fn agent(pod: &ApiPod, created: Moment) -> Agent {
                 let reason = state.terminated.as_ref().and_then(|end| end.reason.as_deref());
                 reason == Some("OOMKilled")
             };
+            let words = Termination::read(message, end.exit_code).ok();
             Agent::Ended(AgentEnd {
                 started: moment(end.started_at.as_ref()).unwrap_or(created),
                 exit: end.exit_code,
                 out_of_memory: end.reason.as_deref() == Some("OOMKilled")
-                    || browser.is_some_and(killed),
-                report: Termination::read(message, end.exit_code).ok().map(report),
+                    || browser.is_some_and(killed)
+                    || words.as_ref().is_some_and(|words| words.out_of_memory),
+                report: words.map(report),
             })
         }
         Some(ContainerState { running: Some(running), .. }) => {
@@ -174,7 +176,16 @@ fn agent(pod: &ApiPod, created: Moment) -> Agent {
 }
 
 fn report(words: Termination) -> Report {
-    let Termination { verdict, reason, stopped_by, scenarios, usage, sandbox, message } = words;
+    let Termination {
+        verdict,
+        reason,
+        stopped_by,
+        scenarios,
+        usage,
+        sandbox,
+        out_of_memory: _,
+        message,
+    } = words;
     let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     let size = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     Report {

@@ -42,6 +42,9 @@ pub struct Termination {
     /// Which wall stood between the page and the machine; none if there never was a browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Sandboxed>,
+    /// The memory limit of the browser's container was reached, and the kernel killed a part of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub out_of_memory: bool,
     /// One sentence for people.
     #[serde(default)]
     pub message: String,
@@ -289,6 +292,7 @@ mod tests {
             scenarios: Scenarios { total: 3, passed: 2, failed: 1 },
             usage: RunUsage { steps: 31, input_tokens: 0, output_tokens: 0 },
             sandbox: Some(Sandboxed::Own),
+            out_of_memory: false,
             message: message.to_owned(),
         }
     }

@@ -19,13 +19,13 @@ use super::{
 };
 use crate::support::operator::{self, Keys, Operator, prepare};
 
-const POD: &str = "8c1f0000-0000-4000-8000-000000000001";
+pub(crate) const POD: &str = "8c1f0000-0000-4000-8000-000000000001";
 
-fn operator_keys() -> Keys {
+pub(crate) fn operator_keys() -> Keys {
     Keys::new(7)
 }
 
-async fn pod() -> House {
+pub(crate) async fn pod() -> House {
     House::with(true, |config| {
         config.keep_alive = None;
         config.pod = Some(PodFacts {

@@ -26,6 +26,8 @@ const LIST = {
   twins: 'two buttons of one name',
   popup: 'a link that opens a new tab',
   'script-error': 'throws, and writes to the console',
+  memory: 'takes 64 MiB more twenty times a second, for ever',
+  reaches: 'a button that asks every address in the field and says what answered',
   'status/500': 'answers with that status',
 };
 
@@ -57,6 +59,28 @@ export function fault(name) {
       return simple('Covered', html`<button type="button">Below</button><div id="sheet" style="position:fixed;inset:0;background:#fff3"></div>`);
     case 'moves':
       return simple('Moves', html`<style>@keyframes slide { from { transform: translateX(0) } to { transform: translateX(400px) } } #runner { animation: slide 2s linear both }</style><button type="button" id="runner" onclick="this.textContent='Caught'">Catch me</button>`);
+    case 'memory':
+      return simple('Memory', html`<p>Taken <output id="taken">0</output> MiB</p>`,
+        `const all = []; setInterval(() => { all.push(new Uint8Array(64 << 20).fill(all.length)); taken.textContent = 64 * all.length }, 50);`);
+    case 'reaches':
+      return simple('Reaches', html`<label>Addresses <input id="addresses" size="80"></label> <button type="button" id="ask">Ask them all</button><ul id="answers"></ul><p id="done"></p>`,
+        `ask.onclick = async () => {
+           const all = addresses.value.split(' ').filter(Boolean);
+           let nothing = 0;
+           await Promise.all(all.map(async (address) => {
+             const line = answers.appendChild(document.createElement('li'));
+             const ways = { fetch: fetch(address, { mode: 'no-cors', signal: AbortSignal.timeout(5000) }) };
+             if (address.startsWith('http:')) ways.socket = new Promise((opens, fails) => {
+               const socket = new WebSocket(address.replace('http', 'ws'));
+               socket.onopen = opens; socket.onerror = fails; setTimeout(fails, 5000);
+             });
+             const open = [];
+             for (const [way, answer] of Object.entries(ways)) await answer.then(() => open.push(way), () => {});
+             if (!open.length) nothing += 1;
+             line.textContent = address + (open.length ? ' answered a ' + open.join(' and a ') : ' gave nothing');
+           }));
+           done.textContent = nothing + ' of ' + all.length + ' gave nothing';
+         };`);
     case 'late-button':
       return simple('Late button', html`<p id="place">Wait for it.</p>`,
         `setTimeout(() => { place.innerHTML = '<button type="button" onclick="this.textContent=\\'Pressed\\'">Here I am</button>' }, 1500);`);

@@ -1,0 +1,51 @@
+//! A page under test that reaches for what is around it.
+
+use serde_json::json;
+
+use crate::place::{PASSES, Place, test_run};
+
+#[tokio::test]
+async fn a_page_gets_nothing_from_the_api_server_metadata_the_gate_and_other_pods() {
+    let place = Place::new().await;
+    place.apply(&test_run("neighbour", PASSES, &json!({}))).await;
+    assert_eq!(place.verdict("neighbour").await.0, "Passed");
+    let neighbour = place.pod_of("neighbour").await;
+    let other = neighbour["status"]["podIP"].as_str().expect("an address");
+    let addresses = [
+        "https://kubernetes.default.svc/api",
+        "https://10.96.0.1/api",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://metadata.google.internal/",
+        "http://127.0.0.1:7177/",
+        "http://127.0.0.1:7177/api/state",
+        "http://localhost:7177/api/stream",
+        &format!("http://{other}:7177/"),
+        &format!("http://{other}:9222/"),
+    ];
+    let plan = format!(
+        "Open /faults/reaches\nType \"{}\" into the \"Addresses\" field\nClick \"Ask them all\"\n\
+         Wait for \"of {count} gave nothing\" for up to 30 s\nVerify \"{count} of {count} gave nothing\" is visible",
+        addresses.join(" "),
+        count = addresses.len()
+    );
+    place.apply(&test_run("hostile", &plan, &json!({}))).await;
+    let run = place.until_true("hostile", "Finished").await;
+    assert_eq!(run["status"]["verdict"], "Passed", "{}", run["status"]);
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn a_pod_has_no_credential_and_lets_nobody_in() {
+    let place = Place::new().await;
+    place.apply(&test_run("run", PASSES, &json!({}))).await;
+    let pod = place.pod_of("run").await;
+    assert_eq!(pod["spec"]["automountServiceAccountToken"], false);
+    let volumes = pod["spec"]["volumes"].as_array().expect("volumes");
+    assert!(volumes.iter().all(|one| one["name"] != "kube-api-access"), "{volumes:?}");
+    for container in pod["spec"]["containers"].as_array().expect("containers") {
+        let security = &container["securityContext"];
+        assert_eq!(security["readOnlyRootFilesystem"], true, "{container}");
+        assert_eq!(security["allowPrivilegeEscalation"], false, "{container}");
+    }
+    place.remove().await;
+}
