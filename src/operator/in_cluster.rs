@@ -71,7 +71,7 @@ pub struct Args {
     /// Its service account, which the admission policy on Handoffs leaves alone
     #[arg(long, env = "POD_SERVICE_ACCOUNT", value_name = "NAME", default_value = "handback")]
     pub service_account: String,
-    /// The ValidatingAdmissionPolicy on Handoffs, and its binding, without which none is granted
+    /// The admission policy on Handoffs, and its binding, without which none is granted
     #[arg(
         long,
         env = "HANDBACK_HANDOFF_POLICY",

@@ -75,6 +75,7 @@ pub enum Closer {
 
 /// What is needed of a `TestRun`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub struct Run {
     /// It has a verdict.
     pub finished: bool,

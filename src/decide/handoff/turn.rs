@@ -178,7 +178,7 @@ impl<'a> Turn<'a> {
         }
         if handoff.holder.is_empty() {
             let late = handoff.created.plus(self.seen.tuning.claim) <= self.now;
-            return late.then(|| (Ending::TimedOut(ClosedBy::Unclaimed), Only::Always));
+            return late.then_some((Ending::TimedOut(ClosedBy::Unclaimed), Only::Always));
         }
         if self.granted_by() > self.now {
             return None;

@@ -10,7 +10,8 @@ use super::{observe::Seen, seen::owner};
 use crate::{
     decide::handoff::{Action, Decision, Ending, Note, Only, Record},
     manifest::{
-        handoff::{Handoff, HandoffReason, Mode},
+        handoff::{Handoff, HandoffReason, HandoffState, Mode},
+        status::Control,
         test_run::TestRun,
     },
     operator::{
@@ -49,11 +50,12 @@ impl Operator {
                     return Ok(Applied::Refused);
                 }
                 let spec = &seen.handoff.spec;
-                let holder = Some(&spec.holder).filter(|holder| !holder.is_empty());
-                let mut slot = json!({"handoff": seen.handoff.name_any(), "mode": spec.mode});
-                if let Some(holder) = holder {
-                    slot["holder"] = json!(holder);
-                }
+                let slot = Control {
+                    handoff: seen.handoff.name_any(),
+                    mode: spec.mode,
+                    holder: Some(spec.holder.clone()).filter(|holder| !holder.is_empty()),
+                };
+                let slot = serde_json::to_value(slot).map_err(malformed)?;
                 self.change_slot(seen, slot).await
             }
             Action::FreeSlot => self.change_slot(seen, Value::Null).await,
@@ -76,11 +78,8 @@ impl Operator {
             }
             Action::Close { pod, outcome } => {
                 let outcome = match outcome {
-                    crate::manifest::handoff::HandoffState::Finished => stream::Outcome::Finished,
-                    crate::manifest::handoff::HandoffState::Running
-                    | crate::manifest::handoff::HandoffState::Cancelled => {
-                        stream::Outcome::Cancelled
-                    }
+                    HandoffState::Finished => stream::Outcome::Finished,
+                    HandoffState::Running | HandoffState::Cancelled => stream::Outcome::Cancelled,
                 };
                 let uid = seen.handoff.uid().unwrap_or_default();
                 let word = HandoffWord::Close { uid, outcome, patience: PATIENCE };
@@ -179,8 +178,6 @@ impl Operator {
     }
 
     async fn write_handoff(&self, seen: &Seen, record: &Record) -> Result<Applied, Error> {
-        let malformed =
-            |error: serde_json::Error| Error::Malformed { what: "status", why: error.to_string() };
         let before = seen.handoff.status.clone().unwrap_or_default();
         let status = record.write(&before, &seen.observed.handoff, self.now());
         let old = serde_json::to_value(&before).map_err(malformed)?;
@@ -268,6 +265,11 @@ impl Operator {
             Some(_) | None => self.events.note(&seen.handoff.object_ref(&()), note).await,
         }
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn malformed(error: serde_json::Error) -> Error {
+    Error::Malformed { what: "status", why: error.to_string() }
 }
 
 /// The Handoff as its gate must know it; `None` without a holder.

@@ -9,6 +9,7 @@ use k8s_openapi::api::admissionregistration::v1::{
     NamedRuleWithOperations, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
     ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 /// Policy and binding, with words in the place of what differs between installations.
 const TEXT: &str = include_str!("../../../charts/handback/files/handoff-policy.yaml");
@@ -123,8 +124,8 @@ fn same_rules(policy: &ValidatingAdmissionPolicySpec, own: &ValidatingAdmissionP
     let (Some(found), Some(own)) = (&policy.match_constraints, &own.match_constraints) else {
         return false;
     };
-    let everything = |selector: &Option<_>| {
-        selector.as_ref().is_none_or(|selector| *selector == Default::default())
+    let everything = |selector: &Option<LabelSelector>| {
+        selector.as_ref().is_none_or(|selector| *selector == LabelSelector::default())
     };
     let rules = |rules: &Option<Vec<NamedRuleWithOperations>>| -> Vec<NamedRuleWithOperations> {
         let mut rules = rules.clone().unwrap_or_default();

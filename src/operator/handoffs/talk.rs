@@ -71,7 +71,7 @@ impl Operator {
         let begun = self.doors.of(&pod.0, move |door| (door.follow(now), door.position())).await?;
         if let (true, since) = begun {
             let word = HandoffWord::Changes { since, patience: LISTEN };
-            self.converse(subject, gate, word, |door, heard, now| door.followed(heard, now));
+            self.converse(subject, gate, word, super::Door::followed);
         }
         Ok(Applied::Done)
     }

@@ -138,12 +138,13 @@ impl World {
             let gate = self.gate[index];
             let granted = gate == AtGate::Running;
             match &self.handoffs[index] {
-                Some(thing) if thing.record.ending.is_some() => {
-                    // Of a run that is gone, the pod goes, and its gate with it.
-                    if gate.is_active() && self.run.is_some() {
-                        return Err("nothing is granted that nobody asks for any more");
-                    }
+                // Of a run that is gone, the pod goes, and its gate with it.
+                Some(thing)
+                    if thing.record.ending.is_some() && gate.is_active() && self.run.is_some() =>
+                {
+                    return Err("nothing is granted that nobody asks for any more");
                 }
+                Some(thing) if thing.record.ending.is_some() => {}
                 Some(thing) => {
                     let told = thing.record.granted.is_some();
                     if !granted || !told || thing.desired != HandoffState::Running || self.over {
