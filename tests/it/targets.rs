@@ -46,7 +46,8 @@ async fn server<F: Future<Output = Response> + Send + 'static>(
 }
 
 fn run(url: &str, readiness: Value) -> ValidRun {
-    let spec = json!({"url": url, "plan": "Verify \"x\" is visible", "readiness": readiness});
+    let mut spec = json!({"url": url, "plan": "Verify \"x\" is visible"});
+    spec["readiness"] = readiness;
     check("checkout", &serde_json::from_value(spec).unwrap()).unwrap()
 }
 

@@ -110,14 +110,12 @@ impl StreamClient {
         }
         let until = Instant::now() + patience;
         while !like(&open.report) {
-            match timeout_at(until, open.hear()).await {
-                Ok(heard) => heard?,
-                Err(_) => {
-                    // Nothing was heard for as long as that: is the gate still there, and how idle?
-                    open.say(&ToGateStream::Ask).await?;
-                    break;
-                }
-            }
+            let Ok(heard) = timeout_at(until, open.hear()).await else {
+                // Nothing was heard for as long as that: is the gate still there, and how idle?
+                open.say(&ToGateStream::Ask).await?;
+                break;
+            };
+            heard?;
         }
         Ok(open.close().await)
     }

@@ -14,17 +14,15 @@ pub(super) fn find(body: &[u8], at: &[JsonStep]) -> Result<String, String> {
     let mut here = &document;
     let mut way = String::new();
     for step in at {
-        let next = match step {
+        let (next, shown) = match step {
             JsonStep::Field(name) => {
-                way.push('.');
-                way.push_str(name);
-                here.as_object().and_then(|object| object.get(name))
+                (here.as_object().and_then(|object| object.get(name)), format!(".{name}"))
             }
             JsonStep::Item(index) => {
-                way.push_str(&format!("[{index}]"));
-                here.as_array().and_then(|array| array.get(*index))
+                (here.as_array().and_then(|array| array.get(*index)), format!("[{index}]"))
             }
         };
+        way.push_str(&shown);
         here = next.ok_or_else(|| format!("there is no {way}"))?;
     }
     match here {
