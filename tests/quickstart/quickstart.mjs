@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-import { startPerson, takeOver, until } from '../takeover/stage.mjs';
+import { inControl, startPerson, until } from '../takeover/stage.mjs';
 
 const root = new URL('../../', import.meta.url).pathname;
 const text = readFileSync(`${root}examples/quickstart.md`, 'utf8');
@@ -66,7 +66,7 @@ async function take(line) {
     const page = await person.newPage();
     await page.goto(address);
     await page.locator('#picture canvas').waitFor();
-    await takeOver(page);
+    await inControl(page);
   } finally {
     await person.close();
   }
