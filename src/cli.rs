@@ -79,7 +79,7 @@ enum Command {
     /// Be the only door of a run pod; started by the operator
     #[command(hide = true)]
     Gate(Box<crate::gate::in_pod::Config>),
-    /// Care for the TestRuns of a cluster; started by the chart
+    /// Care for the test runs of a cluster; started by the chart
     #[command(hide = true)]
     Operator(Box<crate::operator::in_cluster::Args>),
     /// Let run pods be deleted without an operator; part of uninstalling the chart

@@ -154,7 +154,7 @@ mod tests {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    fn run(name: &str, status: Value) -> TestRun {
+    fn run(name: &str, status: &Value) -> TestRun {
         serde_json::from_value(json!({
             "metadata": {"name": name, "namespace": "shop"},
             "spec": {"url": "https://shop.example", "plan": ""}, "status": status,
@@ -162,7 +162,7 @@ mod tests {
         .unwrap()
     }
 
-    fn pod(name: &str, metadata: Value, phase: &str) -> Pod {
+    fn pod(name: &str, metadata: &Value, phase: &str) -> Pod {
         let mut pod = json!({"metadata": metadata, "status": {"phase": phase}});
         pod["metadata"]["name"] = json!(name);
         pod["metadata"]["namespace"] = json!("shop");
@@ -188,15 +188,15 @@ mod tests {
     async fn metrics_count_what_there_is_also_where_there_is_none() {
         let mut filled = app();
         for run in [
-            run("new", Value::Null),
-            run("a", json!({"phase": "Running"})),
-            run("b", json!({"phase": "Running"})),
-            run("c", json!({"phase": "Finished", "verdict": "Passed"})),
+            run("new", &Value::Null),
+            run("a", &json!({"phase": "Running"})),
+            run("b", &json!({"phase": "Running"})),
+            run("c", &json!({"phase": "Finished", "verdict": "Passed"})),
         ] {
             filled.runs.apply_watcher_event(&Event::Apply(run));
         }
         let going = json!({"deletionTimestamp": "2026-11-21T16:40:00Z"});
-        for pod in [pod("a", json!({}), "Running"), pod("b", going, "Running")] {
+        for pod in [pod("a", &json!({}), "Running"), pod("b", &going, "Running")] {
             filled.pods.apply_watcher_event(&Event::Apply(pod));
         }
         for _ in 0..2 {
@@ -215,7 +215,7 @@ mod tests {
             }
         }
         // What is gone is not counted any more.
-        filled.runs.apply_watcher_event(&Event::Delete(run("a", json!({"phase": "Running"}))));
+        filled.runs.apply_watcher_event(&Event::Delete(run("a", &json!({"phase": "Running"}))));
         let (_, text) = get(&filled.app, "/metrics").await;
         assert!(text.contains("handback_testruns{phase=\"Running\"} 1"), "{text}");
     }

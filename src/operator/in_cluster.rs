@@ -33,7 +33,6 @@ use crate::{
 
 /// What `handback operator` is told.
 #[derive(Clone, Debug, clap::Args)]
-#[expect(clippy::doc_markdown, reason = "the comments are the help text")]
 pub struct Args {
     /// A namespace whose runs it cares for; repeatable. Without any it cares for all of them
     #[arg(

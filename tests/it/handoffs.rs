@@ -415,11 +415,13 @@ async fn requests() -> usize {
     fleet.server.log().await.iter().filter(|line| of_a_life(line)).count()
 }
 
+type Named = (&'static str, fn() -> Fault);
+
 #[tokio::test(start_paused = true)]
 async fn any_one_request_may_fail_lose_its_answer_or_be_refused() {
     let requests = requests().await;
     assert!(requests > 8, "a life has more than {requests} requests");
-    let faults: [(&str, fn() -> Fault); 3] = [
+    let faults: [Named; 3] = [
         ("a lost request", || Fault::Fail),
         ("a lost answer", || Fault::LoseAnswer),
         ("a conflict", Fault::conflict),

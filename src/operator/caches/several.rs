@@ -132,7 +132,7 @@ mod tests {
         map
     }
 
-    fn told(events: Vec<Event<ConfigMap>>) -> Vec<String> {
+    fn told(events: &[Event<ConfigMap>]) -> Vec<String> {
         let full = |map: &ConfigMap| format!("{}/{}", map.namespace().unwrap(), map.name_any());
         let mut told: Vec<String> = events
             .iter()
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn the_first_lists_are_one_list() {
         let mut several = Several::new(2);
-        let mut take = |index, event| told(several.take(index, event, find));
+        let mut take = |index, event| told(&several.take(index, event, find));
         assert!(take(0, Event::Init).is_empty());
         assert!(take(0, Event::InitApply(map("a", "1"))).is_empty());
         assert!(take(0, Event::InitDone).is_empty());
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_list_that_begins_anew_says_nothing_of_the_other_namespaces() {
         let mut several = Several::new(2);
-        let mut take = |index, event| told(several.take(index, event, find));
+        let mut take = |index, event| told(&several.take(index, event, find));
         for index in [0, 1] {
             let namespace = ["a", "b"][index];
             take(index, Event::Init);
