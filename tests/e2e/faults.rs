@@ -64,7 +64,7 @@ async fn a_pod_that_is_deleted_errs_its_run_and_is_gone() {
     let (verdict, reason) = place.verdict("lost").await;
     assert_eq!((verdict.as_str(), reason.as_str()), ("Errored", "PodLost"));
     place.gone(name).await;
-    assert!(place.events("lost").await.contains(&"PodLost".to_owned()));
+    place.told("lost", "PodLost").await;
     place.remove().await;
 }
 

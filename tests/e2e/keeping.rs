@@ -13,6 +13,7 @@ async fn an_idle_browser_ends_when_its_time_is_over_and_not_before() {
     let pod = run["status"]["pod"]["name"].as_str().expect("a pod").to_owned();
     place.gone(&pod).await;
     place.until("idle", "Expired", |run| run["status"]["phase"] == "Expired").await;
+    place.told("idle", "Reaped").await;
     let events = place.events_with_times("idle").await;
     let time = |reason: &str| -> jiff::Timestamp {
         let found = events.iter().find(|(_, one)| one == reason);

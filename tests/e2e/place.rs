@@ -189,7 +189,16 @@ impl Place {
         self.events_with_times(name).await.into_iter().map(|(_, reason)| reason).collect()
     }
 
-    /// The same, each with the time of its making.
+    /// Waits for an Event about the run: they follow the status that they tell of.
+    pub async fn told(&self, name: &str, reason: &str) {
+        until(&format!("{reason} about {name}"), || async {
+            let events = self.events(name).await;
+            if events.iter().any(|one| one == reason) { Ok(()) } else { Err(format!("{events:?}")) }
+        })
+        .await;
+    }
+
+    /// [`Place::events`], each with the time of its making.
     pub async fn events_with_times(&self, name: &str) -> Vec<(String, String)> {
         let all = self.core("events").await.expect("a list");
         let mut about: Vec<(String, String)> = all["items"]

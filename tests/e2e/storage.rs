@@ -96,7 +96,7 @@ async fn storage_that_stays_down_fails_the_upload_and_the_files_stay_in_the_pod(
         })
         .await;
     assert_eq!(run["status"]["verdict"], "Passed", "{}", run["status"]);
-    assert!(place.events("never").await.contains(&"UploadFailed".to_owned()));
+    place.told("never", "UploadFailed").await;
     let pod = run["status"]["pod"]["name"].as_str().expect("a pod").to_owned();
     let files = ["exec", &pod, "-c", "gate", "--", "ls", "-R", "/var/lib/handback/artifacts"];
     assert!(place.kubectl(&files).succeeds().await.contains("results.json"));
