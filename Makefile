@@ -42,11 +42,7 @@ test: setup-cluster ## Everything: formatting, lints, the page, the library, rea
 	$(call say,library and program)
 	@cargo test --locked --no-fail-fast
 	@$(MAKE) --no-print-directory takeover-tests
-	@$(MAKE) --no-print-directory images
-	@$(MAKE) --no-print-directory test-cluster
-	@$(MAKE) --no-print-directory test-chart
-	@$(MAKE) --no-print-directory test-quickstart
-	@$(MAKE) --no-print-directory test-e2e
+	@$(MAKE) --no-print-directory test-api
 	@$(MAKE) --no-print-directory test-s3
 	$(call say,all passed)
 
@@ -60,6 +56,22 @@ test-takeover: web build takeover-tests
 takeover-tests:
 	$(call say,a second browser takes over)
 	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
+
+# Everything that needs images and nodes.
+.PHONY: test-fleet
+test-fleet: images ## On a Kubernetes: the test cluster itself, the chart, the quickstart, runs and takeovers; 20 minutes
+	@$(MAKE) --no-print-directory test-cluster
+	@$(MAKE) --no-print-directory test-chart
+	@$(MAKE) --no-print-directory test-quickstart
+	@scripts/test-e2e.sh
+
+# What a real API server makes of our objects, and what can be said of the chart without one.
+.PHONY: test-api
+test-api: setup-cluster
+	$(call say,a real API server)
+	@scripts/test-e2e.sh manifests
+	$(call say,the chart)
+	@scripts/test-chart.sh --static
 
 # The chart, runs and takeovers on a real Kubernetes. A cluster of somebody's own pulls its images from
 # a registry; ours gets them here. TESTS is a part of a test's name.
@@ -152,6 +164,11 @@ bench: setup web benches/playwright/node_modules/.installed ## Times and memory,
 	@cargo bench --locked --bench page --no-run
 	$(call say,measuring takes a quarter of an hour)
 	@node benches/compare.mjs $(BENCH_ARGS)
+
+.PHONY: bench-cluster
+bench-cluster: images ## Times, API writes and memory of runs in the test cluster, which has to be up
+	$(call say,measuring takes five minutes)
+	@tests/cluster/in node benches/cluster.mjs
 
 .PHONY: clean
 clean: ## Remove what was built

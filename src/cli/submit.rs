@@ -22,7 +22,7 @@ use kube::ResourceExt as _;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +48,7 @@ use crate::{
     },
     client::{Error, cluster::Cluster, files::Source, follow::Heard},
     manifest::{
-        status::{Phase, TestRunStatus, Verdict},
+        status::{Phase, TestRunStatus, UploadState, Verdict},
         test_run::TestRun,
     },
     pod::contract::Exit,
@@ -256,6 +256,24 @@ impl<'a> Waiting<'a> {
         }
     }
 
+    /// Until the files are where they stay: only then the bucket has them, and the manifest's sum is known.
+    async fn settle(&mut self) {
+        let upload = u64::try_from(self.run.spec.artifacts.upload_timeout_seconds).unwrap_or(0);
+        let until = Instant::now() + Duration::from_secs(upload) + PATIENT;
+        let mut heard = std::pin::pin!(self.cluster.follow(&self.run));
+        let under_way = |status: TestRunStatus| {
+            status.artifacts.is_some_and(|artifacts| artifacts.state == UploadState::Uploading)
+        };
+        while under_way(self.status()) {
+            match timeout_at(until, heard.next()).await {
+                Ok(Some(Heard::Run(run))) => self.run = *run,
+                Ok(Some(Heard::Trouble(_))) => {}
+                // What there is is judged as it is.
+                Ok(Some(Heard::End(_)) | None) | Err(_) => return,
+            }
+        }
+    }
+
     fn status(&self) -> TestRunStatus {
         self.run.status.clone().unwrap_or_default()
     }
@@ -283,10 +301,13 @@ impl<'a> Waiting<'a> {
 
     /// The report, the files, and what is said of them.
     async fn answer(&mut self, args: &Args, verdict: Verdict) -> Result<Answer, Error> {
-        let status = self.status();
-        let exit = answer::exit(verdict, status.reason.as_deref());
         let wanted = args.json || args.junit.is_some() || args.out.is_some();
         self.watch();
+        if wanted {
+            self.settle().await;
+        }
+        let status = self.status();
+        let exit = answer::exit(verdict, status.reason.as_deref());
         let mut live = self.live.subscribe();
         let patience = if wanted { PATIENT } else { SOON };
         // Without it there is the status; that is told below if it matters.
@@ -320,6 +341,8 @@ impl<'a> Waiting<'a> {
                     }
                     Err(error) => tracing::warn!(%error, "results.json cannot be read"),
                 },
+                Ok(None) if args.json => problems.push(missing("results.json")),
+                Err(error) if args.json => problems.push(error),
                 Ok(None) => tracing::warn!("the run has no results.json"),
                 Err(error) => tracing::warn!(%error, "results.json could not be fetched"),
             }
@@ -336,7 +359,7 @@ impl<'a> Waiting<'a> {
             if let Some(path) = &args.junit {
                 let copied = match source.read("junit.xml", MAX_REPORT).await {
                     Ok(Some(bytes)) => write(path, &bytes),
-                    Ok(None) => Err(Error::NoBrowser("The run has no junit.xml.".to_owned())),
+                    Ok(None) => Err(missing("junit.xml")),
                     Err(error) => Err(error),
                 };
                 problems.extend(copied.err());
@@ -367,6 +390,10 @@ impl<'a> Waiting<'a> {
             tracing::debug!(%error, "the View handoff was left to its deadline");
         }
     }
+}
+
+fn missing(file: &str) -> Error {
+    Error::NoBrowser(format!("The run has no {file}."))
 }
 
 fn no_report(error: Option<&Error>) -> Error {

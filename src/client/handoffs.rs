@@ -101,6 +101,14 @@ impl Granted {
         format!("{}.localhost", self.name)
     }
 
+    /// Takes over what has changed: with each move to another page the epoch grows, and tickets are for
+    /// the present one.
+    pub(super) fn follow(&mut self, status: &HandoffStatus) {
+        if self.mode == Mode::Control {
+            self.epoch = epoch_of(status).unwrap_or(self.epoch);
+        }
+    }
+
     /// The answer to a challenge.
     pub(super) fn ticket(&self, challenge: &str) -> Secret<String> {
         let scope = match self.mode {
@@ -109,6 +117,10 @@ impl Granted {
         };
         self.keys.ticket(challenge, audience(&self.pod_uid, &self.uid, self.epoch), scope)
     }
+}
+
+fn epoch_of(status: &HandoffStatus) -> Option<u64> {
+    status.input_epoch.and_then(|epoch| u64::try_from(epoch).ok())
 }
 
 /// The pod in which the run's browser is.
@@ -190,9 +202,7 @@ impl Cluster {
         };
         let epoch = match mode {
             Mode::View => 0,
-            Mode::Control => {
-                status.input_epoch.and_then(|epoch| u64::try_from(epoch).ok()).unwrap_or(0)
-            }
+            Mode::Control => epoch_of(&status).unwrap_or(0),
         };
         // Counted from here, since no other clock need be right. It has just begun.
         let lasts = u64::try_from(LONGEST).unwrap_or_default();

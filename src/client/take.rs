@@ -12,7 +12,10 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::BoxStream};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -33,6 +36,9 @@ use crate::manifest::{
 
 /// A View that ends sooner is not worth a ticket: the page would have to ask again at once.
 const FRESH: Duration = Duration::from_mins(2);
+
+/// How long the API server may take to say how a handoff stands.
+const ANSWER: Duration = Duration::from_secs(15);
 
 /// What happened, for the person at the terminal.
 #[derive(Debug)]
@@ -94,7 +100,11 @@ impl Hold {
 
     /// A ticket under the handoff that counts now.
     pub async fn pass(&self) -> Result<Pass, Error> {
-        let Some(granted) = self.current() else { return Err(over()) };
+        self.pass_under(self.current()).await
+    }
+
+    async fn pass_under(&self, granted: Option<&Granted>) -> Result<Pass, Error> {
+        let Some(granted) = granted else { return Err(over()) };
         let ticket = granted.fetch_ticket(&self.cluster).await?;
         let left = granted.deadline.saturating_duration_since(Instant::now());
         Ok(Pass { ticket, left })
@@ -159,15 +169,11 @@ impl Hold {
     async fn grant(&mut self, wish: Wish, tell: &mut impl FnMut(Told)) {
         match wish {
             Wish::Ticket { view, reply } => {
-                if view && let Some(control) = self.control.take() {
-                    // Its page says that it is over; should it not be, it is now.
-                    if let Err(error) = self.cluster.finish(&control).await {
-                        tracing::debug!(%error, "the Control handoff was left to its deadline");
-                    }
-                }
-                let pass = match self.control {
-                    Some(_) => self.pass().await,
-                    None => self.watch().await,
+                // A page that only watches says nothing about another one that may have control.
+                let pass = if view || self.control.is_none() {
+                    self.watch().await
+                } else {
+                    self.pass().await
                 };
                 // The page may have gone meanwhile.
                 reply.send(pass).ok();
@@ -195,15 +201,21 @@ impl Hold {
             // Whoever sits under it has a minute to come over.
             self.cluster.finish(&old).await.ok();
         }
-        self.pass().await
+        self.pass_under(self.view.as_ref()).await
     }
 
     async fn take_over(&mut self, tell: &mut impl FnMut(Told)) -> Result<(), Error> {
-        if let Some(control) = &self.control {
+        if let Some(control) = &mut self.control {
             // Asked for twice, or handed back so lately that nobody has told us.
             let mut states = self.cluster.states(&control.name, &control.uid);
-            let state = states.next().await.transpose()?.flatten();
-            if state.is_some_and(|status| !is_over(&status)) {
+            let state = tokio::select! {
+                state = timeout(ANSWER, states.next()) => state.map_err(|_| unheard())?,
+                () = self.give_up.cancelled() => return Err(over()),
+            };
+            if let Some(status) = state.transpose()?.flatten()
+                && !is_over(&status)
+            {
+                control.follow(&status);
                 return Ok(());
             }
             self.control = None;
@@ -219,7 +231,12 @@ impl Hold {
     /// What the end of our control means; `None` while it goes on.
     fn ended(&mut self, state: Option<Result<Option<HandoffStatus>, Error>>) -> Option<String> {
         let text = match state? {
-            Ok(Some(status)) if !is_over(&status) => return None,
+            Ok(Some(status)) if !is_over(&status) => {
+                if let Some(control) = &mut self.control {
+                    control.follow(&status);
+                }
+                return None;
+            }
             Ok(Some(status)) => how_it_ended(&status),
             Ok(None) => "Control has ended: the Handoff was deleted.".to_owned(),
             // The gate knows; what is lost is what we would say of it.
@@ -257,6 +274,10 @@ async fn next(states: &mut Option<States>) -> Option<Result<Option<HandoffStatus
         Some(states) => states.next().await,
         None => std::future::pending().await,
     }
+}
+
+fn unheard() -> Error {
+    Error::NoBrowser("The API server does not say whether you still have the browser.".to_owned())
 }
 
 fn over() -> Error {

@@ -83,6 +83,11 @@ impl Now {
     }
 }
 
+/// How many handoffs of a browser are open at once: 16 viewers, each with a program that renews.
+const MOST_ACTIVE: usize = 64;
+/// How many are remembered, those that are over with them.
+const MOST_KNOWN: usize = 256;
+
 impl Handoffs {
     /// Whether this one is known already.
     pub(super) fn knows(&self, uid: &str) -> bool {
@@ -108,8 +113,20 @@ impl Handoffs {
         }
     }
 
+    /// Whether as many are watching, or may, as one browser has place for.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.iter().filter(|one| one.phase.is_active()).count() >= MOST_ACTIVE
+    }
+
     fn add(&mut self, prepare: Prepare, phase: HandoffPhase, place: Option<Seat>) {
         self.position += 1;
+        // What is over long ago has been told; a report must stay small whatever people ask for.
+        let over = |one: &Handoff| !one.phase.is_active();
+        if self.list.len() >= MOST_KNOWN
+            && let Some(oldest) = self.list.iter().position(over)
+        {
+            self.list.remove(oldest);
+        }
         self.list.push(Handoff {
             prepare,
             phase,

@@ -442,7 +442,13 @@ impl Session {
                 self.seats.issue(&token, name);
                 self.tokens.insert(token, used);
             }
-            Command::End { why, message } => self.leave(why, &message),
+            Command::End { why, message } => {
+                if why == Why::Signal {
+                    // Whoever takes the pod away: it is nobody's wish in the page.
+                    self.handoffs.operator_ends();
+                }
+                self.leave(why, &message);
+            }
             Command::Enter { token, secrets, proof, reply } if self.config.pod.is_some() => {
                 self.enter_by_ticket(&token, &secrets, proof.as_ref(), reply);
             }

@@ -2,8 +2,8 @@
 //! on the gate stream, through a port-forward, and what the gate reports becomes an answer.
 //!
 //! # Guarantees
-//! - Every part of a conversation has its own bound in time: who waits for a gate waits for
-//!   [`stream::BOUND`] and the patience that was asked for, never for ever.
+//! - Every conversation has a bound in time beside the patience that was asked for: nobody waits for a gate
+//!   for ever.
 //! - Nothing is kept open between two words: a stream for every live run would be a connection for
 //!   every live run, through the API server.
 

@@ -178,14 +178,15 @@ async fn resolve(
         Host::Ipv6(address) => Ok(vec![(*address, port).into()]),
         Host::Domain(name) => {
             let name = in_namespace(name, namespace);
-            let name = name.trim_end_matches('.');
-            if name == "localhost" || name.ends_with(".localhost") {
+            let bare = name.trim_end_matches('.');
+            if bare == "localhost" || bare.ends_with(".localhost") {
                 return Ok(vec![
                     ([127, 0, 0, 1], port).into(),
                     (std::net::Ipv6Addr::LOCALHOST, port).into(),
                 ]);
             }
-            Ok(lookup_host((name, port)).await?.collect())
+            // With its last dot, where it has one: no search list is tried then.
+            Ok(lookup_host((name.as_ref(), port)).await?.collect())
         }
     }
 }

@@ -100,6 +100,17 @@ test('every value that the schema knows stands in values.yaml, with a comment', 
   }
 });
 
+test('the seccomp profile for all counts also where no profile matches', () => {
+  const of = (...values) => {
+    const rendered = template('browser.seccompProfile=handback/browser.json', ...values);
+    const map = documents(rendered.stdout).find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.endsWith('-profiles'));
+    return documents(map.data['profiles.yaml'])[0].profiles.map(({ matchLabels, seccompProfile }) => [matchLabels?.team ?? '', seccompProfile]);
+  };
+  assert.deepEqual(of(), [['', 'handback/browser.json']]);
+  assert.deepEqual(of('profiles[0].matchLabels.team=shop'), [['shop', 'handback/browser.json'], ['', 'handback/browser.json']]);
+  assert.deepEqual(of('profiles=null'), [['', 'handback/browser.json']]);
+});
+
 test('profiles are what the operator reads', () => {
   // Names of the fields of a struct, as serde writes them.
   const source = file('src/operator/profile.rs');

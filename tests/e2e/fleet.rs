@@ -85,6 +85,32 @@ async fn installed() {
         .await;
 }
 
+/// The definitions alone, for a test that is about them: nothing else runs meanwhile, and an operator
+/// that is there rests. They are marked as the chart's, so that a later installation takes them over.
+pub async fn definitions() -> Stay {
+    let stay = Stay::Alone(STAYS.write().await);
+    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/handback/files/crds");
+    kubectl(&["apply", "--server-side", "--force-conflicts", "-f", files]).succeeds().await;
+    let release = format!("meta.helm.sh/release-name={OPERATOR}");
+    let space = format!("meta.helm.sh/release-namespace={SYSTEM}");
+    for name in ["crd/testruns.handback.dev", "crd/handoffs.handback.dev"] {
+        let label = "app.kubernetes.io/managed-by=Helm";
+        kubectl(&["label", "--overwrite", name, label]).succeeds().await;
+        kubectl(&["annotate", "--overwrite", name, &release, &space]).succeeds().await;
+        kubectl(&["wait", name, "--for=condition=Established", "--timeout=1m"]).succeeds().await;
+    }
+    rest(true).await;
+    stay
+}
+
+/// Has the operator rest or work again, where there is one.
+pub async fn rest(rests: bool) {
+    let found = ["get", "deployment", OPERATOR, "-n", SYSTEM, "--ignore-not-found", "-o", "name"];
+    if !kubectl(&found).succeeds().await.is_empty() {
+        operators(u32::from(!rests)).await;
+    }
+}
+
 /// Installs or upgrades the chart of this repository; `more` are values to set besides.
 pub async fn install(more: &[&str]) {
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/handback");

@@ -6,14 +6,13 @@ use serde_json::{Value, json};
 use crate::{
     api::{Answer, Namespace},
     cases::{self, Case, Cases, Step},
-    fleet::{Stay, operators},
+    fleet::{definitions, rest},
 };
 
 #[tokio::test]
 async fn the_server_takes_and_refuses_what_the_cases_say() {
-    // The operator would set about all these runs.
-    let _alone = Stay::alone().await;
-    operators(0).await;
+    // An operator would set about all these runs.
+    let _alone = definitions().await;
     let namespace = Namespace::new().await;
     let mut wrong = Vec::new();
     let mut count = 0;
@@ -38,7 +37,7 @@ async fn the_server_takes_and_refuses_what_the_cases_say() {
         }
     }
     namespace.remove().await;
-    operators(1).await;
+    rest(false).await;
     assert!(count > 500, "only {count} cases: the files were not read whole");
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -21,7 +21,10 @@ fn every_example_runs_without_a_model_and_without_a_warning() {
     let mut count = 0;
     for entry in fs::read_dir(examples).expect("examples/") {
         let path = entry.expect("readable").path();
-        if path.extension().is_none_or(|extension| extension != "md") {
+        // The quickstart is for people; a test of its own types its lines.
+        let plan = path.extension().is_some_and(|extension| extension == "md")
+            && !path.ends_with("quickstart.md");
+        if !plan {
             continue;
         }
         count += 1;

@@ -17,7 +17,8 @@ assert.ok(lines.length > 12, `only ${lines.length} lines: the file was not read 
 
 const cluster = process.env.HANDBACK_CLUSTER ?? 'quickstart';
 const env = { ...process.env, HANDBACK_CLUSTER: cluster };
-const shell = spawn('bash', ['-e'], { cwd: root, env, stdio: ['pipe', 'pipe', 'inherit'] });
+// A group of its own, so that nothing of it outlives a failure.
+const shell = spawn('bash', ['-e'], { cwd: root, env, stdio: ['pipe', 'pipe', 'inherit'], detached: true });
 const printed = [];
 createInterface({ input: shell.stdout }).on('line', (line) => {
   printed.push(line);
@@ -35,8 +36,12 @@ async function type(line) {
   await done(mark, line);
 }
 
+/** The longest that any line may take: the first one, which may have a Kubernetes to compile. */
+const PATIENCE = 40 * 60_000;
+
 async function done(mark, line) {
-  for (;;) {
+  for (const end = Date.now() + PATIENCE; ;) {
+    if (Date.now() > end) throw new Error(`it does not end: ${line}`);
     const over = await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 200))]);
     if (printed.includes(mark)) return;
     if (over) throw new Error(`the shell ended with ${over.code} at: ${line}`);
@@ -80,12 +85,13 @@ try {
   assert.ok(printed.some((line) => /^checkout +Finished +Passed +2\/2 +tr-checkout-1/.test(line)), 'the table of runs');
 } catch (error) {
   failure = error;
+  process.kill(-shell.pid, 'SIGKILL');
 }
 shell.stdin.end();
 const { code } = await ended;
 if (failure) {
   // What it began is not left behind.
-  spawn(`${root}tests/cluster/down`, [cluster], { stdio: 'inherit' });
+  await once(spawn(`${root}tests/cluster/down`, [cluster], { stdio: 'inherit' }), 'exit');
   throw failure;
 }
 assert.equal(code, 0);

@@ -72,15 +72,20 @@ fsGroup: 65532
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
-{{/* The file that the operator reads: the profiles, each with the seccomp profile for all unless it has its own. */}}
+{{/* The file that the operator reads: the profiles, each with the seccomp profile for all unless it has its own; it counts where none of them matches, too. */}}
 {{- define "handback.profiles" -}}
 {{- $profiles := list -}}
+{{- $all := false -}}
 {{- range .Values.profiles -}}
 {{- $profile := . -}}
+{{- if not $profile.matchLabels }}{{ $all = true }}{{ end -}}
 {{- if and $.Values.browser.seccompProfile (not (hasKey $profile "seccompProfile")) -}}
 {{- $profile = merge (dict "seccompProfile" $.Values.browser.seccompProfile) $profile -}}
 {{- end -}}
 {{- $profiles = append $profiles $profile -}}
+{{- end -}}
+{{- if and .Values.browser.seccompProfile (not $all) -}}
+{{- $profiles = append $profiles (dict "seccompProfile" .Values.browser.seccompProfile) -}}
 {{- end -}}
 {{- toYaml (dict "profiles" $profiles) -}}
 {{- end -}}

@@ -275,7 +275,7 @@ pub fn word(code: FailureCode) -> &'static str {
 fn sentence(code: FailureCode) -> &'static str {
     match code {
         FailureCode::AgentBusy => {
-            "The agent has the browser: take it over once the run has ended, or watch (mode: View)."
+            "The browser was not to be had within a minute, most often since the agent has it: take it over once the run has ended, or watch (mode: View)."
         }
         FailureCode::AlreadyHeld => "Somebody else has the browser.",
         FailureCode::BrowserGone => "The run's browser has ended; run the test again.",

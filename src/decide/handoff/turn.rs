@@ -68,9 +68,9 @@ impl<'a> Turn<'a> {
                 (FailureCode::GateLost, Only::Always)
             }
             (Place::GateLost, _) => (FailureCode::GateLost, Only::RunAndPodsAsSeen),
-            (Place::Nowhere | Place::Coming | Place::Over, _) => {
-                (FailureCode::BrowserLost, Only::RunAndPodsAsSeen)
-            }
+            // A kubelet that was started anew looks at its containers for a moment as at new ones.
+            (Place::Coming, _) => return,
+            (Place::Nowhere | Place::Over, _) => (FailureCode::BrowserLost, Only::RunAndPodsAsSeen),
         };
         // Nobody has it any more, which is what was wanted.
         let ending = match self.asked_to_end() {
@@ -155,12 +155,9 @@ impl<'a> Turn<'a> {
         }
         if run.finished {
             match place {
-                Place::Here { leaving: false, .. } => {}
+                Place::Here { leaving: false, .. } | Place::Coming => {}
                 Place::GateLost => return failed(FailureCode::GateLost, Only::RunAndPodsAsSeen),
-                Place::Here { leaving: true, .. }
-                | Place::Nowhere
-                | Place::Coming
-                | Place::Over => {
+                Place::Here { leaving: true, .. } | Place::Nowhere | Place::Over => {
                     return failed(FailureCode::BrowserGone, Only::RunAndPodsAsSeen);
                 }
             }

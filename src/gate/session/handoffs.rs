@@ -110,6 +110,7 @@ impl Session {
         let display = self.browser.facts.as_ref().is_some_and(|facts| facts.display.is_some());
         let refusal = match prepare.mode {
             Mode::View | Mode::Control if self.closed => Some(Failure::BrowserGone),
+            Mode::View if self.handoffs.is_full() => Some(Failure::BudgetExceeded),
             Mode::View => return self.handoffs.watch(prepare, now),
             // The agent still drives.
             Mode::Control if self.finished.is_none() => Some(Failure::AgentBusy),

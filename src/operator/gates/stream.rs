@@ -46,9 +46,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(10);
 /// A report has a few hundred bytes for each handoff of a run, of which there are at most tens.
 const MAX_FRAME: usize = 1 << 20;
-/// How long a conversation may take besides the patience that was asked for: connect, shake hands,
-/// be challenged, prove, and say one word, ask once more.
-pub const BOUND: Duration = Duration::from_secs(5 + 5 + 4 * 10);
+/// How long a conversation may take besides the patience that was asked for.
+const BOUND: Duration = Duration::from_secs(45);
 /// The gate's code for a proof that is not the operator's.
 const STRANGER: u16 = 4401;
 
@@ -98,6 +97,18 @@ impl StreamClient {
     /// # Errors
     /// With what a person can do something about.
     pub async fn say(
+        &self,
+        gate: &GateAt,
+        words: &[ToGateStream],
+        like: impl Fn(&Report) -> bool,
+        patience: Duration,
+    ) -> Result<Report, Unreachable> {
+        // A gate that goes on saying something else is as good as silent.
+        let spoken = timeout(BOUND + patience, self.converse(gate, words, like, patience)).await;
+        spoken.map_err(|_| silent("the gate", BOUND + patience))?
+    }
+
+    async fn converse(
         &self,
         gate: &GateAt,
         words: &[ToGateStream],

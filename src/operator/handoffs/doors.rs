@@ -153,6 +153,7 @@ fn phase(phase: HandoffPhase) -> GatePhase {
             Failure::AlreadyHeld => FailureCode::AlreadyHeld,
             Failure::BrowserGone => FailureCode::BrowserGone,
             Failure::BrowserLost => FailureCode::BrowserLost,
+            Failure::BudgetExceeded => FailureCode::BudgetExceeded,
             Failure::DisplayUnavailable => FailureCode::DisplayUnavailable,
             Failure::DrainTimeout => FailureCode::DrainTimeout,
         }),

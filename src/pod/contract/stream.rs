@@ -257,6 +257,7 @@ pub enum Failure {
     AlreadyHeld,
     BrowserGone,
     BrowserLost,
+    BudgetExceeded,
     DisplayUnavailable,
     DrainTimeout,
 }

@@ -201,22 +201,22 @@ where
             if let Message::Binary(bytes) = message
                 && write.write_all(&bytes[1..]).await.is_err()
             {
-                return;
+                break;
             }
         }
+        write.shutdown().await.ok();
     };
     let down = async {
         let mut piece = vec![0; 32 << 10];
-        loop {
-            let Ok(count @ 1..) = read.read(&mut piece).await else { return };
+        while let Ok(count @ 1..) = read.read(&mut piece).await {
             let frame = [&[0], &piece[..count]].concat();
             if out.send(Message::Binary(frame.into())).await.is_err() {
-                return;
+                break;
             }
         }
+        out.close().await.ok();
     };
-    tokio::select! {
-        () = up => {}
-        () = down => {}
-    }
+    // Whoever has said all of it waits for the other: what is under way when a socket is dropped with
+    // something unread in it is lost.
+    tokio::join!(up, down);
 }
