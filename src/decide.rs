@@ -34,6 +34,8 @@ mod text;
 mod turn;
 
 #[cfg(test)]
+mod explore;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod quick;

@@ -1,60 +1,25 @@
 //! The search: every world that can be reached, each step and each rest checked.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    rc::Rc,
-};
+use std::collections::HashSet;
 
 use super::*;
-use crate::decide::{quick::Quick, trail::trail};
+use crate::decide::{
+    explore::{Found, explore},
+    quick::Quick,
+};
 
-/// All reachable worlds and how far the farthest is.
-pub(super) struct Found {
-    pub worlds: Vec<Rc<World>>,
-    pub depth: usize,
-}
-
-/// Breadth first, so that the path to the first broken promise is a shortest one.
-pub(super) fn search(setting: &Setting, mutation: Mutation) -> Result<Found, String> {
-    let start = World::new(setting);
-    let start = Rc::new(start);
-    let mut came = Came::default();
-    let mut queue = VecDeque::from([(Rc::clone(&start), 0)]);
+/// All reachable worlds, or a shortest way to a broken promise.
+pub(super) fn search(setting: &Setting, mutation: Mutation) -> Result<Found<World>, String> {
     let mut rested = HashSet::default();
-    let mut depth = 0;
-    came.insert(start, None);
-    while let Some((world, far)) = queue.pop_front() {
-        depth = far;
-        if let Err((promise, rounds)) = rests(&world, setting, mutation, &mut rested) {
-            return Err(format!("{promise}: {}; left alone: {rounds}", path(&came, &world)));
-        }
-        let plan = world.plan(setting, mutation);
-        for happening in world.happenings(setting) {
-            match world.after(happening, &plan, setting, mutation) {
-                Ok(Some(next)) => {
-                    if !came.contains_key(&next) {
-                        let next = Rc::new(next);
-                        came.insert(Rc::clone(&next), Some((Rc::clone(&world), happening)));
-                        queue.push_back((next, far + 1));
-                    }
-                }
-                Ok(None) => {}
-                Err(promise) => {
-                    return Err(format!("{promise}: {}, {happening:?}", path(&came, &world)));
-                }
-            }
-        }
-    }
-    Ok(Found { worlds: came.into_keys().collect(), depth })
-}
-
-/// How each world was come by.
-type Came = HashMap<Rc<World>, Option<(Rc<World>, Happening)>, Quick>;
-
-fn path<'a>(came: &'a Came, world: &'a World) -> String {
-    trail(world, |world| {
-        came.get(world)?.as_ref().map(|(before, happening)| (&**before, happening))
-    })
+    explore(
+        World::new(setting),
+        |world| rests(world, setting, mutation, &mut rested),
+        |world| {
+            let plan = world.plan(setting, mutation);
+            let after = |happening| world.after(happening, &plan, setting, mutation);
+            world.happenings(setting).into_iter().map(|one| (one, after(one))).collect()
+        },
+    )
 }
 
 /// How many rounds a world may need to come to rest. The longest life has its deadlines one after

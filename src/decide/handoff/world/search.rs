@@ -1,61 +1,27 @@
 //! The search: every world that can be reached, each step and each rest checked.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    rc::Rc,
-};
+use std::collections::HashSet;
 
 use super::*;
-use crate::decide::{quick::Quick, trail::trail};
+use crate::decide::{
+    explore::{Found, explore},
+    quick::Quick,
+};
 
-/// All reachable worlds and how far the farthest is.
-pub(super) struct Found {
-    pub worlds: Vec<Rc<World>>,
-    pub depth: usize,
-}
-
-/// More than this is a model that has become too large for a test.
-const MOST: usize = 1_000_000;
-
-type Came = HashMap<Rc<World>, Option<(Rc<World>, Happening)>, Quick>;
-
-/// Breadth first, so that the path to the first broken promise is a shortest one.
-pub(super) fn search(setting: &Setting, mutation: Mutation) -> Result<Found, String> {
-    let start = Rc::new(World::new(setting));
-    let mut came = Came::default();
-    let mut queue = VecDeque::from([(Rc::clone(&start), 0)]);
+/// All reachable worlds, or a shortest way to a broken promise.
+pub(super) fn search(setting: &Setting, mutation: Mutation) -> Result<Found<World>, String> {
     let mut rested = HashSet::default();
-    let mut depth = 0;
-    came.insert(start, None);
-    while let Some((world, far)) = queue.pop_front() {
-        depth = far;
-        if came.len() > MOST {
-            return Err(format!("{} has too many states", setting.name));
-        }
-        if let Err(promise) = rests(&world, setting, mutation, &mut rested) {
-            return Err(format!("{promise}: {}", path(&came, &world)));
-        }
-        for happening in world.happenings(setting) {
-            match world.after(happening, setting, mutation) {
-                Ok(Some(next)) if !came.contains_key(&next) => {
-                    let next = Rc::new(next);
-                    came.insert(Rc::clone(&next), Some((Rc::clone(&world), happening)));
-                    queue.push_back((next, far + 1));
-                }
-                Ok(_) => {}
-                Err(promise) => {
-                    return Err(format!("{promise}: {}, {happening:?}", path(&came, &world)));
-                }
-            }
-        }
-    }
-    Ok(Found { worlds: came.into_keys().collect(), depth })
-}
-
-fn path<'a>(came: &'a Came, world: &'a World) -> String {
-    trail(world, |world| {
-        came.get(world)?.as_ref().map(|(before, happening)| (&**before, happening))
-    })
+    explore(
+        World::new(setting),
+        |world| {
+            rests(world, setting, mutation, &mut rested)
+                .map_err(|promise| (promise, "a healthy operator".to_owned()))
+        },
+        |world| {
+            let after = |happening| world.after(happening, setting, mutation);
+            world.happenings(setting).into_iter().map(|one| (one, after(one))).collect()
+        },
+    )
 }
 
 /// Rounds that a world may need to come to rest: a grant and an end for each Handoff, some of them
