@@ -26,10 +26,15 @@ pub(crate) fn operator_keys() -> Keys {
 }
 
 pub(crate) async fn pod() -> House {
+    pod_called(POD).await
+}
+
+/// A pod with this uid.
+pub(crate) async fn pod_called(uid: &str) -> House {
     House::with(true, |config| {
         config.keep_alive = None;
         config.pod = Some(PodFacts {
-            uid: POD.to_owned(),
+            uid: uid.to_owned(),
             operator_key: operator_keys().public(),
             active_deadline: Duration::from_mins(30),
         });
