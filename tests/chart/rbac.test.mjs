@@ -169,6 +169,19 @@ test('an audit log tells what was used, once each, and of nobody else', () => {
   );
 });
 
+test('what was asked before a time does not count', () => {
+  const lines = ['2026-01-01T00:00:00.900000Z', '2026-01-01T00:00:01.100000Z'].map((requestReceivedTimestamp) => line('get', 'pods', { requestReceivedTimestamp }));
+  assert.deepEqual(used(lines, USER, '2026-01-01T00:00:01Z').map(({ count }) => count), [1]);
+  assert.deepEqual(used(lines, USER).map(({ count }) => count), [2]);
+});
+
+test('a right in one namespace is none in another', () => {
+  const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }];
+  const asked = used([line('get', 'pods')], USER);
+  assert.deepEqual(compare(given(rules, 'shop'), asked), { unused: [], missing: [] });
+  assert.deepEqual(compare(given(rules, 'bank'), asked), { unused: ['get pods'], missing: ['get pods'] });
+});
+
 test('what is missing and what is too much are told apart', () => {
   const rules = given([
     { apiGroups: [''], resources: ['pods', 'secrets'], verbs: ['get', 'list'] },

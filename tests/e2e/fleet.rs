@@ -31,8 +31,9 @@ fn images() -> Vec<String> {
     ]
 }
 
+/// A setting of the tests; none if it is empty.
 #[expect(clippy::disallowed_methods, reason = "a test has no command line")]
-fn variable(name: &str) -> Option<String> {
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -72,17 +73,21 @@ impl Stay {
 async fn installed() {
     INSTALLED
         .get_or_init(|| async {
-            install(&[]).await;
-            let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/kubernetes/shop.yaml");
-            let namespace = format!(
-                r#"{{"apiVersion": "v1", "kind": "Namespace", "metadata": {{"name": "{SHOP}"}}}}"#
-            );
-            kubectl(&["apply", "-f", "-"]).input(&namespace).succeeds().await;
-            kubectl(&["apply", "-n", SHOP, "-f", shop]).succeeds().await;
-            let rollout = ["rollout", "status", "deployment/shop", "-n", SHOP, "--timeout=2m"];
-            kubectl(&rollout).succeeds().await;
+            // Whoever is about the definitions alone is not disturbed.
+            let _alone = STAYS.write().await;
+            tokio::join!(install(&[]), shop());
         })
         .await;
+}
+
+async fn shop() {
+    let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/kubernetes/shop.yaml");
+    let namespace =
+        format!(r#"{{"apiVersion": "v1", "kind": "Namespace", "metadata": {{"name": "{SHOP}"}}}}"#);
+    kubectl(&["apply", "-f", "-"]).input(&namespace).succeeds().await;
+    kubectl(&["apply", "-n", SHOP, "-f", shop]).succeeds().await;
+    let rollout = ["rollout", "status", "deployment/shop", "-n", SHOP, "--timeout=2m"];
+    kubectl(&rollout).succeeds().await;
 }
 
 /// The definitions alone, for a test that is about them: nothing else runs meanwhile, and an operator

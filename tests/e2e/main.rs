@@ -3,14 +3,14 @@
 #![cfg(test)]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod alone;
 mod api;
+mod audit;
 mod faults;
 mod fleet;
 mod fleet_rules;
 mod hostile;
 mod keeping;
-mod lifecycle;
-mod manifests;
 mod node;
 mod place;
 mod programs;

@@ -18,8 +18,8 @@ pub const PATIENCE: Duration = Duration::from_mins(3);
 /// A namespace, Pod Security `restricted`, on a cluster where the chart is installed.
 pub struct Place {
     api: Namespace,
-    /// Held while the test runs.
-    _stay: Stay,
+    /// Held while the test runs; a second place of one test has none of its own.
+    _stay: Option<Stay>,
 }
 
 /// A run that passes in a second or two.
@@ -76,15 +76,20 @@ where
 impl Place {
     /// Beside other tests.
     pub async fn new() -> Self {
-        Self::with(Stay::shared().await).await
+        Self::with(Some(Stay::shared().await)).await
     }
 
     /// With no other test meanwhile.
     pub async fn alone() -> Self {
-        Self::with(Stay::alone().await).await
+        Self::with(Some(Stay::alone().await)).await
     }
 
-    async fn with(stay: Stay) -> Self {
+    /// A second namespace of the same test.
+    pub async fn another(&self) -> Self {
+        Self::with(None).await
+    }
+
+    async fn with(stay: Option<Stay>) -> Self {
         let api = Namespace::new().await;
         let label = "pod-security.kubernetes.io/enforce=restricted";
         kubectl(&["label", "namespace", &api.name, label]).succeeds().await;
