@@ -5,7 +5,8 @@
 // AUDIT-LOG is the API server's (…/log/audit.log of the test cluster), RENDERED-CHART what `helm template`
 // or `helm get manifest` printed. Prints the rights that were used and not given, and given and not used
 // (but for those that only newer API servers ask for); exit 1 if there are any of either. What was asked
-// before TIME (RFC 3339) does not count: take the log of one cluster that ran everything since.
+// before TIME (RFC 3339) does not count: take the log of one cluster that ran everything since. HANDBACK_HELM
+// is helm, if it is not in the PATH.
 
 import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';

@@ -213,12 +213,15 @@ test('the program says it with its exit code', () => {
   try {
     writeFileSync(`${directory}/chart.yaml`, text());
     const all = [...objects().values()].filter(({ metadata }) => ['handback-operator-handback-system', 'handback-leader'].includes(metadata.name));
-    const every = all.flatMap(({ rules }) => given(rules ?? [])).map(({ group, resource, verb, name }) => line(verb, resource, { objectRef: { apiGroup: group || undefined, name } }));
+    const rights = all.flatMap(({ kind, rules, metadata }) => given(rules ?? [], kind === 'Role' ? metadata.namespace : 'shop'));
+    const every = rights.map(({ group, resource, verb, name, namespace }) => line(verb, resource, { objectRef: { apiGroup: group || undefined, name, namespace } }));
     assert.match(run(...every).said, /^\d+ requests used exactly what is given\n$/);
     assert.equal(run(...every).status, 0);
     const less = run(...every.slice(1), line('get', 'secrets'));
     assert.equal(less.status, 1);
     assert.equal(less.said, 'used and not given: get secrets\ngiven and not used: get validatingadmissionpolicies.admissionregistration.k8s.io handback-handoffs\n');
+    const elsewhere = run(...every, line('create', 'leases', { objectRef: { apiGroup: 'coordination.k8s.io' } }));
+    assert.equal(elsewhere.said, 'used and not given: create leases.coordination.k8s.io\n');
     assert.equal(run(line('get', 'pods', { user: { username: 'ada' } })).status, 2);
   } finally {
     rmSync(directory, { recursive: true });
