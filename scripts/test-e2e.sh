@@ -14,8 +14,9 @@ cargo test --locked --test e2e --no-run
 tests/apps/boto3/start.sh http://127.0.0.1:9 </dev/null
 HANDBACK_VERSITYGW=$(scripts/versitygw.sh)
 export HANDBACK_VERSITYGW
-# Mostly they wait for the cluster.
-arguments=(--locked --offline --test e2e -- --test-threads=4 "$@")
+# Mostly they wait for the cluster. The first four names need the operator for themselves, one after the
+# other, and the fifth goes on beside them.
+arguments=(--locked --offline --test e2e -- --test-threads=5 "$@")
 
 if [ -n "${KUBECONFIG:-}" ]; then
   cargo test "${arguments[@]}"

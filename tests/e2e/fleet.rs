@@ -1,7 +1,7 @@
 //! The product as its chart installs it, once for all tests, and a shop to test.
 //!
 //! Most tests share the installation ([`Stay::Shared`]); one that restarts, upgrades or removes it has it
-//! for itself ([`Stay::Alone`]).
+//! for itself ([`Stay::Alone`]), but for the one that has to live through all that ([`Stay::Regardless`]).
 
 use std::net::IpAddr;
 
@@ -54,6 +54,8 @@ pub enum Stay {
     Shared(RwLockReadGuard<'static, ()>),
     /// Without.
     Alone(RwLockWriteGuard<'static, ()>),
+    /// Whatever becomes of it meanwhile.
+    Regardless,
 }
 
 impl Stay {
@@ -61,6 +63,12 @@ impl Stay {
     pub async fn shared() -> Self {
         installed().await;
         Self::Shared(STAYS.read().await)
+    }
+
+    /// Beside tests that restart, upgrade or remove it too.
+    pub async fn regardless() -> Self {
+        installed().await;
+        Self::Regardless
     }
 
     /// With no other test meanwhile.

@@ -6,6 +6,7 @@
 mod alone;
 mod api;
 mod audit;
+mod crowd;
 mod faults;
 mod fleet;
 mod fleet_rules;

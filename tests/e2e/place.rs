@@ -84,6 +84,11 @@ impl Place {
         Self::with(Some(Stay::alone().await)).await
     }
 
+    /// Whatever other tests do with the operator.
+    pub async fn regardless() -> Self {
+        Self::with(Some(Stay::regardless().await)).await
+    }
+
     /// A second namespace of the same test.
     pub async fn another(&self) -> Self {
         Self::with(None).await

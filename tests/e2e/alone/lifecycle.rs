@@ -1,10 +1,11 @@
-//! The chart's own life: upgraded and removed while runs and browsers live.
+//! The chart's own life: removed, installed for one namespace and upgraded while runs and browsers live.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
     audit::operator_requests,
+    faults::running,
     fleet::{OPERATOR, SYSTEM, install},
     node,
     place::{PASSES, Place, WAITS, test_run, until},
@@ -13,61 +14,27 @@ use crate::{
 
 const DEFINITION: &str = "crd/testruns.handback.dev";
 
-async fn columns() -> usize {
-    let path = "jsonpath={.spec.versions[0].additionalPrinterColumns[*].name}";
-    kubectl(&["get", DEFINITION, "-o", path]).succeeds().await.split_whitespace().count()
-}
-
+/// One test, since each step begins where the one before it ends, and others wait meanwhile.
 #[tokio::test]
-async fn operator_and_definitions_are_upgraded_to_one_namespace_and_back_while_a_run_goes_on() {
+async fn a_chart_is_uninstalled_installed_for_one_namespace_and_upgraded_while_browsers_live() {
     let place = Place::alone().await;
-    place.apply(&test_run("alive", WAITS, &json!({}))).await;
-    place.until_true("alive", "Running").await;
-    let before = node::chromium(&place.pod_of("alive").await);
-    // An older one, with a column less.
-    let all = columns().await;
-    let older = r#"[{"op": "remove", "path": "/spec/versions/0/additionalPrinterColumns/0"}]"#;
-    kubectl(&["patch", DEFINITION, "--type=json", "-p", older]).succeeds().await;
-    assert_eq!(columns().await, all - 1);
+    an_uninstall_leaves_browsers_and_definitions_and_nothing_that_ends_for_ever(&place).await;
+    // As in a cluster that never had one: the next operator makes its Lease.
+    let lease = ["delete", "lease", "handback-operator", "-n", SYSTEM, "--ignore-not-found"];
+    kubectl(&lease).succeeds().await;
     install(&[&format!("watchNamespaces={{{}}}", place.name())]).await;
-    assert_eq!(columns().await, all, "the definition is the chart's again");
-    let cancel = r#"{"spec": {"desiredState": "Cancelled"}}"#;
-    place.kubectl(&["patch", "tr", "alive", "--type=merge", "-p", cancel]).succeeds().await;
-    assert_eq!(place.verdict("alive").await.0, "Cancelled");
-    assert_eq!(node::chromium(&place.pod_of("alive").await), before);
-
-    // Its predecessor may still be ending, and is refused what it may not do any more.
-    until("one operator", || async {
-        let selector = "app.kubernetes.io/component=operator";
-        let pods = ["get", "pods", "-n", SYSTEM, "-l", selector, "-o", "name"];
-        let pods = kubectl(&pods).succeeds().await;
-        if pods.lines().count() == 1 { Ok(()) } else { Err(pods) }
-    })
-    .await;
     let other = place.another().await;
-    other.apply(&test_run("elsewhere", PASSES, &json!({}))).await;
-    place.apply(&test_run("inside", PASSES, &json!({}))).await;
-    let run = place.until_true("inside", "ArtifactsUploaded").await;
-    assert_eq!(run["status"]["verdict"], "Passed", "{}", run["status"]);
-    let accepted = run["status"]["times"]["accepted"].as_str().expect("a time");
-    let accepted: Timestamp = accepted.parse().expect("RFC 3339");
-    let asked = operator_requests(place.name());
-    let asked: Vec<_> = asked.iter().filter(|request| request.at >= accepted).collect();
-    assert!(asked.len() > 5 && asked.iter().all(|one| one.code != 403), "{asked:#?}");
-    // Whoever looks at the other would have begun with it, which is the older one.
-    let elsewhere = other.find("elsewhere").await.expect("the run");
-    assert!(elsewhere["status"].is_null(), "{elsewhere}");
-    let asked = operator_requests(other.name());
-    assert!(asked.is_empty(), "{asked:#?}");
-    install(&[]).await;
+    one_namespace_is_served_and_another_left_alone(&place, &other).await;
+    operator_and_definitions_are_upgraded_while_a_run_goes_on(&place).await;
+    // For all of them now.
     other.until_true("elsewhere", "Accepted").await;
     other.remove().await;
     place.remove().await;
 }
 
-#[tokio::test]
-async fn an_uninstall_leaves_browsers_and_definitions_and_nothing_that_ends_for_ever() {
-    let place = Place::alone().await;
+async fn an_uninstall_leaves_browsers_and_definitions_and_nothing_that_ends_for_ever(
+    place: &Place,
+) {
     place.apply(&test_run("kept", PASSES, &json!({}))).await;
     assert_eq!(place.verdict("kept").await.0, "Passed");
     let pod = place.pod_of("kept").await;
@@ -88,11 +55,54 @@ async fn an_uninstall_leaves_browsers_and_definitions_and_nothing_that_ends_for_
     let left = kubectl(&["get", "all", "-n", SYSTEM, "-o", "json"]).succeeds().await;
     let left: Value = serde_json::from_str(&left).expect("JSON");
     assert_eq!(left["items"], json!([]), "what an uninstall leaves");
-    // As in a cluster that never had one: the next operator makes its Lease.
-    let lease = ["delete", "lease", "handback-operator", "-n", SYSTEM, "--ignore-not-found"];
-    kubectl(&lease).succeeds().await;
+}
+
+async fn one_namespace_is_served_and_another_left_alone(place: &Place, other: &Place) {
+    other.apply(&test_run("elsewhere", PASSES, &json!({}))).await;
+    place.apply(&test_run("inside", PASSES, &json!({}))).await;
+    let run = place.until_true("inside", "ArtifactsUploaded").await;
+    assert_eq!(run["status"]["verdict"], "Passed", "{}", run["status"]);
+    let accepted = run["status"]["times"]["accepted"].as_str().expect("a time");
+    let accepted: Timestamp = accepted.parse().expect("RFC 3339");
+    let asked = operator_requests(place.name());
+    let asked: Vec<_> = asked.iter().filter(|request| request.at >= accepted).collect();
+    assert!(asked.len() > 5 && asked.iter().all(|one| one.code != 403), "{asked:#?}");
+    // Whoever looks at the other would have begun with it, which is the older one.
+    let elsewhere = other.find("elsewhere").await.expect("the run");
+    assert!(elsewhere["status"].is_null(), "{elsewhere}");
+    let asked = operator_requests(other.name());
+    assert!(asked.is_empty(), "{asked:#?}");
+}
+
+async fn operator_and_definitions_are_upgraded_while_a_run_goes_on(place: &Place) {
+    let before = node::chromium(&running(place, "alive", WAITS, &json!({})).await);
+    // An older one, with a column less.
+    let all = columns().await;
+    let older = r#"[{"op": "remove", "path": "/spec/versions/0/additionalPrinterColumns/0"}]"#;
+    kubectl(&["patch", DEFINITION, "--type=json", "-p", older]).succeeds().await;
+    assert_eq!(columns().await, all - 1);
+    let leader = operator().await;
     install(&[]).await;
-    place.apply(&test_run("again", PASSES, &json!({}))).await;
-    assert_eq!(place.verdict("again").await.0, "Passed");
-    place.remove().await;
+    until("another operator, alone", || async {
+        let now = operator().await;
+        let alone = now.lines().count() == 1;
+        if alone && now != leader { Ok(()) } else { Err(now) }
+    })
+    .await;
+    assert_eq!(columns().await, all, "the definition is the chart's again");
+    let cancel = r#"{"spec": {"desiredState": "Cancelled"}}"#;
+    place.kubectl(&["patch", "tr", "alive", "--type=merge", "-p", cancel]).succeeds().await;
+    assert_eq!(place.verdict("alive").await.0, "Cancelled");
+    assert_eq!(node::chromium(&place.pod_of("alive").await), before);
+}
+
+async fn columns() -> usize {
+    let path = "jsonpath={.spec.versions[0].additionalPrinterColumns[*].name}";
+    kubectl(&["get", DEFINITION, "-o", path]).succeeds().await.split_whitespace().count()
+}
+
+/// The operator's pods, one a line.
+async fn operator() -> String {
+    let selector = "app.kubernetes.io/component=operator";
+    kubectl(&["get", "pods", "-n", SYSTEM, "-l", selector, "-o", "name"]).succeeds().await
 }

@@ -10,23 +10,25 @@ use crate::{
     programs::kubectl,
 };
 
+/// A run that takes two seconds at least.
+const LATE: &str = "Open /faults/late-button\nClick \"Here I am\"\nVerify \"Pressed\" is visible";
+
 #[tokio::test]
 async fn an_operator_that_is_killed_in_mid_run_and_at_the_verdict_loses_nothing() {
     let place = Place::alone().await;
-    let pod =
-        running(&place, "survives", &format!("{WAITS}\nVerify \"x\" is visible"), &json!({})).await;
-    kill_operator().await;
-    // In mid-run: nothing was started again.
-    place.apply(&test_run("after", PASSES, &json!({}))).await;
-    assert_eq!(place.verdict("after").await.0, "Passed");
-    assert_eq!(place.pod_of("survives").await["metadata"]["uid"], pod["metadata"]["uid"]);
-    // At the verdict: nobody sees the agent end.
-    place.apply(&test_run("unseen", PASSES, &json!({}))).await;
+    let never = json!({"keepAlive": {"policy": "Never"}});
+    let pod = running(&place, "survives", WAITS, &json!({})).await;
+    place.apply(&test_run("unseen", LATE, &never)).await;
     place.until_true("unseen", "BrowserReady").await;
     kill_operator().await;
+    // At the verdict: nobody sees the agent end.
     assert_eq!(place.verdict("unseen").await.0, "Passed");
     let run = place.until_true("unseen", "Finished").await;
     assert_eq!(run["status"]["attempt"], 1, "{}", run["status"]);
+    // In mid-run: nothing was started again.
+    place.apply(&test_run("after", PASSES, &never)).await;
+    assert_eq!(place.verdict("after").await.0, "Passed");
+    assert_eq!(place.pod_of("survives").await["metadata"]["uid"], pod["metadata"]["uid"]);
     place.remove().await;
 }
 
