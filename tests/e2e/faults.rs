@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     node,
-    place::{PASSES, Place, WAITS, condition, test_run},
+    place::{PASSES, Place, WAITS, condition, goes_on, test_run},
     programs::kubectl,
 };
 
@@ -18,7 +18,7 @@ pub async fn running(place: &Place, name: &str, plan: &str, spec: &Value) -> Val
 #[tokio::test]
 async fn an_agent_that_is_killed_errs_and_the_browser_is_still_there() {
     let place = Place::new().await;
-    let pod = running(&place, "agent", WAITS, &json!({})).await;
+    let pod = running(&place, "agent", &goes_on(), &json!({})).await;
     let browser = node::chromium(&pod);
     node::kill(&node::process(&pod, "agent", "handback agent"));
     let (verdict, reason) = place.verdict("agent").await;
@@ -58,7 +58,7 @@ async fn a_browser_without_memory_errs_the_run_as_out_of_memory() {
 #[tokio::test]
 async fn a_pod_that_is_deleted_errs_its_run_and_is_gone() {
     let place = Place::new().await;
-    let pod = running(&place, "lost", WAITS, &json!({})).await;
+    let pod = running(&place, "lost", &goes_on(), &json!({})).await;
     let name = pod["metadata"]["name"].as_str().expect("a name");
     place.kubectl(&["delete", "pod", name, "--wait=false"]).succeeds().await;
     let (verdict, reason) = place.verdict("lost").await;
@@ -71,7 +71,7 @@ async fn a_pod_that_is_deleted_errs_its_run_and_is_gone() {
 #[tokio::test]
 async fn a_deleted_run_takes_its_pod_with_it() {
     let place = Place::new().await;
-    let pod = running(&place, "deleted", WAITS, &json!({})).await;
+    let pod = running(&place, "deleted", &goes_on(), &json!({})).await;
     place.kubectl(&["delete", "tr", "deleted", "--wait=false"]).succeeds().await;
     place.gone(pod["metadata"]["name"].as_str().expect("a name")).await;
     place.remove().await;
@@ -80,7 +80,7 @@ async fn a_deleted_run_takes_its_pod_with_it() {
 #[tokio::test]
 async fn a_drained_node_errs_the_run_and_it_is_tried_again_where_that_was_asked_for() {
     let place = Place::new().await;
-    let pod = running(&place, "drained", WAITS, &json!({"backoffLimit": 1})).await;
+    let pod = running(&place, "drained", &goes_on(), &json!({"backoffLimit": 1})).await;
     let node = pod["spec"]["nodeName"].as_str().expect("a node");
     // Others are left alone, and wait for room meanwhile.
     let selector = "--pod-selector=handback.dev/run=drained";

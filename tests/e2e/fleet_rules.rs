@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::place::{PASSES, Place, WAITS, condition, is_true, test_run};
+use crate::place::{PASSES, Place, condition, goes_on, is_true, test_run};
 
 #[tokio::test]
 async fn of_two_runs_with_one_key_the_second_waits_and_says_for_whom() {
     let place = Place::new().await;
     let key = json!({"concurrency": {"key": "pr-42", "policy": "Queue"}});
-    place.apply(&test_run("first", WAITS, &key)).await;
+    place.apply(&test_run("first", &goes_on(), &key)).await;
     place.until_true("first", "Running").await;
     place.apply(&test_run("second", PASSES, &key)).await;
     let waiting = place
@@ -28,7 +28,7 @@ async fn of_two_runs_with_one_key_the_second_waits_and_says_for_whom() {
 async fn a_newer_run_with_the_same_key_cancels_the_older_one() {
     let place = Place::new().await;
     let key = json!({"concurrency": {"key": "pr-42", "policy": "CancelPrevious"}});
-    place.apply(&test_run("older", WAITS, &key)).await;
+    place.apply(&test_run("older", &goes_on(), &key)).await;
     place.until_true("older", "Running").await;
     place.apply(&test_run("newer", PASSES, &key)).await;
     let (verdict, reason) = place.verdict("older").await;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     node,
-    place::{FAILS, PASSES, Place, WAITS, test_run, until},
+    place::{FAILS, PASSES, Place, goes_on, test_run, until},
     programs,
 };
 
@@ -38,7 +38,7 @@ async fn a_browser_is_not_reaped_under_a_watcher_and_is_once_the_watcher_has_lef
     let place = Place::new().await;
     let idle = 6;
     let spec = json!({"keepAlive": {"policy": "Always", "idleSeconds": idle}});
-    place.apply(&test_run("watched", WAITS, &spec)).await;
+    place.apply(&test_run("watched", &goes_on(), &spec)).await;
     place.until_true("watched", "Running").await;
     let before = place.pod_of("watched").await;
     let browser = node::chromium(&before);

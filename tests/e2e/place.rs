@@ -26,9 +26,14 @@ pub struct Place {
 pub const PASSES: &str = "Open /\nVerify \"Pine & Pebble\" is visible\nClick the search box";
 /// A run that fails.
 pub const FAILS: &str = "Open /\nVerify \"No such thing\" is visible";
-/// A run that goes on until it is ended, ten minutes at most.
+/// A run that waits half a minute, and then fails.
 pub const WAITS: &str =
     "Open /\nVerify \"Pine & Pebble\" is visible\nWait for \"never there\" for up to 30 s";
+
+/// A run that goes on until it is ended, five minutes at most.
+pub fn goes_on() -> String {
+    (1..=10).map(|number| format!("#Case {number}\n{WAITS}\n")).collect()
+}
 
 /// A `TestRun` against the shop; `spec` is laid over what it says.
 pub fn test_run(name: &str, plan: &str, spec: &Value) -> Value {

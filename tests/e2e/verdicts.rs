@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     node,
-    place::{FAILS, PASSES, Place, WAITS, condition, is_true, test_run},
+    place::{FAILS, PASSES, Place, WAITS, condition, goes_on, is_true, test_run},
 };
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_target_that_is_down_errs_without_a_verdict_of_the_plan() {
 #[tokio::test]
 async fn a_run_that_is_cancelled_says_so_and_leaves_its_browser() {
     let place = Place::new().await;
-    place.apply(&test_run("stopped", WAITS, &json!({}))).await;
+    place.apply(&test_run("stopped", &goes_on(), &json!({}))).await;
     place.until_true("stopped", "Running").await;
     let cancel = r#"{"spec": {"desiredState": "Cancelled"}}"#;
     place.kubectl(&["patch", "tr", "stopped", "--type=merge", "-p", cancel]).succeeds().await;

@@ -8,7 +8,7 @@ use crate::{
     faults::running,
     fleet::{OPERATOR, SYSTEM, install},
     node,
-    place::{PASSES, Place, WAITS, test_run, until},
+    place::{PASSES, Place, goes_on, test_run, until},
     programs::{helm, kubectl},
 };
 
@@ -75,7 +75,7 @@ async fn one_namespace_is_served_and_another_left_alone(place: &Place, other: &P
 }
 
 async fn operator_and_definitions_are_upgraded_while_a_run_goes_on(place: &Place) {
-    let before = node::chromium(&running(place, "alive", WAITS, &json!({})).await);
+    let before = node::chromium(&running(place, "alive", &goes_on(), &json!({})).await);
     // An older one, with a column less.
     let all = columns().await;
     let older = r#"[{"op": "remove", "path": "/spec/versions/0/additionalPrinterColumns/0"}]"#;

@@ -6,7 +6,7 @@ use crate::{
     faults::running,
     fleet::{SYSTEM, operators},
     node,
-    place::{FAILS, PASSES, Place, WAITS, test_run, until},
+    place::{FAILS, PASSES, Place, goes_on, test_run, until},
     programs::kubectl,
 };
 
@@ -17,7 +17,7 @@ const LATE: &str = "Open /faults/late-button\nClick \"Here I am\"\nVerify \"Pres
 async fn an_operator_that_is_killed_in_mid_run_and_at_the_verdict_loses_nothing() {
     let place = Place::alone().await;
     let never = json!({"keepAlive": {"policy": "Never"}});
-    let pod = running(&place, "survives", WAITS, &json!({})).await;
+    let pod = running(&place, "survives", &goes_on(), &json!({})).await;
     place.apply(&test_run("unseen", LATE, &never)).await;
     place.until_true("unseen", "BrowserReady").await;
     kill_operator().await;
