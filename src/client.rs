@@ -15,6 +15,7 @@ pub mod gate;
 pub mod handoffs;
 mod keys;
 pub mod relay;
+pub mod renewal;
 pub mod runs;
 pub mod take;
 pub mod vnc;

@@ -21,6 +21,7 @@ mod hosts;
 mod http;
 pub mod in_pod;
 mod inspect;
+mod journal;
 mod problem;
 mod range;
 mod rfb;
@@ -57,8 +58,9 @@ pub use self::upload::{Pace, S3, Storage};
 use self::{
     hosts::Hosts,
     http::{Door, Sums},
+    journal::Journal,
     session::{Command, Session},
-    upload::Uploader,
+    upload::{Before, Uploader},
 };
 use crate::{
     clock::Clock,
@@ -68,6 +70,9 @@ use crate::{
 
 /// Commands that wait for the session; whoever has more to say waits too.
 const BACKLOG: usize = 1024;
+/// How long people wait at the door for a gate that was started again. Chromium and display answer in
+/// tens of milliseconds; without them there is still something to be told.
+const RECOVERY: Duration = Duration::from_secs(5);
 /// How long open connections may take to end once the browser has.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -115,6 +120,8 @@ pub struct PodFacts {
     pub operator_key: PublicKey,
     /// How long the run may take.
     pub active_deadline: Duration,
+    /// Where the gate writes down what the next one has to know if it dies; `None` keeps nothing.
+    pub journal: Option<PathBuf>,
 }
 
 /// The run, as people know it.
@@ -146,6 +153,15 @@ pub enum GateError {
     /// The machine gave no random numbers.
     #[error("making a token: no random numbers")]
     Random,
+    /// The journal of an earlier gate cannot be read: nobody knows what was promised.
+    #[error("reading the gate's journal in {path}")]
+    Journal {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The run directory is not complete.
     #[error("writing the manifest")]
     Manifest(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -161,6 +177,7 @@ impl GateError {
             Self::AgentSocket { .. } => "agent_socket",
             Self::Listener(_) => "listener",
             Self::Random => "random",
+            Self::Journal { .. } => "journal",
             Self::Manifest(_) => "manifest",
             Self::Gone => "gone",
         }
@@ -184,7 +201,7 @@ struct Saved {
 }
 
 /// See [`Ended`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Why {
     /// Nobody gave a sign of life.
     Idle,
@@ -347,6 +364,11 @@ async fn run_and_save(
     let path = config.agent_socket.clone();
     let failed = |source| GateError::AgentSocket { path: path.clone(), source };
     let agents = wire::listen(&config.agent_socket).map_err(failed)?;
+    let directory = config.pod.as_ref().and_then(|pod| pod.journal.clone());
+    let (journal, saved) = match directory {
+        None => (Journal::default(), None),
+        Some(path) => Journal::open(&path).map_err(|source| GateError::Journal { path, source })?,
+    };
     let config = Arc::new(config);
     let tasks = TaskTracker::new();
     let closing = CancellationToken::new();
@@ -366,12 +388,20 @@ async fn run_and_save(
         display: Arc::new(config.browser_sockets.join(RFB_SOCKET)),
         run_dir: Arc::new(config.run_dir.clone()),
         sums: watch::Sender::new(Sums::new()),
+        tasks: tasks.clone(),
     };
     // Small messages both ways: waiting for more of them costs 40 ms each.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let server = axum::serve(listener, http::app(door))
-        .with_graceful_shutdown(closing.clone().cancelled_owned());
-    let mut server = tokio::task::JoinSet::from_iter([async move { server.await }]);
+    // Whoever comes waits until everything is there again that an earlier gate has left.
+    let open = CancellationToken::new();
+    let (recovered, over) = (open.clone(), closing.clone());
+    let mut server = tokio::task::JoinSet::from_iter([async move {
+        tokio::select! {
+            _ = timeout(RECOVERY, recovered.cancelled()) => {}
+            () = over.cancelled() => {}
+        }
+        axum::serve(listener, http::app(door)).with_graceful_shutdown(over.cancelled_owned()).await
+    }]);
     let accepting = closing.clone();
     let (accepted, accept_tasks) = (commands.clone(), tasks.clone());
     tasks.spawn(async move {
@@ -391,8 +421,12 @@ async fn run_and_save(
             () = closed.cancelled() => {}
         }
     });
+    let before = match &saved {
+        None => Before::Nothing,
+        Some(saved) => saved.facts.upload.clone().map_or(Before::Something, Before::Settled),
+    };
     let (uploader, uploading) =
-        Uploader::start(config.storage.as_ref(), config.run_dir.clone(), upload);
+        Uploader::start(config.storage.as_ref(), config.run_dir.clone(), upload, before);
     if let Some(uploading) = uploading {
         let settled = commands.clone();
         tasks.spawn(async move {
@@ -400,8 +434,8 @@ async fn run_and_save(
             settled.send(Command::Stored).await.ok();
         });
     }
-    let session = Session::new(config, uploader, commands, tasks.clone(), &secret, names);
-    let (ended, report) = session.run(receive).await;
+    let session = Session::new(config, uploader, commands, tasks.clone(), &secret, names, journal);
+    let (ended, report) = session.run(receive, saved, open).await;
     closing.cancel();
     tasks.close();
     // Pages hear the end first; those that do not listen are not waited for.

@@ -11,7 +11,10 @@ use std::{
 };
 
 use clap::builder::FalseyValueParser;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use crate::{
     cli::{
@@ -20,8 +23,8 @@ use crate::{
     },
     client::{
         Error,
-        gate::{Seat, stay},
         relay::Relay,
+        renewal::{renew, stay},
         take::{Hold, Told},
         vnc::{self, Vnc},
     },
@@ -195,7 +198,7 @@ fn show(address: &str) -> Option<PathBuf> {
 async fn serve_vnc(hold: &mut Hold, port: u16, keep: bool) -> Result<(), Error> {
     let server = Vnc::bind(port).await?;
     let Some(granted) = hold.current() else { return Ok(()) };
-    let mode = granted.mode;
+    let (mode, until) = (granted.mode, granted.deadline);
     let seat = granted.enter(hold.cluster()).await?;
     if keep {
         seat.keep().await?;
@@ -204,24 +207,25 @@ async fn serve_vnc(hold: &mut Hold, port: u16, keep: bool) -> Result<(), Error> 
     let rights = if mode == Mode::View { "It only watches" } else { "It drives the browser" };
     let text = format!("{rights}. Any VNC program can connect; nothing asks for a password.\n");
     say(&mut stderr(), &text);
+    let seat = watch::Sender::new(seat);
     let mut serving = JoinSet::new();
-    serving.spawn(server.serve(seat.clone()));
-    let (_wish, wishes) = mpsc::channel(1);
+    serving.spawn(server.serve(seat.subscribe()));
+    let (wish, wishes) = mpsc::channel(1);
     let (_gone, lost) = mpsc::channel(1);
+    let held = async {
+        let now = seat.borrow().clone();
+        match mode {
+            Mode::Control => vnc::control(&now).await,
+            Mode::View => Err(renew(&seat, &wish, until).await),
+        }
+    };
     tokio::select! {
-        ended = held(&seat, mode) => match ended {
-            Ok(reason) => say(&mut stderr(), &format!("Control has ended: {}.\n", reason.replace('_', " "))),
-            Err(error) => return Err(error),
-        },
-        () = stay(&seat) => {}
-        served = hold.serve(wishes, lost, |_| {}) => return served,
-    }
-    Ok(())
-}
-
-async fn held(seat: &Seat, mode: Mode) -> Result<String, Error> {
-    match mode {
-        Mode::Control => vnc::control(seat).await,
-        Mode::View => std::future::pending().await,
+        ended = held => {
+            let reason = ended?.replace('_', " ");
+            say(&mut stderr(), &format!("Control has ended: {reason}.\n"));
+            Ok(())
+        }
+        () = stay(seat.subscribe()) => Ok(()),
+        served = hold.serve(wishes, lost, |_| {}) => served,
     }
 }

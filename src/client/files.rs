@@ -190,7 +190,9 @@ impl Place {
             fs::create_dir_all(parent).await.map_err(|source| writing(&path, source))?;
         }
         let mut options = fs::OpenOptions::new();
-        let opened = options.write(true).create_new(true).mode(0o600).open(&beside).await;
+        // What a source that broke off has left is overwritten by the next one.
+        let opened =
+            options.write(true).create(true).truncate(true).mode(0o600).open(&beside).await;
         let file = opened.map_err(|source| writing(&path, source))?;
         Ok(Self { file, beside, path, sum: Sha256::new() })
     }

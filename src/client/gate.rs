@@ -62,28 +62,48 @@ impl Granted {
     pub async fn enter(&self, cluster: &Cluster) -> Result<Seat, Error> {
         let mut line = Line::open(cluster, &self.pod).await?;
         let ticket = self.ticket_by(&mut line).await?;
-        let host = self.host();
-        let request = Request::post("/api/session")
-            .header("host", &host)
-            .header("origin", format!("http://{host}"))
-            .header("x-handback-token", ticket.expose());
-        let answer = line.send(complete(request, Bytes::new())?).await?;
-        let cookie = answer.headers().get("set-cookie").and_then(|value| value.to_str().ok());
-        let cookie = cookie.and_then(|text| text.split(';').next()).unwrap_or_default().to_owned();
-        let body = good("the ticket", answer).await?;
-        let proof = format!("{}.{}", text(&body, "/seat/id"), text(&body, "/seat/secret"));
-        Ok(Seat {
-            cluster: cluster.clone(),
-            pod: self.pod.clone(),
-            host,
-            proof: Secret::new(proof),
-            cookie: Secret::new(cookie),
-            run: text(&body, "/state/run/id").to_owned(),
-        })
+        sit(cluster, &self.pod, self.host(), line, &ticket, None).await
     }
 }
 
+/// Presents a ticket: for a seat, or for another right of the one that `proof` is of.
+async fn sit(
+    cluster: &Cluster,
+    pod: &str,
+    host: String,
+    mut line: Line,
+    ticket: &Secret<String>,
+    proof: Option<&Secret<String>>,
+) -> Result<Seat, Error> {
+    let mut request = Request::post("/api/session")
+        .header("host", &host)
+        .header("origin", format!("http://{host}"))
+        .header("x-handback-token", ticket.expose());
+    if let Some(proof) = proof {
+        request = request.header("x-handback-seat", proof.expose());
+    }
+    let answer = line.send(complete(request, Bytes::new())?).await?;
+    let cookie = answer.headers().get("set-cookie").and_then(|value| value.to_str().ok());
+    let cookie = cookie.and_then(|text| text.split(';').next()).unwrap_or_default().to_owned();
+    let body = good("the ticket", answer).await?;
+    let proof = format!("{}.{}", text(&body, "/seat/id"), text(&body, "/seat/secret"));
+    Ok(Seat {
+        cluster: cluster.clone(),
+        pod: pod.to_owned(),
+        host,
+        proof: Secret::new(proof),
+        cookie: Secret::new(cookie),
+        run: text(&body, "/state/run/id").to_owned(),
+    })
+}
+
 impl Seat {
+    /// The same seat under another handoff: what is connected stays, what connects needs its cookie.
+    pub(super) async fn renewed(&self, ticket: &Secret<String>) -> Result<Self, Error> {
+        let line = Line::open(&self.cluster, &self.pod).await?;
+        sit(&self.cluster, &self.pod, self.host.clone(), line, ticket, Some(&self.proof)).await
+    }
+
     /// A sign of life.
     pub async fn beat(&self) -> Result<(), Error> {
         let mut line = Line::open(&self.cluster, &self.pod).await?;

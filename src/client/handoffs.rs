@@ -119,6 +119,16 @@ impl Granted {
     }
 }
 
+/// How long a handoff lasts from its grant: by the one clock that both of its times are from.
+fn lasts(status: &HandoffStatus) -> Duration {
+    let both = status.started_at.zip(status.deadline);
+    let told = both.and_then(|(from, to)| {
+        Duration::try_from(to.timestamp().duration_since(from.timestamp())).ok()
+    });
+    let asked = Duration::from_secs(u64::try_from(LONGEST).unwrap_or_default());
+    told.map_or(asked, |told| told.min(asked))
+}
+
 fn epoch_of(status: &HandoffStatus) -> Option<u64> {
     status.input_epoch.and_then(|epoch| u64::try_from(epoch).ok())
 }
@@ -205,8 +215,7 @@ impl Cluster {
             Mode::Control => epoch_of(&status).unwrap_or(0),
         };
         // Counted from here, since no other clock need be right. It has just begun.
-        let lasts = u64::try_from(LONGEST).unwrap_or_default();
-        let deadline = Instant::now() + Duration::from_secs(lasts);
+        let deadline = Instant::now() + lasts(&status);
         Ok(Granted { name, uid, mode, pod, deadline, pod_uid, epoch, keys })
     }
 

@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinSet,
     time::{Instant, interval, sleep},
 };
@@ -57,7 +58,7 @@ impl Vnc {
     }
 
     /// Serves for as long as it is polled.
-    pub async fn serve(self, seat: Seat) {
+    pub async fn serve(self, seat: watch::Receiver<Seat>) {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -66,7 +67,7 @@ impl Vnc {
                         sleep(AGAIN).await;
                         continue;
                     };
-                    let seat = seat.clone();
+                    let seat = seat.borrow().clone();
                     connections.spawn(async move {
                         if let Err(error) = screen(&seat, stream).await {
                             tracing::warn!(%error, "a VNC program has no picture");

@@ -88,6 +88,8 @@ impl Line {
         &mut self,
         request: Request<Payload>,
     ) -> Result<Response<Incoming>, Error> {
+        // After an answer the connection takes a moment until it takes the next request.
+        self.sender.ready().await.map_err(|error| broken(&error))?;
         self.sender.send_request(request).await.map_err(|error| broken(&error))
     }
 

@@ -21,6 +21,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 mod journal;
 #[cfg(test)]
 mod world;
@@ -31,7 +33,9 @@ pub use self::journal::{Journal, Record};
 pub type Time = Duration;
 
 /// Grows by one at every change of owner and never goes back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Epoch(pub u64);
 
 impl Epoch {
@@ -41,11 +45,11 @@ impl Epoch {
 }
 
 /// One authenticated page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Seat(pub u32);
 
 /// One identity; it may sit on several seats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Person(pub u32);
 
 /// The open tool call's step id.
@@ -122,7 +126,7 @@ pub enum Input {
 }
 
 /// A person's wish to hold the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claim {
     /// The page that asked.
     pub seat: Seat,
@@ -233,7 +237,7 @@ pub enum Event {
 }
 
 /// How a person's hold ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Close {
     /// Given back: done.
     Finished,

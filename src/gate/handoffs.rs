@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     decide::lease::{Close, Denied, Epoch, Seat, Time},
@@ -21,7 +22,7 @@ use crate::{
 const RENEWAL: Time = Time::from_mins(1);
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Handoffs {
     /// In the order in which they came.
     list: Vec<Handoff>,
@@ -31,7 +32,7 @@ pub(super) struct Handoffs {
 }
 
 /// One of them.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Handoff {
     prepare: Prepare,
     phase: HandoffPhase,
@@ -49,7 +50,7 @@ struct Handoff {
     called_off: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Grant {
     at: Timestamp,
     until: Timestamp,
@@ -66,7 +67,7 @@ pub(super) enum Right {
 }
 
 /// In whose name a page is here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Under {
     handoff: String,
     acts: bool,
@@ -225,14 +226,48 @@ impl Handoffs {
             Denied::DrainTimeout => HandoffPhase::Failed(Failure::DrainTimeout),
             Denied::Deadline => HandoffPhase::TimedOut(ClosedBy::Timeout),
         };
-        let waiting = self
-            .list
-            .iter_mut()
-            .find(|one| one.phase == HandoffPhase::Pending && one.place == Some(seat));
+        // One that ran and was to go on, at another page or after a restart, waits again.
+        let goes_on = |one: &Handoff| {
+            one.prepare.mode == Mode::Control
+                && one.phase == HandoffPhase::Running
+                && one.epoch.is_none()
+                && matches!(why, Denied::BrowserGone | Denied::Deadline)
+        };
+        let waits = |one: &Handoff| one.phase == HandoffPhase::Pending && one.place == Some(seat);
+        let place = self.list.iter().position(waits);
+        let place = place.or_else(|| self.list.iter().position(goes_on));
+        let waiting = place.and_then(|place| self.list.get_mut(place));
         if let Some(one) = waiting {
             one.end(phase, now);
             self.position += 1;
         }
+    }
+
+    /// What was read from the journal of a gate that died, under a lease that was granted then or was
+    /// not: nobody is connected any more, and a grant counts only once it is made again.
+    pub(super) fn resume(&mut self, granted: bool, closing: Option<Close>, now: Now) {
+        if !granted {
+            // The lease was closed, and the end was not written here. A page that went on elsewhere
+            // has not got there.
+            let why = closing.filter(|why| *why != Close::Moved).unwrap_or(Close::DeadMan);
+            self.revoked(why, now);
+        }
+        for one in &mut self.list {
+            one.connected = false;
+            one.epoch = None;
+        }
+        self.position += 1;
+    }
+
+    /// Names under which people come.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|one| one.prepare.name.as_str())
+    }
+
+    /// Control handoffs that were asked for and not granted yet.
+    pub(super) fn waiting(&self) -> Vec<(Seat, Prepare)> {
+        let waiting = self.list.iter().filter(|one| one.phase == HandoffPhase::Pending);
+        waiting.filter_map(|one| Some((one.place?, one.prepare.clone()))).collect()
     }
 
     /// The lease was taken back from whoever held it.
@@ -592,5 +627,47 @@ mod tests {
         assert!(handoffs.on_time(at(659)).is_empty());
         assert_eq!(handoffs.on_time(at(660)), [Seat(1)]);
         assert!(handoffs.on_time(at(661)).is_empty(), "once");
+    }
+
+    #[test]
+    fn a_restart_takes_nothing_away_and_decides_nothing_again() {
+        let running = || {
+            let mut handoffs = Handoffs::default();
+            handoffs.ask(prepare("a", Mode::Control), Seat(9));
+            handoffs.granted(Seat(9), Epoch(4), Time::from_mins(10), at(0));
+            handoffs.watch(prepare("v", Mode::View), at(0));
+            handoffs.sit(Seat(2), "a", true);
+            handoffs.connected(true, at(1));
+            let text = serde_json::to_string(&handoffs).unwrap();
+            serde_json::from_str::<Handoffs>(&text).unwrap()
+        };
+        // Granted again under the next epoch, until the same time.
+        let mut handoffs = running();
+        let told = handoffs.report();
+        handoffs.resume(true, None, at(2));
+        let report = handoffs.report().remove(0);
+        assert_eq!((report.epoch, report.connected), (None, false));
+        assert_eq!(handoffs.admits("a", Mode::Control, 4), None);
+        handoffs.granted(Seat(2), Epoch(6), Time::from_mins(10), at(3));
+        let report = handoffs.report().remove(0);
+        assert_eq!((report.epoch, &report.deadline), (Some(6), &told[0].deadline));
+        assert!(handoffs.may_act(Seat(2)));
+        assert_eq!(phases(&handoffs), [HandoffPhase::Running, HandoffPhase::Running]);
+        // Its time was up meanwhile.
+        let mut handoffs = running();
+        handoffs.resume(true, None, at(700));
+        handoffs.denied(Seat(2), Denied::Deadline, at(700));
+        assert_eq!(phases(&handoffs)[0], HandoffPhase::TimedOut(ClosedBy::Timeout));
+        // The end was decided, and is read back.
+        for (closing, phase) in [
+            (Some(Close::Finished), HandoffPhase::Finished(ClosedBy::Human)),
+            (Some(Close::Moved), HandoffPhase::TimedOut(ClosedBy::DeadMan)),
+        ] {
+            let mut handoffs = running();
+            let position = handoffs.position();
+            handoffs.resume(false, closing, at(2));
+            assert_eq!(phases(&handoffs), [phase, HandoffPhase::Running]);
+            assert!(handoffs.position() > position);
+        }
     }
 }

@@ -33,6 +33,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::task::TaskTracker;
 
 use super::{
     hosts::Hosts,
@@ -64,6 +65,8 @@ pub(super) struct Door {
     pub(super) display: Arc<PathBuf>,
     pub(super) run_dir: Arc<PathBuf>,
     pub(super) sums: watch::Sender<Sums>,
+    /// What the end of the gate waits for, for a moment.
+    pub(super) tasks: TaskTracker,
 }
 
 /// Sums of files by what tells their states apart, so that a video is not read for every range.

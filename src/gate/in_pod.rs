@@ -1,20 +1,21 @@
 //! The gate of a run pod: from the contract to the message that says what became of the run's files.
 //!
 //! # Expected flow
-//! It binds its port on loopback and the agent's socket, connects to the browser's supervisor and has
+//! The container's first process keeps the port ([`keeper`]) and has a worker do the rest. That takes the
+//! port, binds the agent's socket, connects to the browser's supervisor and has
 //! Chromium started. SIGTERM begins the end: the agent comes to its own, the recorder is stopped, the
 //! files are saved, then the browser is told to end, and the gate with it.
 
+pub mod keeper;
 mod storage;
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::ExitStatus,
     sync::Arc,
     time::Duration,
 };
-
-use tokio::net::TcpListener;
 
 use super::{Config as GateConfig, GateError, PodFacts, RunFacts, Saved};
 use crate::{
@@ -49,9 +50,18 @@ pub struct Config {
     /// Directory in which the recorder leaves the video
     #[arg(long, value_name = "DIR", default_value = places::MEDIA.path)]
     pub media: PathBuf,
+    /// Directory of the gate's own records
+    #[arg(long, value_name = "DIR", default_value = places::JOURNAL.path)]
+    pub journal: PathBuf,
     /// Port on loopback
     #[arg(long, value_name = "PORT", default_value_t = places::GATE_PORT)]
     pub port: u16,
+    /// This is the worker of the process with this id, which has the port
+    #[arg(long, hide = true, value_name = "PID")]
+    pub worker: Option<i32>,
+    /// The pod was being ended already when this worker was started
+    #[arg(long, hide = true, requires = "worker")]
+    pub ending: bool,
     /// Where the upload's state is left for the kubelet
     #[arg(long, value_name = "FILE", default_value = places::TERMINATION_MESSAGE)]
     pub termination_message: PathBuf,
@@ -76,14 +86,18 @@ enum PodError {
         #[source]
         source: std::io::Error,
     },
+    #[error("the gate's worker could not be started")]
+    Worker(#[source] std::io::Error),
+    #[error("the gate's worker died {deaths} times within a minute, the last time by {status}")]
+    Dies { deaths: usize, status: ExitStatus },
     #[error(transparent)]
     Gate(#[from] GateError),
 }
 
-/// Serves until the browser has ended.
-pub async fn run(config: Config, shutdown: &Shutdown) -> Exit {
+/// Does the work of a gate until the browser has ended, as the worker of the process with this id.
+pub async fn run(config: Config, keeper: i32, shutdown: &Shutdown) -> Exit {
     let path = config.termination_message.clone();
-    let (exit, report) = match serve(config, shutdown).await {
+    let (exit, report) = match serve(config, keeper, shutdown).await {
         Ok(report) => (Exit::Passed, report),
         Err(error) => {
             let text = chain(&error);
@@ -98,11 +112,12 @@ pub async fn run(config: Config, shutdown: &Shutdown) -> Exit {
     exit
 }
 
-async fn serve(config: Config, shutdown: &Shutdown) -> Result<UploadReport, PodError> {
-    // Before anything else: there must be no moment in which a page could take the port.
-    let listener = TcpListener::bind(("127.0.0.1", config.port))
-        .await
-        .map_err(|source| PodError::Listen { port: config.port, source })?;
+async fn serve(config: Config, keeper: i32, shutdown: &Shutdown) -> Result<UploadReport, PodError> {
+    keeper::end_with(keeper).map_err(PodError::Worker)?;
+    if config.ending {
+        shutdown.cancel.cancel();
+    }
+    let listener = keeper::inherited().map_err(PodError::Worker)?;
     let contract = RunContract::decode(&read(&config.contract.join(places::CONTRACT_FILE))?)?;
     let uid = read(&config.contract.join(places::POD_UID_FILE))?.trim().to_owned();
     let policy = Policy::new(&contract.policy.allowed_hosts, &contract.policy.denied_hosts)
@@ -133,6 +148,7 @@ async fn serve(config: Config, shutdown: &Shutdown) -> Result<UploadReport, PodE
             uid,
             operator_key: contract.operator_key,
             active_deadline: Duration::from_secs(contract.active_deadline_seconds),
+            journal: Some(config.journal),
         }),
     };
     let (_, orders) = super::handle(&gate, &listener)?;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::decide::lease::{Person, Seat, Time};
@@ -43,6 +44,22 @@ struct Entry {
     ignored: bool,
 }
 
+/// What the next gate has to know of seats: no secret, but what tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    seats: BTreeMap<Seat, KeptSeat>,
+    people: Vec<String>,
+    last: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptSeat {
+    person: Person,
+    secret: Digest,
+    cookie: Digest,
+    present: bool,
+}
+
 /// What a person who enters gets.
 #[derive(Clone)]
 pub(super) struct Secrets {
@@ -62,6 +79,35 @@ pub(super) enum Refused {
 }
 
 impl Seats {
+    /// What is kept over a restart.
+    pub(super) fn kept(&self) -> Kept {
+        let seats = self.entries.iter().map(|(seat, entry)| {
+            let &Entry { person, secret, cookie, seen, ignored: _ } = entry;
+            (*seat, KeptSeat { person, secret, cookie, present: seen.is_some() })
+        });
+        Kept {
+            seats: seats.collect(),
+            people: self.people.iter().map(ToString::to_string).collect(),
+            last: self.last,
+        }
+    }
+
+    /// The same seats after a restart. Whoever was here has as long as ever to give a sign of life.
+    pub(super) fn restored(kept: Kept, now: Time) -> Self {
+        let Kept { seats, people, last } = kept;
+        let entries = seats.into_iter().map(|(seat, kept)| {
+            let KeptSeat { person, secret, cookie, present } = kept;
+            let seen = present.then_some(now);
+            (seat, Entry { person, secret, cookie, seen, ignored: false })
+        });
+        Self {
+            tokens: HashMap::new(),
+            entries: entries.collect(),
+            people: people.into_iter().map(Into::into).collect(),
+            last,
+        }
+    }
+
     /// A token that lets one page of `name` in.
     pub(super) fn issue(&mut self, token: &str, name: Arc<str>) {
         self.tokens.insert(digest(token), name);
@@ -301,5 +347,23 @@ mod tests {
         assert_eq!([(); 3].map(|()| seats.ignores_input_of(seat)), [true, false, false]);
         seats.hears_input_of(seat);
         assert!(seats.ignores_input_of(seat));
+    }
+
+    #[test]
+    fn a_seat_and_its_secrets_outlast_the_gate() {
+        let mut seats = Seats::default();
+        let first = enter(&mut seats, 1, "ada", NOW).unwrap();
+        let gone = enter(&mut seats, 2, "bob", NOW).unwrap();
+        seats.leave(gone);
+        let text = serde_json::to_string(&seats.kept()).unwrap();
+        assert!(!text.contains("secret1") && !text.contains("cookie1"), "{text}");
+        let later = NOW + PRESENCE;
+        let mut again = Seats::restored(serde_json::from_str(&text).unwrap(), later);
+        assert_eq!(again.present(later).collect::<Vec<_>>(), [first]);
+        assert_eq!(again.come_back(gone, "secret2", later), Ok(()));
+        assert_eq!(again.check_cookie(first, "cookie1"), Ok(()));
+        assert_eq!(&*again.name(again.person_of(gone).unwrap()), "bob");
+        assert_eq!(again.person("ada".into()), again.person_of(first).unwrap());
+        assert!(again.reserve() > gone, "a seat is given twice");
     }
 }

@@ -212,6 +212,8 @@ fn replace(path: &Path, fill: impl FnOnce(&mut fs::File) -> io::Result<()>) -> i
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
     let temporary = PathBuf::from(temporary);
+    // A gate that died may have left it.
+    fs::remove_file(&temporary).ok();
     let written = (|| {
         let mut new =
             fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;

@@ -135,6 +135,17 @@ enum Told {
     Unsealed(Vec<Artifact>),
 }
 
+/// What a gate that died had stored of this run.
+#[derive(Debug)]
+pub(super) enum Before {
+    /// There was none.
+    Nothing,
+    /// Something, and it is not known how much: what is there already is found there.
+    Something,
+    /// All of it, or what there will be.
+    Settled(UploadReport),
+}
+
 /// Tells the uploader what there is. Without storage the run directory is where the files stay.
 #[derive(Debug)]
 pub(super) struct Uploader {
@@ -151,11 +162,17 @@ impl Uploader {
         storage: Option<&Storage>,
         run_dir: PathBuf,
         state: watch::Sender<UploadReport>,
+        before: Before,
     ) -> (Self, Option<impl Future<Output = ()> + use<>>) {
+        let again = !matches!(before, Before::Nothing);
+        if let Before::Settled(report) = before {
+            state.send_replace(report);
+            return (Self { told: None, unusable: None, state }, None);
+        }
         let Some(storage) = storage else {
             return (Self { told: None, unusable: None, state }, None);
         };
-        match Driver::new(storage, run_dir, state.clone()) {
+        match Driver::new(storage, run_dir, state.clone(), again) {
             Ok(driver) => {
                 let (told, hear) = mpsc::unbounded_channel();
                 (Self { told: Some(told), unusable: None, state }, Some(driver.run(hear)))

@@ -56,6 +56,14 @@ pub(super) struct VideoView {
     pub(super) duration_ms: Option<u64>,
 }
 
+impl VideoView {
+    /// The status with this name, as it was kept.
+    pub(super) fn status(name: &str) -> &'static str {
+        const ALL: [&str; 6] = ["pending", "recording", "recorded", "off", "unavailable", "failed"];
+        ALL.into_iter().find(|one| *one == name).unwrap_or("failed")
+    }
+}
+
 impl Default for VideoView {
     fn default() -> Self {
         Self { status: "pending", reason: None, duration_ms: None }

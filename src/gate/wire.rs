@@ -36,6 +36,8 @@ pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
 /// there before it listens, so it gets its name last.
 pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
     let unnamed = path.with_extension("new");
+    // A gate that died may have left it.
+    fs::remove_file(&unnamed).ok();
     let listener = UnixListener::bind(&unnamed)?;
     fs::set_permissions(&unnamed, Permissions::from_mode(0o600))?;
     fs::rename(&unnamed, path)?;

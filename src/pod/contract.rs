@@ -88,6 +88,9 @@ pub enum ToBrowser {
         /// `--host-resolver-rules`, one rule each (agent.md 16.1).
         resolver_rules: Vec<String>,
     },
+    /// From a gate that was started again: [`FromBrowser::Ready`] with the browser that there is, or
+    /// [`FromBrowser::Failed`]. Starts nothing: no browser is replaced silently.
+    Rejoin,
     /// Starts recording, or goes on in a new segment after [`ToBrowser::PauseVideo`].
     Record,
     /// Ends the segment: nothing is grabbed until [`ToBrowser::Record`].

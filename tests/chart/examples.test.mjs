@@ -74,7 +74,7 @@ test('the workflow gives the action what it wants, and takes what it has', () =>
 });
 
 test('the words of the manifest are those that pipelines fill in', () => {
-  const words = [...new Set([...file('examples/github-actions/preview.yaml').matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name))].sort();
+  const words = [...new Set([...file('examples/github-actions/testrun.yaml').matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name))].sort();
   const step = workflow.jobs.handback.steps.find(({ uses }) => uses?.includes('/handback@'));
   assert.deepEqual(words, step.with.variables.split(' ').sort());
   assert.deepEqual(words, Object.keys(gitlab.preview.variables).sort());
@@ -105,7 +105,7 @@ function submit(name, program, env) {
     cwd: home,
     env: {
       PATH: process.env.PATH, RUNNER_TEMP: `${home}/temp`, GITHUB_OUTPUT: `${home}/output`,
-      MANIFEST: `${root}examples/github-actions/preview.yaml`, VARIABLES: '', GIVEN_KUBECONFIG: '', NAMESPACE: '', RESULTS: 'results', ON_INTERRUPT: 'cancel',
+      MANIFEST: `${root}examples/github-actions/testrun.yaml`, VARIABLES: '', GIVEN_KUBECONFIG: '', NAMESPACE: '', RESULTS: 'results', ON_INTERRUPT: 'cancel',
       ...env,
     },
   });

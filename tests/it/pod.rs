@@ -15,7 +15,7 @@ use handback::pod::contract::{
     run::{
         ArtifactWishes, Dialogs, Driver, Keep, OnUploadFailure, RunIdentity, RunPolicy, Version,
     },
-    stream::{ClosedBy, HandoffPhase, Mode, ToGateStream},
+    stream::{ClosedBy, Failure, HandoffPhase, Mode, ToGateStream},
 };
 use reqwest::{Method, StatusCode};
 use rustix::process::{Pid, Signal, kill_process};
@@ -118,9 +118,15 @@ impl Pod {
         // The browser's unprivileged user must be able to pass through.
         crate::support::run::set_mode(place.path(), 0o711);
         let path = |name: &str| place.path().join(name);
-        for name in
-            ["browser-sockets", "agent-sockets", "artifacts", "media", "contract", "secrets"]
-        {
+        for name in [
+            "browser-sockets",
+            "agent-sockets",
+            "artifacts",
+            "media",
+            "journal",
+            "contract",
+            "secrets",
+        ] {
             DirBuilder::new().mode(0o700).create(path(name)).unwrap();
         }
         fs::create_dir(path("home")).unwrap();
@@ -143,6 +149,7 @@ impl Pod {
         gate.arg("--agent-sockets").arg(path("agent-sockets"));
         gate.arg("--artifacts").arg(path("artifacts"));
         gate.arg("--media").arg(path("media"));
+        gate.arg("--journal").arg(path("journal"));
         gate.arg("--termination-message").arg(path("gate-message"));
         gate.arg("--port").arg(port.to_string());
         let (browser, gate) = (browser.spawn().unwrap(), gate.spawn().unwrap());
@@ -196,6 +203,22 @@ impl Pod {
     /// The pid of the one Chromium.
     async fn chromium(&self) -> u32 {
         leftovers::process_named(&self.path("home"), "chromium").await
+    }
+
+    /// The process that does the gate's work, other than the one before.
+    async fn worker(&self, before: Option<u32>) -> u32 {
+        let keeper = self.gate.id().expect("running");
+        until("a worker of the gate", async || {
+            leftovers::child_of(keeper).filter(|pid| Some(*pid) != before)
+        })
+        .await
+    }
+
+    /// Kills the gate's worker, and waits for the next one.
+    async fn kill_worker(&self) -> u32 {
+        let worker = self.worker(None).await;
+        send(worker, Signal::KILL);
+        self.worker(Some(worker)).await
     }
 
     /// A page that a ticket of this handoff lets in.
@@ -477,6 +500,173 @@ async fn a_killed_agent_leaves_what_it_wrote_sealed_and_the_browser_alive() {
     assert!(lives(chromium));
     assert!(!pod.path("agent-message").exists(), "nobody spoke for it");
     pod.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_is_killed_comes_back_with_browser_seat_and_hold() {
+    let ear = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = ear.local_addr().unwrap().port().to_string();
+    let welcome = WELCOME.replace("{PORT}", &port);
+    let site = Pages::start(&[("/", SIGN_IN), ("/in", &welcome)]).await;
+    let mut pod = Pod::start(&contract(&site.origin, PLAN)).await;
+    let chromium = pod.chromium().await;
+    assert_eq!(pod.verdict().await.0, 0);
+    let ada = Keys::new(1);
+    let mut operator = pod.operator().await;
+    let stored = operator.until(|report| report.upload.state == UploadState::KeptInPod).await;
+    operator.prepare(prepare("c1", Mode::Control, "ada", &ada)).await;
+    operator.prepare(prepare("v1", Mode::View, "bob", &Keys::new(2))).await;
+    let epoch = operator.handoff("c1", |one| one.epoch.is_some()).await.epoch.unwrap();
+    let mut page = pod.enter(&ada, "c1", epoch).await;
+    let mut control = page.control().await;
+    assert_eq!(control.hear().await["state"], "granted");
+    let before = operator.handoff("c1", |one| one.connected).await;
+    let position = operator.report.position;
+    let mut screen = page.screen().await;
+    // Shift stays down when the gate dies, and must not with the next one.
+    screen.send(&[4, 1, 0, 0, 0, 0, 0xff, 0xe1]).await;
+    let pressed = || fs::read(pod.path("journal/pressed")).is_ok_and(|all| all.contains(&0xe1));
+    until("what is pressed", async || pressed().then_some(())).await;
+    pod.kill_worker().await;
+
+    // The page has its seat's secret, and with it the hold that is kept for it.
+    let (seat, proof) = (page.seat.clone(), page.proof());
+    let (code, body) = page.session(&[("X-Handback-Seat", &proof)]).await;
+    assert_eq!(code, StatusCode::OK, "{body}");
+    assert_eq!(page.seat, seat, "another seat");
+    let lease = &body["state"]["lease"];
+    assert_eq!((&lease["holder"]["seat"], &body["me"]), (&json!(seat), &json!("ada")), "{body}");
+    assert_eq!(body["state"]["run"]["verdict"], "passed", "{body}");
+    let mut control = page.control().await;
+    let granted = control.hear().await;
+    assert_eq!(granted["state"], "granted");
+    let now = granted["epoch"].as_u64().unwrap();
+    assert!(now > epoch, "{granted}");
+    let mut events = page.events(None).await;
+    let step = |event: &Value| event["type"] == "step_started" || event["type"] == "step";
+    events.find("run", |event| step(event) || event["type"] == "report").await;
+    let mut screen = page.screen().await;
+    assert!(!pressed(), "what was pressed is not let go");
+    for key in *b"hi" {
+        screen.send(&[4, 1, 0, 0, 0, 0, 0, key]).await;
+        screen.send(&[4, 0, 0, 0, 0, 0, 0, key]).await;
+    }
+    until("what the person typed", async || {
+        let (mut heard, _) = ear.accept().await.unwrap();
+        let mut line = [0; 7];
+        heard.read_exact(&mut line).await.ok()?;
+        (line == *b"GET /hi").then_some(())
+    })
+    .await;
+
+    // The operator sees the same handoffs and files again, and that they go on.
+    let mut operator = pod.operator().await;
+    let after = operator.handoff("c1", |one| one.connected).await;
+    assert_eq!((after.epoch, &after.deadline), (Some(now), &before.deadline));
+    assert_eq!(after.first_connected_at, before.first_connected_at);
+    assert!(operator.report.position > position);
+    assert_eq!(operator.report.upload, stored.upload);
+    assert!(operator.report.finished && operator.report.browser);
+    operator.handoff("v1", |one| one.phase == HandoffPhase::Running).await;
+    operator.prepare(prepare("c2", Mode::Control, "bob", &Keys::new(2))).await;
+    operator.handoff("c2", |one| one.phase == HandoffPhase::Failed(Failure::AlreadyHeld)).await;
+    // Whoever comes now comes under the new epoch.
+    pod.enter(&ada, "c1", now).await;
+    control.say(json!({"type": "release", "outcome": "finish"})).await;
+    assert_eq!(control.revoked().await, "released");
+    operator.handoff("c1", |one| one.phase == HandoffPhase::Finished(ClosedBy::Human)).await;
+    // What is over stays over.
+    pod.kill_worker().await;
+    let mut operator = pod.operator().await;
+    operator.handoff("c1", |one| one.phase == HandoffPhase::Finished(ClosedBy::Human)).await;
+    operator.prepare(prepare("c3", Mode::Control, "ada", &ada)).await;
+    let last = operator.handoff("c3", |one| one.epoch.is_some()).await.epoch.unwrap();
+    assert!(last > now);
+    assert_eq!(pod.chromium().await, chromium, "another browser");
+    let saved = pod.end().await;
+    assert_eq!(saved, stored.upload);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_is_killed_in_mid_run_costs_the_run_but_neither_files_nor_browser() {
+    let site = site().await;
+    let mut pod = Pod::start(&contract(&site.origin, WAITS)).await;
+    let chromium = pod.chromium().await;
+    pod.waits().await;
+    pod.kill_worker().await;
+    let (code, words) = pod.verdict().await;
+    assert_eq!((code, words.verdict), (3, RunVerdict::Errored), "{words:?}");
+    let mut operator = pod.operator().await;
+    operator.say(&ToGateStream::AgentEnded).await;
+    let report = operator.until(|report| report.upload.state.is_settled()).await;
+    assert_eq!(report.upload.state, UploadState::KeptInPod);
+    let sealed = pod.sealed();
+    for path in ["events.ndjson", "results.json", "video.webm"] {
+        assert!(sealed.iter().any(|one| one == path), "{path} is not among {sealed:?}");
+    }
+    let ada = Keys::new(1);
+    operator.prepare(prepare("c1", Mode::Control, "ada", &ada)).await;
+    let epoch = operator.handoff("c1", |one| one.epoch.is_some()).await.epoch.unwrap();
+    let page = pod.enter(&ada, "c1", epoch).await;
+    assert_eq!(page.control().await.hear().await["state"], "granted");
+    assert_eq!(pod.chromium().await, chromium, "another browser");
+    pod.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_ends_while_the_gate_is_away_is_not_replaced() {
+    let site = site().await;
+    let mut pod = Pod::start(&contract(&site.origin, PLAN)).await;
+    let chromium = pod.chromium().await;
+    pod.verdict().await;
+    let ada = Keys::new(1);
+    let mut operator = pod.operator().await;
+    operator.until(|report| report.upload.state == UploadState::KeptInPod).await;
+    operator.prepare(prepare("c1", Mode::Control, "ada", &ada)).await;
+    operator.handoff("c1", |one| one.epoch.is_some()).await;
+    let worker = pod.worker(None).await;
+    // It cannot hear of the browser's end before its own.
+    send(worker, Signal::STOP);
+    send(chromium, Signal::KILL);
+    until("its end", async || (!lives(chromium)).then_some(())).await;
+    send(worker, Signal::KILL);
+    pod.worker(Some(worker)).await;
+    let mut operator = pod.operator().await;
+    operator.handoff("c1", |one| one.phase == HandoffPhase::Failed(Failure::BrowserLost)).await;
+    assert!(!operator.report.browser && operator.report.finished);
+    until("the end of what is left of it", async || {
+        let is = |line: &str| !line.contains(" --type=") && line.contains("/chromium ");
+        let left = leftovers::processes_below(&pod.path("home"));
+        left.iter().all(|(_, line)| !is(line)).then_some(())
+    })
+    .await;
+    operator.say(&ToGateStream::Ask).await;
+    assert!(!operator.report.browser, "another browser");
+    pod.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_dies_again_and_again_ends_its_container_and_says_so() {
+    let site = site().await;
+    let mut pod = Pod::without_agent(&contract(&site.origin, PLAN)).await;
+    // The browser knows its gate.
+    pod.chromium().await;
+    let mut worker = pod.worker(None).await;
+    for _ in 0..2 {
+        send(worker, Signal::KILL);
+        worker = pod.worker(Some(worker)).await;
+    }
+    send(worker, Signal::KILL);
+    let status = timeout(PATIENCE, pod.gate.wait()).await.expect("the container ends").unwrap();
+    assert_eq!(status.code(), Some(3));
+    let message = fs::read_to_string(pod.path("gate-message")).unwrap();
+    let report = UploadReport::read(&message).unwrap();
+    assert_eq!(report.state, UploadState::Failed);
+    assert!(report.message.contains("died 3 times within a minute"), "{}", report.message);
+    assert!(TcpStream::connect(pod.address).await.is_err(), "the port is still open");
+    // Without its gate a browser has nothing to wait for.
+    timeout(PATIENCE, pod.browser.wait()).await.expect("it ends with its gate").unwrap();
+    leftovers::none_below(pod.place.path()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

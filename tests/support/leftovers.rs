@@ -82,6 +82,13 @@ pub async fn process_named(place: &Path, name: &str) -> u32 {
     }
 }
 
+/// The one live child of this process.
+pub fn child_of(parent: u32) -> Option<u32> {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let children = fs::read_to_string(path).unwrap_or_default();
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid| lives(*pid))
+}
+
 /// Whether a process runs; a zombie has ended.
 pub fn lives(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

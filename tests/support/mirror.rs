@@ -26,12 +26,23 @@ pub struct Mirror {
 impl Mirror {
     /// Of the pod whose gate is at this address.
     pub async fn start(server: Arc<ApiServer>, gate: SocketAddr, keys: &Keys, pod: &str) -> Self {
+        Self::limited(server, gate, keys, pod, u64::MAX).await
+    }
+
+    /// The same, where no handoff lasts longer than so many seconds.
+    pub async fn limited(
+        server: Arc<ApiServer>,
+        gate: SocketAddr,
+        keys: &Keys,
+        pod: &str,
+        longest: u64,
+    ) -> Self {
         let mut stream = Operator::connect(gate, keys, pod).await;
         let mut task = JoinSet::new();
         task.spawn(async move {
             loop {
                 for handoff in server.all("handoffs").await {
-                    look(&server, &mut stream, &handoff).await;
+                    look(&server, &mut stream, &handoff, longest).await;
                 }
                 sleep(LOOK).await;
             }
@@ -40,7 +51,7 @@ impl Mirror {
     }
 }
 
-async fn look(server: &ApiServer, stream: &mut Operator, handoff: &Value) {
+async fn look(server: &ApiServer, stream: &mut Operator, handoff: &Value, longest: u64) {
     let (spec, status) = (&handoff["spec"], &handoff["status"]);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (uid, name) = (text(&handoff["metadata"]["uid"]), text(&handoff["metadata"]["name"]));
@@ -57,7 +68,7 @@ async fn look(server: &ApiServer, stream: &mut Operator, handoff: &Value) {
                 mode: if control { Mode::Control } else { Mode::View },
                 holder: text(&spec["holder"]),
                 key: text(&spec["holderKey"]).parse().expect("a key"),
-                timeout_seconds: spec["timeoutSeconds"].as_u64().expect("a number"),
+                timeout_seconds: spec["timeoutSeconds"].as_u64().expect("a number").min(longest),
             })
             .await;
     } else if spec["desiredState"] != "Running" {
@@ -85,7 +96,8 @@ fn told(report: &HandoffReport) -> Option<Value> {
     Some(match report.phase {
         HandoffPhase::Pending => return None,
         HandoffPhase::Running => json!({
-            "phase": "Running", "inputEpoch": report.epoch, "deadline": report.deadline,
+            "phase": "Running", "inputEpoch": report.epoch, "startedAt": report.started_at,
+            "deadline": report.deadline,
         }),
         HandoffPhase::Finished(by) => json!({"phase": "Finished", "closedBy": by}),
         HandoffPhase::Cancelled(by) => json!({"phase": "Cancelled", "closedBy": by}),

@@ -483,6 +483,31 @@ describe('losses', () => {
     assert.equal(await page.locator('.step').count(), CASES.reduce((sum, one) => sum + one.steps.length, 0));
   });
 
+  it('follows the epoch of a gate that was started again, and stays in control', async () => {
+    const opened = await control();
+    const { page } = opened;
+    const { epoch } = mock.state.lease;
+    await mock.cut();
+    await state(page, 'lost');
+    mock.state.lease.epoch = epoch + 2;
+    await mock.mend();
+    await until('the control connection', () => mock.control !== null);
+    await granted(page);
+    // Told before the grant and heard after it: it is about an epoch that is over.
+    const { lease } = mock.state;
+    mock.push((now) => { now.lease = { ...lease, owner: 'none', epoch: epoch + 1, holder: null }; });
+    mock.push((now) => { now.lease = lease; });
+    await until('a new picture', () => mock.rfb.handshakes === 2);
+    await granted(page);
+    await page.click('#picture canvas');
+    await page.keyboard.press('k');
+    await until('the key', () => keys().length === 2);
+    assert.equal(mock.seats.size, 1, 'another seat');
+    // And what is of its own epoch or a later one counts.
+    mock.push((now) => { now.lease = { ...lease, epoch: epoch + 3, holder: { name: 'ada', seat: 's9' } }; });
+    await page.waitForFunction(() => document.querySelector('#picture canvas')?.getAttribute('role') !== 'application');
+  });
+
   it('says when its seat has ended', async () => {
     const { page } = await finished();
     await mock.cut();

@@ -18,6 +18,9 @@ use crate::pod::contract::{MAX_FRAME, Size};
 const LAYOUT_LIMIT: Duration = Duration::from_secs(10);
 /// A window that was not ready to be resized is asked again after this.
 const RESIZE_PATIENCE: Duration = Duration::from_millis(500);
+/// How long everything has to stay where it is. The window, its bars and the page change one after the
+/// other, and a bar that warns slides away; on a busy machine some frames lie in between.
+const STILL: Duration = Duration::from_millis(60);
 /// Where the window is, its outer and its inner size, in CSS pixels, which are the display's.
 const MEASURE: &str = "[screenX, screenY, outerWidth, outerHeight, innerWidth, innerHeight]";
 
@@ -161,6 +164,7 @@ impl FirstWords {
         let deadline = Instant::now() + LAYOUT_LIMIT;
         let question = json!({"expression": MEASURE, "returnByValue": true});
         let mut ask_again = Instant::now();
+        let mut last = None;
         loop {
             if Instant::now() >= ask_again {
                 let params = json!({"windowId": window, "width": width, "height": height});
@@ -170,7 +174,14 @@ impl FirstWords {
             let Evaluated { result } =
                 self.ask("Runtime.evaluate", Some(session), &question).await?;
             let (x, y, outer_width, outer_height, inner_width, inner_height) = result.value;
-            if (inner_width, inner_height) == (width.into(), height.into()) {
+            let now = Instant::now();
+            let since = match last {
+                Some((before, since)) if before == result.value => since,
+                Some(_) | None => now,
+            };
+            last = Some((result.value, since));
+            let still = now.duration_since(since) >= STILL;
+            if still && (inner_width, inner_height) == (width.into(), height.into()) {
                 let pixels = |count: i64| u32::try_from(count).unwrap_or(0);
                 let bars = pixels(outer_height - inner_height);
                 return Ok(Measured {
@@ -244,5 +255,54 @@ impl FirstWords {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{net::unix::pipe, task::JoinSet, time::timeout};
+
+    use super::*;
+
+    /// Answers like a Chromium whose bars, each time it is asked, are so high, and then stay.
+    async fn chromium(mut reads: pipe::Receiver, mut writes: pipe::Sender, bars: Vec<i64>) {
+        let (mut bytes, mut asked) = (BytesMut::new(), 0_usize);
+        while reads.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {
+            while let Some(end) = bytes.iter().position(|&byte| byte == 0) {
+                let command: Value =
+                    serde_json::from_slice(&bytes.split_to(end + 1)[..end]).unwrap();
+                let result = match command["method"].as_str().unwrap() {
+                    "Browser.getVersion" => json!({"product": "Chrome/156.0.1.2"}),
+                    "Target.getTargets" => {
+                        json!({"targetInfos": [{"targetId": "T", "type": "page"}]})
+                    }
+                    "Target.attachToTarget" => json!({"sessionId": "S"}),
+                    "Browser.getWindowForTarget" => json!({"windowId": 1}),
+                    "Runtime.evaluate" => {
+                        let high = bars[asked.min(bars.len() - 1)];
+                        asked += 1;
+                        json!({"result": {"value": [0, 0, 1600, 900 + high, 1600, 900]}})
+                    }
+                    _ => json!({}),
+                };
+                let answer = json!({"id": command["id"], "result": result});
+                writes.write_all(format!("{answer}\0").as_bytes()).await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_is_where_it_is_once_nothing_moves_any_more() {
+        let (to, chromium_reads) = pipe::pipe().unwrap();
+        let (chromium_writes, from) = pipe::pipe().unwrap();
+        let mut tasks = JoinSet::new();
+        // A bar that warns slides away while the page has its size already.
+        tasks.spawn(chromium(chromium_reads, chromium_writes, vec![87, 127, 127, 104, 87]));
+        let mut words = FirstWords::new(Pipe { to, from, begun: BytesMut::new() });
+        let spoken = words.speak(Size { width: 1600, height: 900 });
+        let (version, measured) =
+            timeout(Duration::from_secs(20), spoken).await.expect("it answers").unwrap();
+        assert_eq!(version, "Chromium 156.0.1.2");
+        assert_eq!(measured, Measured { page_x: 0, page_y: 87, bars: 87 });
     }
 }

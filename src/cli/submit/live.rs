@@ -1,5 +1,5 @@
-//! What happens in the run, live: a View handoff of the person's own, a seat at the gate, and the
-//! run's events for the progress. Whoever may not watch loses nothing but this.
+//! What happens in one attempt of the run, live: a View handoff of the person's own, a seat at the
+//! gate, and the run's events for the progress. Whoever may not watch loses nothing but this.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
         Error,
         cluster::Cluster,
         gate::{Seat, stay},
-        handoffs::Granted,
+        handoffs::{Granted, pod_of},
     },
     manifest::{handoff::Mode, test_run::TestRun},
 };
@@ -38,23 +38,25 @@ pub(super) struct Watching {
 pub(super) struct Live {
     /// The seat, once there is one.
     pub(super) watching: Option<Arc<Watching>>,
-    /// The last event of the run was heard, or nothing more will be.
+    /// The last event of the attempt was heard, or nothing more will be.
     pub(super) done: bool,
     /// Why there will be no seat.
     pub(super) given_up: Option<Arc<Error>>,
 }
 
-/// Follows the run until its last event, and keeps the seat until it is given up.
+/// Follows the attempt that has this pod until its last event, and keeps the seat until it is given
+/// up. What it holds is given back before it returns.
 pub(super) async fn follow(
     cluster: Cluster,
     run: TestRun,
+    pod: String,
     lines: mpsc::UnboundedSender<Line>,
     live: watch::Sender<Live>,
     give_up: CancellationToken,
 ) {
     let mut after = 0;
     loop {
-        let granted = match sit(&cluster, &run, &give_up).await {
+        let granted = match sit(&cluster, &run, &pod, &give_up).await {
             Ok(granted) => granted,
             Err(error) => {
                 live.send_modify(|live| {
@@ -70,7 +72,7 @@ pub(super) async fn follow(
         let over = tokio::select! {
             over = hear(seat, &mut after, &lines, renew) => over,
             () = stay(seat) => false,
-            () = give_up.cancelled() => return,
+            () = give_up.cancelled() => true,
         };
         if over {
             // The seat is kept: files may be wanted through it.
@@ -79,10 +81,12 @@ pub(super) async fn follow(
                 () = stay(seat) => {}
                 () = give_up.cancelled() => {}
             }
-            return;
         }
         if let Err(error) = cluster.finish(&watching.granted).await {
             tracing::debug!(%error, "a View handoff was left to its deadline");
+        }
+        if over {
+            return;
         }
     }
 }
@@ -90,11 +94,16 @@ pub(super) async fn follow(
 async fn sit(
     cluster: &Cluster,
     run: &TestRun,
+    pod: &str,
     give_up: &CancellationToken,
 ) -> Result<Granted, Error> {
     let me = cluster.me().await?;
-    // The run as it is now: a later attempt has another pod.
     let run = cluster.run(run.metadata.name.as_deref().unwrap_or_default()).await?;
+    let (name, uid) = pod_of(&run)?;
+    if uid != pod {
+        // Whoever waits for the run follows the later attempt's by itself.
+        return Err(Error::NoPod { pod: name });
+    }
     let told = |why: &str| tracing::info!(why, "waiting to watch the run");
     cluster.ask(&run, Mode::View, &me, give_up, told).await
 }

@@ -1,5 +1,7 @@
 //! What the gate writes down before it does it, and what a restarted gate learns from it (pure).
 
+use serde::{Deserialize, Serialize};
+
 use super::{Claim, Close, Epoch, Person, Seat, Time};
 
 /// One line of the journal.
@@ -35,7 +37,7 @@ pub enum Record {
 }
 
 /// The records, folded: what of them still matters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Journal {
     epoch: Epoch,
     granted: Option<Claim>,
@@ -72,12 +74,12 @@ impl Journal {
     }
 
     /// The handoff that was granted and not closed.
-    pub(super) fn granted(&self) -> Option<Claim> {
+    pub fn granted(&self) -> Option<Claim> {
         self.granted
     }
 
     /// Nothing was ever written: the gate starts for the first time.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         !self.written
     }
 }

@@ -10,7 +10,10 @@ use axum::{
     },
     response::Response,
 };
-use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
+use futures_util::{
+    SinkExt as _, StreamExt as _,
+    stream::{SplitSink, SplitStream},
+};
 use serde_json::{Value, json};
 use tokio::{
     sync::{oneshot, watch},
@@ -27,6 +30,10 @@ use crate::pod::contract::stream::{FromGateStream, Report, ToGateStream};
 const STRANGER: u16 = 4401;
 /// What was said is not of the contract.
 const MALFORMED: u16 = 4400;
+/// The gate has ended.
+const ENDED: u16 = 1001;
+/// A report is a few kilobytes; the end of the pod does not wait longer for an operator that is gone.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// One object a frame, of a few ids.
 const MAX_SAID: usize = 64 << 10;
 /// Signing takes no time; who does not answer is not the operator.
@@ -45,7 +52,11 @@ pub(super) async fn stream(
 ) -> Result<Response, Problem> {
     let challenge = door.challenge().await?;
     let upgrade = upgrade.max_message_size(MAX_SAID).max_frame_size(MAX_SAID);
-    Ok(upgrade.on_upgrade(async move |socket| converse(door, socket, challenge).await))
+    // The end of the gate waits for the last word, which takes no longer than its own limit.
+    let tasks = door.tasks.clone();
+    Ok(upgrade.on_upgrade(async move |socket| {
+        tasks.track_future(converse(door, socket, challenge)).await;
+    }))
 }
 
 impl Door {
@@ -92,10 +103,15 @@ async fn converse(door: Door, socket: WebSocket, challenge: String) {
         return close(to, STRANGER).await;
     };
     let mut said = ToGateStream::Ask;
-    let mut answered = 0;
+    let (mut heard, mut answered) = (0, 0);
     loop {
         reports.mark_unchanged();
-        let Some(report) = door.operator(said).await else { return };
+        let Some(report) = door.operator(said).await else {
+            // The gate has ended since: how it did, it has told. What was said now nobody has heard.
+            let last = Report { answered, ..reports.borrow().clone() };
+            return farewell(to, from, &last).await;
+        };
+        answered = heard;
         let report = Report { answered, ..report };
         if !say(&mut to, &FromGateStream::Report(report)).await {
             return;
@@ -108,7 +124,7 @@ async fn converse(door: Door, socket: WebSocket, challenge: String) {
             frame = from.next() => match frame {
                 Some(Ok(Frame::Text(text))) => match serde_json::from_str(&text) {
                     Ok(said) => {
-                        answered += 1;
+                        heard += 1;
                         said
                     }
                     Err(error) => {
@@ -120,6 +136,24 @@ async fn converse(door: Door, socket: WebSocket, challenge: String) {
                 Some(Ok(Frame::Binary(_) | Frame::Close(_)) | Err(_)) | None => return,
             },
         };
+    }
+}
+
+/// The last word, and an orderly end: a connection that is dropped with something unread in it takes
+/// with it what is still under way.
+async fn farewell(
+    mut to: SplitSink<WebSocket, Frame>,
+    mut from: SplitStream<WebSocket>,
+    last: &Report,
+) {
+    let said = timeout(LAST_WORD, async {
+        if say(&mut to, &FromGateStream::Report(last.clone())).await {
+            close(to, ENDED).await;
+            while let Some(Ok(_)) = from.next().await {}
+        }
+    });
+    if said.await.is_err() {
+        tracing::debug!("the operator did not take the gate's last word");
     }
 }
 

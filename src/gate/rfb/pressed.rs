@@ -6,8 +6,11 @@ use super::message::Message;
 /// the connection closes.
 const KEYS: usize = 32;
 
+/// Bytes of the record: a byte that tells what is known of each key, two numbers for it, and the pointer.
+pub(in crate::gate) const SIZE: usize = KEYS * 9 + 5;
+
 /// One fixed-size record, wiped at every revoke.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::gate) struct Pressed {
     keys: [Option<(u32, Option<u32>)>; KEYS],
     buttons: u8,
@@ -54,6 +57,52 @@ impl Pressed {
         } else if down && let Some(free) = self.keys.iter_mut().find(|held| held.is_none()) {
             *free = Some((keysym, keycode));
         }
+    }
+
+    /// Whether nothing has to be let go.
+    pub(in crate::gate) fn is_empty(&self) -> bool {
+        self.buttons == 0 && self.keys.iter().all(Option::is_none)
+    }
+
+    /// The record as it is kept for the next gate.
+    pub(in crate::gate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(SIZE);
+        for key in &self.keys {
+            let (known, keysym, keycode) = match *key {
+                None => (0, 0, 0),
+                Some((keysym, None)) => (1, keysym, 0),
+                Some((keysym, Some(keycode))) => (2, keysym, keycode),
+            };
+            bytes.push(known);
+            bytes.extend(keysym.to_be_bytes());
+            bytes.extend(keycode.to_be_bytes());
+        }
+        bytes.push(self.buttons);
+        bytes.extend(self.x.to_be_bytes());
+        bytes.extend(self.y.to_be_bytes());
+        bytes
+    }
+
+    /// The record that was kept; what is not one has nothing pressed.
+    pub(in crate::gate) fn read(bytes: &[u8]) -> Self {
+        let read = || {
+            let (keys, pointer) = bytes.split_at_checked(KEYS * 9)?;
+            let &[buttons, x0, x1, y0, y1] = pointer else { return None };
+            let mut pressed = Self { buttons, ..Self::default() };
+            (pressed.x, pressed.y) = (u16::from_be_bytes([x0, x1]), u16::from_be_bytes([y0, y1]));
+            for (place, &[known, a, b, c, d, e, f, g, h]) in
+                pressed.keys.iter_mut().zip(keys.as_chunks().0)
+            {
+                let keysym = u32::from_be_bytes([a, b, c, d]);
+                *place = match known {
+                    1 => Some((keysym, None)),
+                    2 => Some((keysym, Some(u32::from_be_bytes([e, f, g, h])))),
+                    _ => None,
+                };
+            }
+            Some(pressed)
+        };
+        read().unwrap_or_default()
     }
 
     /// What lets everything go, in order: keys up, the last pressed first; if a button is down, the
@@ -139,5 +188,21 @@ mod tests {
         let mut pressed = Pressed::default();
         (0..1000).for_each(|n| pressed.note(&key(true, n)));
         assert_eq!(pressed.release((10, 10)).len(), KEYS);
+    }
+
+    #[test]
+    fn the_record_is_read_as_it_was_kept() {
+        let mut pressed = Pressed::default();
+        assert_eq!(Pressed::read(&pressed.bytes()), pressed);
+        pressed.note(&key(true, 0xffe1));
+        pressed.note(&Message::ExtendedKey { down: true, keysym: 0x41, keycode: 30 });
+        pressed.note(&Message::Pointer { buttons: 4, x: 1599, y: 3 });
+        let bytes = pressed.bytes();
+        assert_eq!(bytes.len(), SIZE);
+        assert_eq!(Pressed::read(&bytes), pressed);
+        assert!(!pressed.is_empty());
+        for torn in [&bytes[..SIZE - 1], &[]] {
+            assert!(Pressed::read(torn).is_empty());
+        }
     }
 }

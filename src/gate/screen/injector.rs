@@ -8,7 +8,13 @@
 //!   it was taken by the display server (a fence was answered) or the server is silent; nothing is
 //!   pressed, the desktop has its size again and the connection is closed.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -21,7 +27,7 @@ use tracing::warn;
 use super::enter;
 use crate::gate::rfb::{
     message::Message,
-    pressed::Pressed,
+    pressed::{self, Pressed},
     server::{Discard, Told},
 };
 
@@ -47,8 +53,9 @@ pub(in crate::gate) async fn run(
     socket: &Path,
     mut orders: mpsc::Receiver<Order>,
     size: watch::Sender<(u16, u16)>,
+    record: Option<PathBuf>,
 ) {
-    let mut injector = match Injector::open(socket, size).await {
+    let mut injector = match Injector::open(socket, size, record).await {
         Ok(injector) => injector,
         Err(error) => {
             warn!(%error, "no connection for input");
@@ -64,6 +71,7 @@ struct Injector {
     stream: UnixStream,
     discard: Discard,
     pressed: Pressed,
+    record: Option<Record>,
     size: watch::Sender<(u16, u16)>,
     /// The desktop as it was found.
     original: (u16, u16),
@@ -72,14 +80,21 @@ struct Injector {
 }
 
 impl Injector {
-    async fn open(socket: &Path, size: watch::Sender<(u16, u16)>) -> io::Result<Self> {
+    async fn open(
+        socket: &Path,
+        size: watch::Sender<(u16, u16)>,
+        record: Option<PathBuf>,
+    ) -> io::Result<Self> {
+        let record = record.map(Record::open).transpose()?;
         let mut stream = UnixStream::connect(socket).await?;
         let init = enter(&mut stream).await?;
         stream.write_all(&Message::SetEncodings(ENCODINGS.to_vec()).encode()).await?;
         let original = (init.width, init.height);
         size.send_replace(original);
-        let (discard, pressed) = (Discard::default(), Pressed::default());
-        Ok(Self { stream, discard, pressed, size, original, fences: 0, answered: 0 })
+        let discard = Discard::default();
+        // What a gate that died has left pressed is let go like everything else.
+        let pressed = record.as_ref().map(Record::read).unwrap_or_default();
+        Ok(Self { stream, discard, pressed, record, size, original, fences: 0, answered: 0 })
     }
 
     async fn obey(&mut self, orders: &mut mpsc::Receiver<Order>) -> io::Result<()> {
@@ -110,6 +125,7 @@ impl Injector {
     async fn input(&mut self, message: &Message) -> io::Result<()> {
         // Noted before it is sent: what might be pressed is released.
         self.pressed.note(message);
+        self.keep();
         if let Message::SetDesktopSize { width, height, .. } = message {
             self.size.send_replace((*width, *height));
         }
@@ -124,7 +140,14 @@ impl Injector {
         for message in self.pressed.release(size) {
             self.stream.write_all(&message.encode()).await?;
         }
+        self.keep();
         Ok(())
+    }
+
+    fn keep(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.keep(&self.pressed);
+        }
     }
 
     async fn finish(&mut self) -> io::Result<()> {
@@ -174,5 +197,40 @@ impl Injector {
             }
         }
         Ok(())
+    }
+}
+
+/// What is pressed, in memory that outlasts the gate; written in place.
+struct Record {
+    file: File,
+    /// Nothing is pressed by what stands there.
+    empty: bool,
+}
+
+impl Record {
+    fn open(path: PathBuf) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        Ok(Self { file: options.open(path)?, empty: false })
+    }
+
+    fn read(&self) -> Pressed {
+        let mut bytes = [0; pressed::SIZE];
+        match self.file.read_exact_at(&mut bytes, 0) {
+            Ok(()) => Pressed::read(&bytes),
+            // A new one.
+            Err(_) => Pressed::default(),
+        }
+    }
+
+    /// Mere motion, with nothing pressed before or after it, is not worth a write.
+    fn keep(&mut self, pressed: &Pressed) {
+        let empty = pressed.is_empty();
+        if !(empty && self.empty) {
+            match self.file.write_all_at(&pressed.bytes(), 0) {
+                Ok(()) => self.empty = empty,
+                Err(error) => warn!(%error, "what is pressed is not kept for a restart"),
+            }
+        }
     }
 }

@@ -109,6 +109,11 @@ impl Session {
         self.tell_supervisor(start);
     }
 
+    /// A browser is there already, and will be ready soon or is known to have failed.
+    pub(super) fn await_browser(&mut self) {
+        self.browser.starting = true;
+    }
+
     /// Says something to the supervisor, connecting first if need be.
     pub(super) fn tell_supervisor(&mut self, message: ToBrowser) {
         match &mut self.browser.supervisor {
@@ -260,6 +265,7 @@ impl Session {
                     self.browser.mux.guard_target(target);
                 }
                 self.browser.starting = false;
+                self.rejoined();
                 self.step(Event::BrowserReady);
             }
             Err(error) => {
@@ -271,6 +277,7 @@ impl Session {
 
     fn browser_failed(&mut self, reason: String) {
         self.browser.starting = false;
+        self.not_rejoined(&reason);
         if let Some(agent) = &mut self.agent
             && std::mem::take(&mut agent.waits_for_browser)
         {

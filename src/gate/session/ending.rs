@@ -39,6 +39,13 @@ pub(super) struct Leaving {
     patience: Time,
 }
 
+impl Leaving {
+    /// Who wants it, and what is said of it.
+    pub(super) fn wish(&self) -> (Why, String) {
+        (self.ended.why, self.ended.message.clone())
+    }
+}
+
 impl Session {
     /// The run is over.
     pub(super) fn finish(&mut self, verdict: String, reason: Option<String>) {
@@ -55,6 +62,11 @@ impl Session {
         self.active(now);
         self.uploader.close();
         self.step(Event::AgentGone);
+        self.close_and_seal();
+    }
+
+    /// The manifest, once there is nothing more to come.
+    pub(super) fn close_and_seal(&mut self) {
         if self.video.status == "recording" && self.has_supervisor() {
             // Nobody else closes it any more.
             self.seals_after_video = true;

@@ -13,15 +13,13 @@ use super::{
         problem::Problem,
         screen::injector::{self, Order},
     },
-    Command, Granted, Session,
+    BACKLOG_OF_INPUT, Command, Granted, Session,
 };
 use crate::{
-    decide::lease::{self as rules, Action, Denied, Epoch, Event, Person, Seat, Time},
+    decide::lease::{self as rules, Action, Denied, Epoch, Event, Person, Record, Seat, Time},
     pod::contract::{AgentFrame, FromGate, RFB_SOCKET},
 };
 
-/// Input that was admitted and not yet written; the most that may come at once.
-const BACKLOG: usize = 4096;
 /// How long an agent's unanswered input holds up what comes next ([P2]).
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long letting go may take ([P4]).
@@ -32,10 +30,15 @@ impl Session {
     pub(super) fn step(&mut self, event: Event) {
         let (next, actions) = rules::step(&self.lease, event, self.now());
         self.lease = next;
+        self.perform(actions);
+    }
+
+    /// What the lease wants done, in its order.
+    pub(super) fn perform(&mut self, actions: Vec<Action>) {
         let mut revoked = false;
         for action in actions {
             match action {
-                Action::Journal(record) => self.journal.write(record),
+                Action::Journal(record) => self.record(record),
                 Action::AdmitTool(tool) => {
                     self.tell_agent(&FromGate::ToolAdmitted { id: tool.0 });
                 }
@@ -73,6 +76,22 @@ impl Session {
             // The browser is gone, and with it the agent's sessions.
             self.browser.mux.unseat_agent();
         }
+    }
+
+    /// Written down before it has any effect.
+    fn record(&mut self, record: Record) {
+        match record {
+            Record::Closing(why) => self.closing = Some(why),
+            Record::Granted { .. } => self.closing = None,
+            Record::Started(_)
+            | Record::AgentGranted(_)
+            | Record::Prepared
+            | Record::AgentRevoked(_)
+            | Record::Seated(_)
+            | Record::HumanRevoked(_) => {}
+        }
+        self.records.write(record);
+        self.keep_journal();
     }
 
     fn grant_agent(&self, epoch: Epoch) {
@@ -138,11 +157,12 @@ impl Session {
         let clocks = self.both_clocks();
         self.handoffs.granted(seat, epoch, deadline, clocks);
         if self.injector.as_ref().is_none_or(|(of, _)| *of != epoch) {
-            let (orders, receive) = mpsc::channel(BACKLOG);
+            let (orders, receive) = mpsc::channel(BACKLOG_OF_INPUT);
             let socket = self.config.browser_sockets.join(RFB_SOCKET);
             let (size, commands) = (self.browser.size.clone(), self.commands.clone());
+            let pressed = self.journal.pressed();
             self.task(async move {
-                injector::run(&socket, receive, size).await;
+                injector::run(&socket, receive, size, pressed).await;
                 // After an orderly end nobody holds under this epoch any more.
                 commands.send(Command::InjectorFailed { epoch }).await.ok();
             });

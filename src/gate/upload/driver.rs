@@ -81,6 +81,7 @@ impl Driver {
         storage: &Storage,
         directory: PathBuf,
         state: watch::Sender<UploadReport>,
+        again: bool,
     ) -> Result<Self, UploadError> {
         let work = Work {
             bucket: Bucket::new(&storage.s3)?,
@@ -97,7 +98,7 @@ impl Driver {
             jobs: JoinSet::new(),
             under_way: BTreeSet::new(),
             stored: BTreeMap::new(),
-            events: Some(EventLog::default()),
+            events: Some(if again { EventLog::left_alone() } else { EventLog::default() }),
             logged: 0,
             sealed: Sealed::NotYet,
             manifest_sent: false,

@@ -24,6 +24,9 @@ pub(super) struct EventLog {
     refused: bool,
     /// Nothing is left of a log that is complete.
     done: bool,
+    /// Another gate has stored pieces, and nobody knows how far: no more are. The log as a whole comes
+    /// at the end of the run.
+    left_alone: bool,
 }
 
 impl EventLog {
@@ -32,14 +35,19 @@ impl EventLog {
         logged.saturating_sub(self.stored)
     }
 
+    /// A log of which nothing more is stored in pieces.
+    pub(super) fn left_alone() -> Self {
+        Self { left_alone: true, ..Self::default() }
+    }
+
     /// Whether there may be something to do.
     pub(super) fn wants(&self, ending: bool) -> bool {
-        !(self.refused || ending && self.done)
+        !(self.left_alone || self.refused || ending && self.done)
     }
 
     /// Whether nothing more will be done.
     pub(super) fn is_done(&self) -> bool {
-        self.done || self.refused
+        self.left_alone || self.done || self.refused
     }
 
     /// The run has ended: what was refused is tried once more, and the rest of the log is there.

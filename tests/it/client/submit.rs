@@ -245,6 +245,128 @@ async fn steps_report_and_files_come_through_the_gate() {
     assert_eq!((&view["spec"]["mode"], &view["spec"]["holder"]), (&json!("View"), &json!("ada")));
 }
 
+/// What the operator makes of Handoffs whose pod is gone.
+async fn lose_handoffs(cluster: &Cluster) {
+    for handoff in cluster.server.all("handoffs").await {
+        let name = handoff["metadata"]["name"].as_str().unwrap().to_owned();
+        let lost = |handoff: &mut Value| {
+            if handoff["status"]["phase"] == "Running" {
+                let failure = json!({"code": "GateLost", "message": "The gate is gone."});
+                let lost = json!({"phase": "Failed", "failure": failure});
+                json_patch::merge(&mut handoff["status"], &lost);
+            }
+        };
+        cluster.server.edit("handoffs", SHOP, &name, lost).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_attempt_is_followed_at_its_own_gate_and_the_files_are_its() {
+    let cluster = Cluster::start().await;
+    let first = pod::pod().await;
+    cluster.door.forward("tr-checkout-1", first.address);
+    let server = Arc::clone(&cluster.server);
+    let mirror = Mirror::start(server, first.address, &pod::operator_keys(), pod::POD).await;
+    let (out, junit) = (cluster.path("out"), cluster.path("junit.xml"));
+    let manifest = cluster.manifest(&json!({"name": "checkout"}), &json!({"backoffLimit": 1}));
+    let files = ["--out", out.to_str().unwrap(), "--junit", junit.to_str().unwrap()];
+    let arguments = [["submit", "-f", &manifest, "--wait"], files].concat();
+    let running = cluster.start_as("ada", &arguments);
+    running.says("created").await;
+    let pod = json!({"name": "tr-checkout-1", "uid": pod::POD, "warm": false});
+    cluster.status("checkout", json!({"phase": "Running", "pod": pod, "attempt": 1})).await;
+    let mut agent = first.agent().await;
+    let one = json!({"phase": "warning", "message": "the node is drained"});
+    agent.say(&ToGate::Event { line: line(1, "status", &one) }).await;
+    running.says("warning: the node is drained").await;
+    // An agent that is told to end because of a drain reports, and means nothing by it.
+    let report =
+        json!({"verdict": "cancelled", "reason": null, "exit_code": 5, "path": "results.json"});
+    agent.say(&ToGate::Event { line: line(2, "report", &report) }).await;
+    std::fs::write(first.path("run/junit.xml"), "<first/>").unwrap();
+    agent.artifact("junit.xml", "junit", "application/xml").await;
+    agent.finish(&first.path("run")).await;
+    drop(mirror);
+    cluster.door.forget("tr-checkout-1");
+    lose_handoffs(&cluster).await;
+    let why = "attempt 1: the pod was lost; attempt 2 of 2 follows";
+    let retrying = json!({"phase": "Starting", "pod": null, "attempt": 2, "message": why});
+    cluster.status("checkout", retrying).await;
+    running.says(&format!("starting: {why}")).await;
+
+    let uid = "8c1f0000-0000-4000-8000-000000000002";
+    let second = pod::pod_called(uid).await;
+    cluster.door.forward("tr-checkout-2", second.address);
+    let server = Arc::clone(&cluster.server);
+    let _mirror = Mirror::start(server, second.address, &pod::operator_keys(), uid).await;
+    let pod = json!({"name": "tr-checkout-2", "uid": uid, "warm": false});
+    cluster.status("checkout", json!({"phase": "Running", "pod": pod, "message": ""})).await;
+    let mut agent = second.agent().await;
+    let one = json!({"phase": "warning", "message": "the shop is open"});
+    // The count begins anew.
+    agent.say(&ToGate::Event { line: line(1, "status", &one) }).await;
+    running.says("warning: the shop is open").await;
+    let report =
+        json!({"verdict": "passed", "reason": null, "exit_code": 0, "path": "results.json"});
+    agent.say(&ToGate::Event { line: line(2, "report", &report) }).await;
+    std::fs::write(second.path("run/junit.xml"), "<second/>").unwrap();
+    agent.artifact("junit.xml", "junit", "application/xml").await;
+    agent.finish(&second.path("run")).await;
+    let mut status = verdict("Passed", "");
+    status["attempt"] = json!(2);
+    cluster.status("checkout", status).await;
+    let said = running.ended().await;
+    assert_eq!(said.exit, 0, "{said:?}");
+    assert_eq!(std::fs::read_to_string(&junit).unwrap(), "<second/>");
+    assert_eq!(std::fs::read_to_string(out.join("junit.xml")).unwrap(), "<second/>");
+    let handoffs = cluster.server.all("handoffs").await;
+    let ended = ["Finished", "Failed"].map(Value::from);
+    assert_eq!(handoffs.len(), 2, "{handoffs:#?}");
+    assert!(handoffs.iter().all(|one| ended.contains(&one["status"]["phase"])), "{handoffs:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_goes_before_its_files_were_fetched_leaves_them_in_the_bucket() {
+    let cluster = Cluster::start().await;
+    let server = Server::new().await;
+    let storage = stored_run::storage(&server.endpoint, stored_run::PATIENCE);
+    let mut stored = StoredRun::start(Some(storage)).await;
+    stored.file("junit.xml", "junit", b"<testsuite/>").await;
+    stored.finish().await;
+    let sum = stored.settled().await.manifest_sha256.unwrap();
+    let house = pod::pod().await;
+    cluster.door.forward("tr-checkout-1", house.address);
+    let api = Arc::clone(&cluster.server);
+    let mirror = Mirror::start(api, house.address, &pod::operator_keys(), pod::POD).await;
+    let out = cluster.path("out");
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", stored_run::ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", stored_run::SECRET_KEY),
+        ("AWS_ENDPOINT_URL", &server.endpoint),
+    ];
+    let manifest = cluster.manifest(&json!({"name": "checkout"}), &json!({}));
+    let arguments = ["submit", "-f", &manifest, "--wait", "--out", out.to_str().unwrap()];
+    let running = cluster.start_with("ada", &arguments, &keys);
+    running.says("created").await;
+    let pod = json!({"name": "tr-checkout-1", "uid": pod::POD, "warm": false});
+    cluster.status("checkout", json!({"phase": "Running", "pod": pod, "attempt": 1})).await;
+    let mut agent = house.agent().await;
+    let one = json!({"phase": "warning", "message": "the shop is open"});
+    agent.say(&ToGate::Event { line: line(1, "status", &one) }).await;
+    running.says("warning: the shop is open").await;
+    drop(mirror);
+    cluster.door.forget("tr-checkout-1");
+    lose_handoffs(&cluster).await;
+    let uri = format!("s3://{}/{}", stored_run::BUCKET, stored_run::PREFIX);
+    let mut status = verdict("Passed", "");
+    status["artifacts"] = json!({"uri": uri, "state": "Complete", "manifestSHA256": sum});
+    cluster.status("checkout", status).await;
+    let said = running.ended().await;
+    assert_eq!(said.exit, 0, "{said:?}");
+    assert_eq!(std::fs::read(out.join("junit.xml")).unwrap(), b"<testsuite/>");
+    assert_eq!(std::fs::read(out.join("manifest.json")).unwrap(), stored.manifest());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_not_watch_reads_the_bucket_with_keys_of_their_own() {
     let cluster = Cluster::start().await;

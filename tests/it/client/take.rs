@@ -1,6 +1,6 @@
 //! `handback take`: the browser through the relay, who gets it, and how it ends.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ use crate::{
 struct Kept {
     cluster: Cluster,
     /// The gate.
-    _house: House,
+    house: House,
     _mirror: Mirror,
 }
 
@@ -38,14 +38,20 @@ pub(crate) const POD: &str = "tr-checkout-1";
 
 impl Kept {
     async fn new() -> Self {
+        Self::limited(u64::MAX).await
+    }
+
+    /// One at which no handoff lasts longer than so many seconds.
+    async fn limited(longest: u64) -> Self {
         let cluster = Cluster::start().await;
         let house = pod::pod().await;
         house.finished().await;
         cluster.door.forward(POD, house.address);
         let server = Arc::clone(&cluster.server);
-        let mirror = Mirror::start(server, house.address, &pod::operator_keys(), pod::POD).await;
+        let (at, keys) = (house.address, pod::operator_keys());
+        let mirror = Mirror::limited(server, at, &keys, pod::POD, longest).await;
         finished(&cluster, pod::POD).await;
-        Self { cluster, _house: house, _mirror: mirror }
+        Self { cluster, house, _mirror: mirror }
     }
 
     async fn handoffs(&self) -> Vec<Value> {
@@ -346,6 +352,154 @@ async fn any_vnc_program_drives_through_the_same_filter() {
         (&held["spec"]["mode"], &held["spec"]["holder"]),
         (&json!("Control"), &json!("ada"))
     );
+    ada.interrupt();
+    assert_eq!(ada.ended().await.exit, 0);
+    kept.nothing_is_held().await;
+}
+
+/// A VNC program past its handshake; gives the connection.
+async fn vnc(address: &str) -> TcpStream {
+    let at = address.trim().strip_prefix("vnc://").expect("an address");
+    let mut program = TcpStream::connect(at).await.unwrap();
+    let mut version = [0; 12];
+    program.read_exact(&mut version).await.unwrap();
+    program.write_all(&version).await.unwrap();
+    let mut security = [0; 2];
+    program.read_exact(&mut security).await.unwrap();
+    program.write_all(&[1]).await.unwrap();
+    let mut result = [0; 4];
+    program.read_exact(&mut result).await.unwrap();
+    program.write_all(&[1]).await.unwrap();
+    let mut init = [0; 24];
+    program.read_exact(&mut init).await.unwrap();
+    let mut name = vec![0; u32::from_be_bytes(init[20..24].try_into().unwrap()) as usize];
+    program.read_exact(&mut name).await.unwrap();
+    program
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vnc_program_watches_on_when_the_view_it_began_with_is_over() {
+    // A minute before the end the next one is asked for: here after a second.
+    let kept = Kept::limited(61).await;
+    let mut ada = kept.cluster.start_as("ada", &["take", "checkout", "--vnc", "--view"]);
+    let address = ada.prints().await;
+    let mut program = vnc(&address).await;
+    let another = async || {
+        let before = kept.handoffs().await.len();
+        until("another View", async || {
+            let all = kept.handoffs().await;
+            let phase =
+                |name: &str| all.iter().filter(|one| one["status"]["phase"] == name).count();
+            let over = phase("Finished") + phase("TimedOut");
+            (all.len() > before && phase("Running") == 1 && over == all.len() - 1).then_some(())
+        })
+        .await;
+    };
+    for _ in 0..3 {
+        another().await;
+        // Whoever came with one of those that are over, and with no other, goes after a minute.
+        kept.house.clock.pass(Duration::from_secs(62));
+    }
+    another().await;
+    // Another program connects, and the first one still has its picture.
+    vnc(&address).await;
+    program.write_all(&[3, 0, 0, 0, 0, 0, 0, 8, 0, 8]).await.unwrap();
+    let mut heard = [0];
+    program.read_exact(&mut heard).await.unwrap();
+    assert_eq!(heard, [2], "what the display answers");
+    // Nothing is hidden: a right that was taken away ends it with what to do.
+    let refusal = Refusal::new(403, "Forbidden", "denied request: no right");
+    let creates = |line: &crate::support::api_server::fault::Line| {
+        line.verb == Verb::Create && line.resource == "handoffs"
+    };
+    kept.cluster.server.rule(Rule::all(creates, Fault::Refuse(refusal))).await;
+    let said = ada.ended().await;
+    assert_eq!(said.exit, 3, "{said:?}");
+    assert!(said.stderr.contains("Watching has ended"), "{said:?}");
+    assert!(said.stderr.contains("create testruns.handback.dev/view"), "{said:?}");
+    assert!(said.stderr.contains("run the same command again"), "{said:?}");
+    kept.nothing_is_held().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_pages_of_one_take_cost_each_other_nothing() {
+    let kept = Kept::new().await;
+    let mut ada = kept.cluster.start_as("ada", &["take", "checkout"]);
+    let Address { label, at, ticket, key } = address(&mut ada).await;
+    let mut first = Person::at(at, &label);
+    assert_eq!(first.session(&[("X-Handback-Token", &ticket)]).await.0, StatusCode::OK);
+    let mut control = first.control().await;
+    assert_eq!(control.hear().await["state"], "granted");
+    let mut beats = 0;
+    let mut holds = async |control: &mut crate::gate::house::Control| {
+        beats += 1;
+        control.say(json!({"type": "heartbeat", "n": beats})).await;
+        let heard = control.hear().await;
+        assert_eq!((&heard["type"], &heard["n"]), (&json!("heartbeat"), &json!(beats)), "{heard}");
+    };
+
+    // The same address again: its ticket is used, so the page asks the program for another one.
+    let mut second = Person::at(at, &label);
+    let (code, _) = second.clone().session(&[("X-Handback-Token", &ticket)]).await;
+    assert_eq!(code, StatusCode::UNAUTHORIZED);
+    let (code, pass) = wish(&second, &key, "/client/ticket", r#"{"view":false}"#).await;
+    assert_eq!(code, StatusCode::OK, "{pass}");
+    let (code, body) = second.session(&[("X-Handback-Token", text(&pass["ticket"]))]).await;
+    assert_eq!(code, StatusCode::OK, "{body}");
+    assert_eq!(text(&body["state"]["lease"]["holder"]["seat"]), first.seat, "{body}");
+    assert_ne!(first.seat, second.seat);
+    holds(&mut control).await;
+    // It goes on watching under a View, and still the first one drives.
+    let (_, pass) = wish(&second, &key, "/client/ticket", r#"{"view":true}"#).await;
+    let proof = second.proof();
+    let both = [("X-Handback-Token", text(&pass["ticket"])), ("X-Handback-Seat", &proof)];
+    assert_eq!(second.session(&both).await.0, StatusCode::OK);
+    holds(&mut control).await;
+
+    // Both are reloaded, the one that drives first.
+    for page in [&mut first, &mut second] {
+        let (code, _, _) = page
+            .raw(
+                Method::POST,
+                "/api/beacon",
+                &[("Cookie", &page.cookie)],
+                &json!({"seat": page.seat}).to_string(),
+            )
+            .await;
+        assert_eq!(code, StatusCode::NO_CONTENT);
+        let (seat, proof) = (page.seat.clone(), page.proof());
+        assert_eq!(page.session(&[("X-Handback-Seat", &proof)]).await.0, StatusCode::OK);
+        assert_eq!(page.seat, seat, "another seat");
+    }
+    drop(control);
+    let mut control = first.control().await;
+    assert_eq!(control.hear().await["state"], "granted", "the reload cost the control");
+    holds(&mut control).await;
+
+    // "Continue here" moves it, and the epoch grows. Pages that come later are let in under that.
+    let (code, pass) = wish(&second, &key, "/client/takeover", "").await;
+    assert_eq!(code, StatusCode::OK, "{pass}");
+    let proof = second.proof();
+    let both = [("X-Handback-Token", text(&pass["ticket"])), ("X-Handback-Seat", &proof)];
+    assert_eq!(second.session(&both).await.0, StatusCode::OK);
+    holds(&mut control).await;
+    let (code, body) = second.post("/api/takeover", json!({"move": true})).await;
+    assert_eq!(code, StatusCode::OK, "{body}");
+    assert_eq!(control.revoked().await, "moved");
+    let mut control = second.control().await;
+    let granted = control.hear().await;
+    assert_eq!(granted["state"], "granted");
+    until("a ticket of the present epoch", async || {
+        let mut third = Person::at(at, &label);
+        let (_, pass) = wish(&third, &key, "/client/ticket", r#"{"view":false}"#).await;
+        let (code, body) = third.session(&[("X-Handback-Token", text(&pass["ticket"]))]).await;
+        (code == StatusCode::OK).then(|| {
+            assert_eq!(body["state"]["lease"]["epoch"], granted["epoch"], "{body}");
+            assert_eq!(text(&body["state"]["lease"]["holder"]["seat"]), second.seat, "{body}");
+        })
+    })
+    .await;
+    holds(&mut control).await;
     ada.interrupt();
     assert_eq!(ada.ended().await.exit, 0);
     kept.nothing_is_held().await;

@@ -11,7 +11,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
 };
 
 /// What the fakes saw, in the order in which they saw it.
@@ -58,6 +58,7 @@ pub(crate) struct Peers {
     pub(crate) deaf: watch::Sender<bool>,
     /// Chromium's pipe closes, as when it is killed; the next connection is another browser.
     pub(crate) close_pipe: mpsc::UnboundedSender<()>,
+    supervising: AbortHandle,
     tasks: JoinSet<()>,
 }
 
@@ -67,21 +68,22 @@ impl Peers {
         let (says, to_say) = mpsc::unbounded_channel();
         let deaf = watch::Sender::new(false);
         let (close_pipe, to_close) = mpsc::unbounded_channel();
+        let listen = |name: &str| UnixListener::bind(sockets.join(name)).unwrap();
+        let mut tasks = JoinSet::new();
+        let (supervisor, listener, media) = (Log::new(), listen(CONTROL_SOCKET), media.to_owned());
+        let supervising =
+            tasks.spawn(supervise(listener, supervisor.clone(), to_say, media, display));
         let mut peers = Self {
-            supervisor: Log::new(),
+            supervisor,
             chrome: Log::new(),
             display: Log::new(),
             events,
             says,
             deaf: deaf.clone(),
             close_pipe,
-            tasks: JoinSet::new(),
+            supervising,
+            tasks,
         };
-        let listen = |name: &str| UnixListener::bind(sockets.join(name)).unwrap();
-        let media = media.to_owned();
-        let listener = listen(CONTROL_SOCKET);
-        let log = peers.supervisor.clone();
-        peers.tasks.spawn(supervise(listener, log, to_say, media, display));
         if !sockets.join(CDP_SOCKET).exists() {
             let (listener, log) = (listen(CDP_SOCKET), peers.chrome.clone());
             peers.tasks.spawn(chromium(listener, log, to_send, deaf.subscribe(), to_close));
@@ -91,6 +93,11 @@ impl Peers {
             peers.tasks.spawn(displays(listener, log));
         }
         peers
+    }
+
+    /// The supervisor is gone without a word.
+    pub(crate) fn lose_supervisor(&self) {
+        self.supervising.abort();
     }
 
     /// Input that reached the display server.
@@ -131,7 +138,7 @@ async fn supervise(
                 let Ok(Some(line)) = line else { return };
                 log.note(serde_json::from_str(&line).unwrap());
                 match serde_json::from_str(&line).unwrap() {
-                    ToBrowser::Start { .. } => FromBrowser::Ready(facts(display)),
+                    ToBrowser::Start { .. } | ToBrowser::Rejoin => FromBrowser::Ready(facts(display)),
                     ToBrowser::Record => FromBrowser::Recording(Recording {
                         state: RecordingState::Started, at_ms: 1, media_ms: 0, reason: None,
                     }),

@@ -26,12 +26,18 @@ pub(crate) fn operator_keys() -> Keys {
 }
 
 pub(crate) async fn pod() -> House {
+    pod_called(POD).await
+}
+
+/// A pod with this uid.
+pub(crate) async fn pod_called(uid: &str) -> House {
     House::with(true, |config| {
         config.keep_alive = None;
         config.pod = Some(PodFacts {
-            uid: POD.to_owned(),
+            uid: uid.to_owned(),
             operator_key: operator_keys().public(),
             active_deadline: Duration::from_mins(30),
+            journal: None,
         });
     })
     .await
@@ -388,6 +394,24 @@ async fn stop_by_the_operator_cancels_what_is_held_and_says_what_was_saved() {
     operator.say(&ToGateStream::Stop { message }).await;
     operator.handoff("c1", |one| one.phase == HandoffPhase::Cancelled(ClosedBy::Operator)).await;
     assert_eq!(house.ended().await.why, Why::Stopped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_gets_the_last_word_of_a_gate_that_ends_at_once() {
+    let mut house = pod().await;
+    let ada = Keys::new(1);
+    let mut operator = operator(&house).await;
+    house.finished().await;
+    operator.until(|report| report.upload.state.is_settled()).await;
+    operator.prepare(prepare("v1", Mode::View, "ada", &ada)).await;
+    // Without a supervisor nothing is left to wait for: how the View ends and the end of the gate are
+    // one and the same moment.
+    house.peers.lose_supervisor();
+    operator.until(|report| !report.browser).await;
+    operator.handoff("v1", |one| one.phase == HandoffPhase::Running).await;
+    house.shutdown.cancel();
+    operator.handoff("v1", |one| one.phase == HandoffPhase::Cancelled(ClosedBy::Operator)).await;
+    assert_eq!(house.ended().await.why, Why::Signal);
 }
 
 #[tokio::test(flavor = "multi_thread")]

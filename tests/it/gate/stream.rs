@@ -93,6 +93,7 @@ async fn pod() -> (House, StreamGates) {
             uid: POD.to_owned(),
             operator_key: key(KEY).public(),
             active_deadline: Duration::from_mins(30),
+            journal: None,
         });
     })
     .await;
