@@ -173,6 +173,22 @@ async fn of_twenty_who_ask_at_once_one_gets_it_and_the_others_hear_who() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_comes_too_late_for_the_slot_takes_it_from_nobody() {
+    let (fleet, _operator) = kept("checkout").await;
+    // Who asked first is overtaken on the way.
+    let slot_is_written = |line: &Line| line.resource == "testruns/status";
+    let slow = Fault::Delay(Duration::from_secs(3));
+    fleet.server.rule(Rule::first(slot_is_written, slow)).await;
+    fleet.hand_off("slow", "checkout", "ada", json!({})).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(slot(&fleet, "checkout").await, Value::Null, "it is still on its way");
+    fleet.hand_off("quick", "checkout", "bob", json!({})).await;
+    fleet.until_handoff("quick", "granted", running).await;
+    assert_eq!(ending(&fleet, "slow").await, pair("Failed", "AlreadyHeld"));
+    assert_eq!(slot(&fleet, "checkout").await["handoff"], "quick");
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_an_agent_lives_its_browser_can_be_watched_and_not_taken() {
     let fleet = Fleet::start().await;
     let _operator = fleet.operator("one");
@@ -422,7 +438,14 @@ async fn activity_is_written_once_a_minute_and_the_near_end_is_said_once() {
     };
     sleep(Duration::from_secs(5)).await;
     let before = writes().await;
-    for _ in 0..46 {
+    for _ in 0..5 {
+        fleet.gates.handoffs.leave(&uid);
+        sleep(Duration::from_secs(1)).await;
+        fleet.gates.handoffs.connect(&uid);
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(writes().await, before, "coming and going is no news within a minute");
+    for _ in 0..44 {
         fleet.gates.handoffs.act(&uid);
         sleep(Duration::from_secs(5)).await;
     }
