@@ -4,8 +4,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
-# The tasks of a list are meant in its order.
+# The tasks of a list are meant in its order, but for those that are said to be independent.
+ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
+endif
 
 # Arguments for `handback run` in the demo, for example DEMO_ARGS=--no-keep-alive.
 DEMO_ARGS ?=
@@ -18,6 +20,7 @@ TESTS ?=
 # The plan of the demo.
 PLAN ?= examples/shop.md
 
+comma := ,
 say = @printf '\n== %s\n' '$(1)'
 
 .PHONY: help
@@ -29,7 +32,7 @@ demo: setup web build ## Watch a plan buy something in a small shop, then take t
 	@scripts/demo.sh $(PLAN) $(DEMO_ARGS)
 
 .PHONY: test
-test: setup-cluster ## Everything: formatting, lints, the page, the library, real browsers, a real API server and S3 server
+test: setup-cluster ## Everything: lints, the page, the library, real browsers, a real S3 server, a real Kubernetes
 	$(call say,formatting)
 	@cargo fmt --all --check
 	$(call say,the shop under test)
@@ -42,8 +45,8 @@ test: setup-cluster ## Everything: formatting, lints, the page, the library, rea
 	$(call say,library and program)
 	@cargo test --locked --no-fail-fast
 	@$(MAKE) --no-print-directory takeover-tests
-	@$(MAKE) --no-print-directory test-api
 	@$(MAKE) --no-print-directory test-s3
+	@$(MAKE) --no-print-directory test-fleet
 	$(call say,all passed)
 
 # A person's browser, driven by Playwright, against the program that was just built.
@@ -57,21 +60,13 @@ takeover-tests:
 	$(call say,a second browser takes over)
 	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
 
-# Everything that needs images and nodes.
+# Everything that needs images and nodes. Three parts of it have a cluster of their own and mostly wait for it.
 .PHONY: test-fleet
-test-fleet: images ## On a Kubernetes: the test cluster itself, the chart, the quickstart, runs and takeovers; 20 minutes
-	@$(MAKE) --no-print-directory test-cluster
-	@$(MAKE) --no-print-directory test-chart
-	@$(MAKE) --no-print-directory test-quickstart
+test-fleet: images ## On a Kubernetes: the test cluster itself, the chart, the quickstart, runs and takeovers
+	$(call say,the test cluster itself$(comma) the chart and the quickstart$(comma) side by side: three minutes without a word)
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going SIDE_BY_SIDE=yes test-cluster test-chart test-quickstart
+	$(call say,a real Kubernetes)
 	@scripts/test-e2e.sh
-
-# What a real API server makes of our objects, and what can be said of the chart without one.
-.PHONY: test-api
-test-api: setup-cluster
-	$(call say,a real API server)
-	@scripts/test-e2e.sh manifests
-	$(call say,the chart)
-	@scripts/test-chart.sh --static
 
 # The chart, runs and takeovers on a real Kubernetes. A cluster of somebody's own pulls its images from
 # a registry; ours gets them here. TESTS is a part of a test's name.
@@ -87,11 +82,12 @@ test-s3:
 	$(call say,the files of a run in a real S3 server)
 	@HANDBACK_VERSITYGW=$$(scripts/versitygw.sh) cargo test --locked --test s3
 
-# Brings a cluster of its own up and down, since that is what one reads there.
+# Brings a cluster of its own up and down, since that is what one reads there. A `make` that is typed there
+# is nobody's part.
 .PHONY: test-quickstart
 test-quickstart: setup-cluster web ## Type every line of examples/quickstart.md
 	$(call say,the quickstart)
-	@node tests/quickstart/quickstart.mjs
+	@env -u MAKEFLAGS -u MFLAGS -u SIDE_BY_SIDE node tests/quickstart/quickstart.mjs
 
 # A cluster of its own, unless KUBECONFIG says which. The images have to be there.
 .PHONY: test-chart

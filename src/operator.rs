@@ -1,8 +1,9 @@
 //! The fleet's operator: watches, observes, decides, applies.
 //!
 //! # Expected flow
-//! Watches keep caches of runs and pods and queue whatever changed ([`caches`]). Whoever holds the
-//! Lease ([`lease`]) takes runs from the queue, one at a time each: [`observe`] collects everything
+//! Watches keep caches of runs, pods and handoffs ([`caches`]). Once all of them are filled an operator
+//! competes for the Lease ([`lease`]); whoever holds it has everything looked at once, and then whatever
+//! changed. It takes runs from the queue, one at a time each: [`observe`] collects everything
 //! that a decision may depend on, [`crate::decide`] decides, [`apply`] does it. A pod whose run is gone
 //! is looked at by itself.
 //!
@@ -40,17 +41,12 @@ use kube::{
         reflector,
     },
 };
-use tokio::{
-    net::TcpListener,
-    sync::{Mutex, mpsc},
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{net::TcpListener, sync::Mutex, task::JoinSet, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     apply::Applied,
-    caches::{Caches, Queues, owner_uid, run_ref},
+    caches::{Caches, Queue, Queues, owner_uid, run_ref},
     events::Events,
     handoffs::{Door, Shipped},
     lease::Election,
@@ -171,10 +167,7 @@ pub async fn run(
     let (namespaces, namespaces_writer) = reflector::store();
     let whole = config.namespaces.is_empty();
     let caches = Caches { runs, pods, handoffs, namespaces: whole.then_some(namespaces) };
-    let (run_queue, runs_queued) = mpsc::unbounded_channel();
-    let (pod_queue, pods_queued) = mpsc::unbounded_channel();
-    let (handoff_queue, handoffs_queued) = mpsc::unbounded_channel();
-    let queues = Queues { runs: run_queue, pods: pod_queue, handoffs: handoff_queue };
+    let queues = Queues::default();
     let World { client, gates, targets, clock, metrics } = world;
     let memory = Memory::start(&mut background);
     let doors = Memory::start(&mut background);
@@ -247,12 +240,18 @@ pub async fn run(
         tasks: TaskTracker::new(),
         cancel: cancel.clone(),
     });
-    let mut held = tokio::select! {
-        held = election.win() => held,
-        () = cancel.cancelled() => return End::Asked,
+    let candidacy = async {
+        // Whoever leads without having seen everything takes what it has not seen for lost.
+        operator.caches.filled().await.ok()?;
+        Some(election.win().await)
     };
+    let held = tokio::select! {
+        held = candidacy => held,
+        () = cancel.cancelled() => None,
+    };
+    let Some(mut held) = held else { return End::Asked };
     tracing::info!(identity = election.identity, "this operator leads");
-    let mut work = Box::pin(Arc::clone(&operator).work(runs_queued, pods_queued, handoffs_queued));
+    let mut work = Box::pin(Arc::clone(&operator).work());
     let end = tokio::select! {
         () = &mut work => End::Asked,
         () = election.keep(&mut held) => End::LeaseLost,
@@ -280,30 +279,14 @@ where
     namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
 }
 
-/// What waits to be looked at.
-type Queue<K> = mpsc::UnboundedReceiver<reflector::ObjectRef<K>>;
-
 impl Operator {
-    /// Takes from the queues until the end is wanted, and finishes what was begun.
-    async fn work(
-        self: Arc<Self>,
-        runs: Queue<TestRun>,
-        pods: Queue<Pod>,
-        handoffs: Queue<Handoff>,
-    ) {
+    /// Looks at everything, then takes from the queues until the end is wanted, and finishes what was
+    /// begun.
+    async fn work(self: Arc<Self>) {
+        let Some((runs, pods, handoffs)) = self.queues.open() else { return };
+        self.caches.queue_all(&self.queues);
         let (run_store, pod_store) = (self.caches.runs.clone(), self.caches.pods.clone());
         let handoff_store = self.caches.handoffs.clone();
-        // A decision from one cache alone would take everything for lost.
-        let ready =
-            async { run_store.wait_until_ready().await.and(pod_store.wait_until_ready().await) };
-        if ready.await.is_err() || handoff_store.wait_until_ready().await.is_err() {
-            return;
-        }
-        if let Some(namespaces) = &self.caches.namespaces
-            && namespaces.wait_until_ready().await.is_err()
-        {
-            return;
-        }
         let queue = |cancel: CancellationToken| async move { cancel.cancelled().await };
         let runs = applier(
             |run, operator: Arc<Self>| {
@@ -381,13 +364,14 @@ impl Operator {
     async fn step(&self, run: &Arc<TestRun>) -> Result<Step, Error> {
         let seen = self.observe(run).await?;
         let swept = Box::pin(self.sweep_handoffs(&seen.subject, run, seen.orphaned)).await?;
-        if swept == Applied::Refused || seen.orphaned {
+        if swept.applied == Applied::Refused || seen.orphaned {
             // The run was changed, or is not as it was seen: it comes again.
             return Ok(Step { applied: Applied::Refused, wake_at: None });
         }
         let decision = decide(&seen.observed, self.now());
         let applied = self.apply(&seen, &decision).await?;
-        Ok(Step { applied, wake_at: decision.wake_at })
+        let wake_at = swept.wake_at.into_iter().chain(decision.wake_at).min();
+        Ok(Step { applied, wake_at })
     }
 
     async fn step_pod(&self, pod: &Arc<Pod>) -> Result<Step, Error> {

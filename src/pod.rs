@@ -261,8 +261,16 @@ fn sandbox(wish: test_run::Sandbox) -> SandboxWish {
 /// The bucket, with all that stands before this attempt's own files: the same name applied again never
 /// meets its predecessor.
 fn target(order: &Order<'_>, storage: &ValidStorage) -> S3Target {
-    let ValidStorage { endpoint, bucket, prefix, region, path_style, credentials: _, ca_from: _ } =
-        storage;
+    let ValidStorage {
+        endpoint,
+        bucket,
+        prefix,
+        region,
+        allow_insecure,
+        path_style,
+        credentials: _,
+        ca_from: _,
+    } = storage;
     let Order { run, namespace, uid, attempt, .. } = *order;
     let short: String = uid.chars().filter(char::is_ascii_hexdigit).take(8).collect();
     S3Target {
@@ -270,6 +278,7 @@ fn target(order: &Order<'_>, storage: &ValidStorage) -> S3Target {
         bucket: bucket.clone(),
         prefix: format!("{prefix}{namespace}/{}/{short}/{attempt}/", run.name),
         region: region.clone(),
+        allow_insecure: *allow_insecure,
         path_style: *path_style,
     }
 }

@@ -5,15 +5,16 @@
 //! it ([P0]); the gate grants it by itself, and what it says is mirrored into the status. Once the gate
 //! says how it ended, the slot is freed, *then* the terminal status is written ([P13]): who waits for
 //! the end may ask again at once. What cannot be had is refused; who loses the slot is never parked.
-//! A Handoff that was deleted is no object any more: [`sweep`] ends what the gate still has of it.
+//! A Handoff that was deleted is no object any more: [`sweep`] ends what the gate still has of it. Until
+//! that is done nobody else is given control, whatever the slot says: the gate would refuse him.
 //!
 //! # Guarantees
 //! `world.rs` searches for a violation of each in every state of a small cluster that can be reached
 //! with caches of different age, crashes after any action, lost answers, a gate that forgets and two
 //! people: whatever is granted has the run's slot; a terminal phase never changes, and is the gate's own
 //! if the gate has one; no slot names a Handoff that is over; nobody is refused for somebody who does
-//! not have it; nothing is granted for long that nobody asks for any more; left alone, every state
-//! comes to rest.
+//! not have it, neither by us nor by the gate; nothing is granted for long that nobody asks for any
+//! more; left alone, every state comes to rest.
 //!
 //! # Assumptions
 //! One operator writes at a time; a message that was given up does not arrive later. The gate has one
@@ -36,7 +37,9 @@ mod world;
 use self::turn::Turn;
 pub use self::{
     action::{Action, Note, Only},
-    observed::{By, Closer, Gate, GatePhase, Object, Place, Run, Seen, Slot, Told, Tuning, Word},
+    observed::{
+        Beside, By, Closer, Gate, GatePhase, Object, Place, Run, Seen, Slot, Told, Tuning, Word,
+    },
     record::{Ending, Record, Waiting},
     sweep::{Stray, sweep},
 };

@@ -253,9 +253,9 @@ impl Artifacts {
         }
     }
 
-    /// Not stored in time, and why.
+    /// Not stored in time, and why: what a gate has to say of it fits, since its end is what to do.
     pub fn failed(why: &str) -> Self {
-        Self::Failed(short(why, 120))
+        Self::Failed(short(why, 256))
     }
 
     fn read(condition: Option<&Condition>, status: Option<&ArtifactsStatus>) -> Self {

@@ -42,6 +42,8 @@ struct Handoff {
     granted: Option<Grant>,
     first_connected: Option<Timestamp>,
     connected: bool,
+    /// The minute in which the holder last did something.
+    active: Option<Timestamp>,
     note: Option<String>,
     ended: Option<Time>,
     /// The operator asked for the end that is on its way.
@@ -136,6 +138,7 @@ impl Handoffs {
             granted: None,
             first_connected: None,
             connected: false,
+            active: None,
             note: None,
             ended: None,
             called_off: false,
@@ -287,17 +290,25 @@ impl Handoffs {
         self.position += 1;
     }
 
-    /// What the operator's wish to end a handoff means for the lease: whose release it is, if the
-    /// lease has anything to do with it.
-    pub(super) fn call_off(&mut self, uid: &str, outcome: Outcome, now: Now) -> Option<Seat> {
+    /// What the operator's wish to end a handoff means for the lease: which seat gives back, if the
+    /// lease has anything to do with it. `holder` is who holds the input now, in whoever's name.
+    pub(super) fn call_off(
+        &mut self,
+        uid: &str,
+        outcome: Outcome,
+        holder: Option<Seat>,
+        now: Now,
+    ) -> Option<Seat> {
         let one =
             self.list.iter_mut().find(|one| one.prepare.uid == uid && one.phase.is_active())?;
         match (one.prepare.mode, one.phase) {
             (Mode::Control, HandoffPhase::Running) => {
                 one.called_off = true;
-                one.place
+                // Whoever sits there now: of all Control handoffs this one is granted.
+                holder.or(one.place)
             }
             (mode, _) => {
+                // It withdraws its own request. Whoever holds the input meanwhile is somebody else.
                 let place = one.place.filter(|_| mode == Mode::Control);
                 one.end(
                     match outcome {
@@ -344,6 +355,19 @@ impl Handoffs {
             }
             self.position += 1;
         }
+    }
+
+    /// The holder of the input used it.
+    pub(super) fn holder_acted(&mut self, now: Now) {
+        let acted = self.running_mut().is_some_and(|one| one.acted(now));
+        self.position += u64::from(acted);
+    }
+
+    /// The holder of this handoff came with a ticket.
+    pub(super) fn came(&mut self, uid: &str, now: Now) {
+        let one = self.list.iter_mut().find(|one| one.prepare.uid == uid);
+        let acted = one.is_some_and(|one| one.acted(now));
+        self.position += u64::from(acted);
     }
 
     /// What the holder says on leaving; redacted.
@@ -406,6 +430,8 @@ impl Handoffs {
                 deadline: one.granted.map(|grant| time(grant.until)),
                 first_connected_at: one.first_connected.map(time),
                 connected: one.connected && one.phase == HandoffPhase::Running,
+                control: one.prepare.mode == Mode::Control,
+                last_active_at: one.active.map(|minute| minute.to_string()),
                 note: one.note.clone(),
             })
             .collect()
@@ -423,6 +449,17 @@ impl Handoff {
         self.phase = phase;
         self.ended = Some(now.boot);
         self.connected = false;
+    }
+
+    /// Whether that is news: nobody is told more than the minute.
+    fn acted(&mut self, now: Now) -> bool {
+        let second = now.wall.as_second();
+        let minute = Timestamp::from_second(second - second.rem_euclid(60)).ok();
+        let news = minute > self.active;
+        if news {
+            self.active = minute;
+        }
+        news
     }
 }
 
@@ -474,7 +511,7 @@ mod tests {
         assert_eq!(phases(&handoffs), [HandoffPhase::Finished(ClosedBy::Human)]);
         let position = handoffs.position();
         handoffs.revoked(Close::Cancelled, at(201));
-        assert_eq!(handoffs.call_off("a", Outcome::Cancelled, at(202)), None);
+        assert_eq!(handoffs.call_off("a", Outcome::Cancelled, None, at(202)), None);
         assert_eq!((phases(&handoffs).len(), handoffs.position()), (1, position));
         assert_eq!(handoffs.report()[0].note.as_deref(), Some("done"));
         assert!(!handoffs.may_act(Seat(2)) && handoffs.key("a").is_none());
@@ -499,9 +536,56 @@ mod tests {
         let mut handoffs = Handoffs::default();
         handoffs.ask(prepare("a", Mode::Control), Seat(9));
         handoffs.granted(Seat(9), Epoch(1), Time::from_mins(10), at(0));
-        assert_eq!(handoffs.call_off("a", Outcome::Cancelled, at(1)), Some(Seat(9)));
+        assert_eq!(handoffs.call_off("a", Outcome::Cancelled, None, at(1)), Some(Seat(9)));
         handoffs.revoked(Close::Cancelled, at(1));
         assert_eq!(phases(&handoffs), [HandoffPhase::Cancelled(ClosedBy::Operator)]);
+    }
+
+    #[test]
+    fn who_withdraws_a_request_takes_nothing_from_the_holder() {
+        let mut handoffs = Handoffs::default();
+        handoffs.ask(prepare("a", Mode::Control), Seat(8));
+        handoffs.granted(Seat(8), Epoch(1), Time::from_mins(10), at(0));
+        handoffs.ask(prepare("b", Mode::Control), Seat(9));
+        let page = Some(Seat(2));
+        assert_eq!(
+            handoffs.call_off("b", Outcome::Cancelled, page, at(1)),
+            Some(Seat(9)),
+            "what stands for its own page"
+        );
+        assert_eq!(
+            phases(&handoffs),
+            [HandoffPhase::Running, HandoffPhase::Cancelled(ClosedBy::Operator)]
+        );
+        handoffs.watch(prepare("v", Mode::View), at(1));
+        assert_eq!(handoffs.call_off("v", Outcome::Finished, page, at(1)), None);
+        assert_eq!(handoffs.call_off("a", Outcome::Finished, page, at(2)), page);
+        handoffs.revoked(Close::Finished, at(2));
+        assert_eq!(phases(&handoffs)[0], HandoffPhase::Finished(ClosedBy::Operator));
+    }
+
+    #[test]
+    fn when_the_holder_last_did_something_is_told_to_the_minute() {
+        let mut handoffs = Handoffs::default();
+        handoffs.ask(prepare("a", Mode::Control), Seat(8));
+        handoffs.granted(Seat(8), Epoch(1), Time::from_mins(10), at(0));
+        handoffs.watch(prepare("v", Mode::View), at(0));
+        let told = |handoffs: &Handoffs| {
+            let report = handoffs.report();
+            let times = report.into_iter().map(|one| one.last_active_at);
+            (times.map(Option::unwrap_or_default).collect::<Vec<_>>(), handoffs.position())
+        };
+        let (times, position) = told(&handoffs);
+        assert_eq!(times, ["", ""]);
+        handoffs.came("v", at(59));
+        assert_eq!(told(&handoffs).0, ["", "1970-01-01T00:00:00Z"]);
+        for second in 119..=179 {
+            handoffs.holder_acted(at(second));
+        }
+        // A clock that is set back changes nothing.
+        handoffs.holder_acted(at(30));
+        let times = ["1970-01-01T00:02:00Z", "1970-01-01T00:00:00Z"].map(str::to_owned);
+        assert_eq!(told(&handoffs), (times.into(), position + 3), "three minutes are three news");
     }
 
     #[test]

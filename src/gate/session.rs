@@ -114,6 +114,8 @@ pub(super) struct Session {
     announced: bool,
     warned: Duration,
     /// Handoffs of a pod; in `handback run` there are none.
+    /// See [`Report::incarnation`].
+    incarnation: u64,
     handoffs: Handoffs,
     challenges: Challenges,
     /// Names under which a pod's gate is addressed.
@@ -196,6 +198,7 @@ impl Session {
             unwatched: None,
             announced: false,
             warned: Duration::MAX,
+            incarnation: handoffs::milliseconds(now),
             handoffs: Handoffs::default(),
             challenges: Challenges::new(secret),
             hosts,

@@ -5,8 +5,11 @@
 //! - Plans, contracts and managed fields are not kept: ten thousand runs would not fit.
 //! - Whatever changes has its run, or its pod, decided again; so has everything when a watch had to
 //!   begin anew, since what vanished meanwhile is not told.
+//! - Something is remembered of an object ([`Memory`]) from before it is in the copy until it is not any
+//!   more, and never afterwards.
 
 mod handoffs;
+mod queues;
 mod several;
 
 use std::{fmt::Debug, hash::Hash, sync::Arc};
@@ -18,15 +21,20 @@ use kube::{
     core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
-        reflector::{ObjectRef, Store, store::Writer},
+        reflector::{
+            ObjectRef, Store,
+            store::{Writer, WriterDropped},
+        },
         watcher::{self, Event},
     },
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc;
 
-pub(super) use self::handoffs::{CLOSER, keep_handoffs};
 use self::several::Several;
+pub(super) use self::{
+    handoffs::{CLAIMED, CLOSER, keep_handoffs},
+    queues::{Queue, Queues},
+};
 use super::{handoffs::Door, memory::Memory};
 use crate::{
     manifest::{handoff::Handoff, test_run::TestRun},
@@ -50,35 +58,22 @@ pub(super) struct Caches {
     pub namespaces: Option<Store<Namespace>>,
 }
 
-/// Who is to be looked at.
-#[derive(Clone, Debug)]
-pub(super) struct Queues {
-    /// Runs.
-    pub runs: mpsc::UnboundedSender<ObjectRef<TestRun>>,
-    /// Pods whose run may be gone.
-    pub pods: mpsc::UnboundedSender<ObjectRef<Pod>>,
-    /// Handoffs.
-    pub handoffs: mpsc::UnboundedSender<ObjectRef<Handoff>>,
-}
-
-impl Queues {
-    /// A run is to be looked at. Nobody listens any more while the operator ends.
-    pub(super) fn run(&self, run: ObjectRef<TestRun>) {
-        drop(self.runs.send(run));
-    }
-
-    /// A pod is to be looked at.
-    pub(super) fn pod(&self, pod: ObjectRef<Pod>) {
-        drop(self.pods.send(pod));
-    }
-
-    /// A Handoff is to be looked at.
-    pub(super) fn handoff(&self, handoff: &Handoff) {
-        drop(self.handoffs.send(ObjectRef::from_obj(handoff)));
-    }
-}
-
 impl Caches {
+    /// Waits until each of them was filled once: a decision from some of them would take what the
+    /// others have for lost.
+    ///
+    /// # Errors
+    /// When a watch has ended.
+    pub(super) async fn filled(&self) -> Result<(), WriterDropped> {
+        self.runs.wait_until_ready().await?;
+        self.pods.wait_until_ready().await?;
+        self.handoffs.wait_until_ready().await?;
+        match &self.namespaces {
+            Some(namespaces) => namespaces.wait_until_ready().await,
+            None => Ok(()),
+        }
+    }
+
     /// The pods of a run, by their names and its uid.
     pub(super) fn pods_of(&self, run: &TestRun) -> Vec<Arc<Pod>> {
         let (name, uid) = (run.name_any(), run.uid().unwrap_or_default());
@@ -99,7 +94,7 @@ impl Caches {
     }
 
     /// Everything is to be looked at: what vanished meanwhile is not told.
-    fn queue_all(&self, queues: &Queues) {
+    pub(super) fn queue_all(&self, queues: &Queues) {
         for run in self.runs.state() {
             queues.run(ObjectRef::from_obj(run.as_ref()));
         }
@@ -161,6 +156,7 @@ pub(super) async fn keep_runs(
     };
     let handoffs_of = |run: &TestRun| caches.queue_handoffs_of(run, &queues);
     let hear = |event: Heard<'_, TestRun>| match event {
+        Heard::Coming(run) => memory.meet(&run.uid().unwrap_or_default()),
         Heard::Changed(run) => {
             queues.run(ObjectRef::from_obj(run));
             handoffs_of(run);
@@ -221,6 +217,11 @@ pub(super) async fn keep_pods(
         caches.queue_handoffs_of(run, &queues);
     };
     let hear = |event: Heard<'_, Pod>| match event {
+        Heard::Coming(pod) => {
+            let uid = pod.uid().unwrap_or_default();
+            memory.meet(&uid);
+            doors.meet(&uid);
+        }
         Heard::Changed(pod) => match caches.run_of(pod) {
             Some(run) => queue(&run),
             None => queues.pod(ObjectRef::from_obj(pod)),
@@ -229,10 +230,8 @@ pub(super) async fn keep_pods(
             let uid = pod.uid().unwrap_or_default();
             memory.forget(&uid);
             doors.forget(&uid);
-            match caches.run_of(pod) {
-                Some(run) => queue(&run),
-                // Its gate was spoken to in the name of a run that was gone already.
-                None => memory.forget(owner_uid(pod).unwrap_or_default()),
+            if let Some(run) = caches.run_of(pod) {
+                queue(&run);
             }
         }
         Heard::All => caches.queue_all(&queues),
@@ -253,6 +252,8 @@ pub(super) async fn keep_namespaces(
 }
 
 enum Heard<'a, K> {
+    /// It will be in the copy, or be otherwise there, in a moment.
+    Coming(&'a K),
     Changed(&'a K),
     Gone(&'a K),
     /// A watch began anew.
@@ -291,6 +292,9 @@ async fn keep<K>(
         let event = event.modify(&mut slim);
         let known = |known: &ObjectRef<K>| store.get(known).map(|object| K::clone(&object));
         for event in several.take(index, event, known) {
+            if let Event::Apply(object) | Event::InitApply(object) = &event {
+                hear(Heard::Coming(object));
+            }
             writer.apply_watcher_event(&event);
             match &event {
                 Event::Apply(object) => hear(Heard::Changed(object)),

@@ -23,7 +23,7 @@ pub use self::policy::PolicyAt;
 pub(super) use self::{doors::Door, policy::Shipped, seen::MANAGER};
 use super::{Applied, Error, Operator, Step, observe::Subject};
 use crate::{
-    decide::handoff::{Place, Stray, decide, sweep},
+    decide::handoff::{Place, Stray, Tuning, decide, sweep},
     manifest::{handoff::Handoff, test_run::TestRun},
 };
 
@@ -37,13 +37,14 @@ impl Operator {
     }
 
     /// Clears what is left of Handoffs that are over or were deleted. `orphaned`: the run's slot names
-    /// one.
+    /// one. With it, when to look again whether the gate has ended what it was told to: somebody may wait
+    /// for that, and nobody else repeats it.
     pub(super) async fn sweep_handoffs(
         &self,
         subject: &Subject,
         run: &TestRun,
         orphaned: bool,
-    ) -> Result<Applied, Error> {
+    ) -> Result<Step, Error> {
         let here = newest(subject).map(place);
         let pod = match &here {
             Some(Place::Here { pod, .. }) => Some(pod),
@@ -57,16 +58,24 @@ impl Operator {
         active.retain(|uid| !cached.iter().any(|one| one.uid().as_ref() == Some(uid)));
         let wanted =
             if active.is_empty() { BTreeSet::new() } else { self.wanted_handoffs(subject).await? };
+        let mut step = Step { applied: Applied::Done, wake_at: None };
         for stray in sweep(orphaned, pod, &active, &wanted) {
-            let applied = match stray {
+            step.applied = match stray {
                 Stray::FreeSlot => self.write_slot(subject, run, Value::Null).await?,
-                Stray::Close(pod, uid) => self.close_stray(subject, &pod, &uid).await?,
+                Stray::Close(pod, uid) => {
+                    step.wake_at = Some(self.now().plus(Tuning::default().retry));
+                    if self.may_close(&pod, &uid).await? {
+                        self.close_stray(subject, &pod, &uid).await?
+                    } else {
+                        Applied::Done
+                    }
+                }
             };
-            if applied == Applied::Refused {
-                return Ok(Applied::Refused);
+            if step.applied == Applied::Refused {
+                break;
             }
         }
-        Ok(Applied::Done)
+        Ok(step)
     }
 
     /// Uids of the run's Handoffs that are not over: live.

@@ -10,7 +10,6 @@ use axum::{
     routing::get,
 };
 use k8s_openapi::api::core::v1::Pod;
-use kube::runtime::reflector::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -20,15 +19,14 @@ use crate::{manifest::status::Phase, metrics::Metrics};
 /// What the answers are made from.
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    runs: Store<TestRun>,
-    pods: Store<Pod>,
+    caches: Caches,
     metrics: Arc<Metrics>,
 }
 
 impl State {
     /// Of these caches and counts.
     pub(super) fn new(caches: Caches, metrics: Arc<Metrics>) -> Self {
-        Self { runs: caches.runs, pods: caches.pods, metrics }
+        Self { caches, metrics }
     }
 }
 
@@ -50,13 +48,11 @@ fn app(state: State) -> Router {
         .with_state(state)
 }
 
-/// Ready is whoever could lead: its caches are filled.
+/// Ready is whoever could lead: all of its caches are filled.
 async fn ready(Extract(state): Extract<State>) -> (StatusCode, &'static str) {
-    let filled =
-        async { state.runs.wait_until_ready().await.and(state.pods.wait_until_ready().await) };
     tokio::select! {
         biased;
-        filled = filled => match filled {
+        filled = state.caches.filled() => match filled {
             Ok(()) => (StatusCode::OK, "ok\n"),
             Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the watches have ended\n"),
         },
@@ -67,8 +63,8 @@ async fn ready(Extract(state): Extract<State>) -> (StatusCode, &'static str) {
 }
 
 async fn metrics(Extract(state): Extract<State>) -> Response {
-    state.metrics.runs(count(PHASES, state.runs.state().iter().map(|run| phase(run))));
-    state.metrics.pods(count(STATES, state.pods.state().iter().map(|pod| pod_state(pod))));
+    state.metrics.runs(count(PHASES, state.caches.runs.state().iter().map(|run| phase(run))));
+    state.metrics.pods(count(STATES, state.caches.pods.state().iter().map(|pod| pod_state(pod))));
     match state.metrics.text() {
         Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => {
@@ -123,27 +119,39 @@ fn pod_state(pod: &Pod) -> &'static str {
 mod tests {
     use axum::{body::Body, http::Request};
     use http_body_util::BodyExt as _;
+    use k8s_openapi::api::core::v1::Namespace;
     use kube::runtime::{
-        reflector::{self, store::Writer},
+        reflector::{self, Lookup, store::Writer},
         watcher::Event,
     };
     use serde_json::{Value, json};
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::manifest::handoff::Handoff;
 
     struct Filled {
         app: Router,
         runs: Writer<TestRun>,
         pods: Writer<Pod>,
+        handoffs: Writer<Handoff>,
+        namespaces: Writer<Namespace>,
     }
 
     fn app() -> Filled {
         let (run_store, runs) = reflector::store();
         let (pod_store, pods) = reflector::store();
+        let (handoff_store, handoffs) = reflector::store();
+        let (namespace_store, namespaces) = reflector::store();
         let metrics = Arc::new(Metrics::new().unwrap());
-        let state = State { runs: run_store, pods: pod_store, metrics };
-        Filled { app: super::app(state), runs, pods }
+        let caches = Caches {
+            runs: run_store,
+            pods: pod_store,
+            handoffs: handoff_store,
+            namespaces: Some(namespace_store),
+        };
+        let app = super::app(State::new(caches, metrics));
+        Filled { app, runs, pods, handoffs, namespaces }
     }
 
     async fn get(app: &Router, path: &str) -> (u16, String) {
@@ -170,17 +178,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_answers_is_alive_and_ready_once_both_caches_are_filled() {
-        let mut filled = app();
-        assert_eq!(get(&filled.app, "/healthz").await, (200, "ok\n".to_owned()));
-        assert_eq!(get(&filled.app, "/readyz").await.0, 503);
-        filled.runs.apply_watcher_event(&Event::Init);
-        filled.runs.apply_watcher_event(&Event::InitDone);
-        let (status, text) = get(&filled.app, "/readyz").await;
-        assert_eq!((status, text.as_str()), (503, "the caches are not filled yet\n"));
-        filled.pods.apply_watcher_event(&Event::Init);
-        filled.pods.apply_watcher_event(&Event::InitDone);
-        assert_eq!(get(&filled.app, "/readyz").await, (200, "ok\n".to_owned()));
+    async fn whoever_answers_is_alive_and_ready_once_all_caches_are_filled() {
+        fn fill<K>(writer: &mut Writer<K>)
+        where
+            K: Lookup + Clone + 'static,
+            K::DynamicType: Eq + std::hash::Hash + Clone,
+        {
+            writer.apply_watcher_event(&Event::Init);
+            writer.apply_watcher_event(&Event::InitDone);
+        }
+        // Whichever is the last one, it is waited for.
+        for last in 0..4 {
+            let mut filled = app();
+            assert_eq!(get(&filled.app, "/healthz").await, (200, "ok\n".to_owned()));
+            for which in (0..4).filter(|which| *which != last).chain([last]) {
+                let (status, text) = get(&filled.app, "/readyz").await;
+                assert_eq!((status, text.as_str()), (503, "the caches are not filled yet\n"));
+                match which {
+                    0 => fill(&mut filled.runs),
+                    1 => fill(&mut filled.pods),
+                    2 => fill(&mut filled.handoffs),
+                    _ => fill(&mut filled.namespaces),
+                }
+            }
+            assert_eq!(get(&filled.app, "/readyz").await, (200, "ok\n".to_owned()));
+        }
+        let filled = app();
         assert_eq!(get(&filled.app, "/").await.0, 404);
     }
 

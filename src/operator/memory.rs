@@ -1,6 +1,10 @@
 //! What this operator was told and no status has: answers of targets and gates, refusals, failures.
 //!
 //! One task owns it. An operator that restarts has none of it, asks again, and decides the same.
+//!
+//! # Guarantees
+//! Something is remembered of whatever was met and not forgotten since, and of nothing else: what comes
+//! late about something that is gone is lost, so that the memory never holds more than the caches.
 
 use std::collections::HashMap;
 
@@ -8,7 +12,7 @@ use tokio::{sync::mpsc, sync::oneshot, task::JoinSet};
 
 use crate::decide::{Answer, Gate, Moment, PodUid, Probe, Refusal};
 
-/// What is remembered of one run, by its uid.
+/// What is remembered of one run, or of one Handoff or pod, by its uid.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Remembered {
     /// Whose gate [`Self::gate`] is.
@@ -20,6 +24,8 @@ pub(super) struct Remembered {
     pub refusal: Option<Refusal>,
     /// When its status was last written.
     pub written: Option<Moment>,
+    /// Of a Handoff: it was said that its time is nearly over.
+    pub warned: bool,
     /// How often in a row something went wrong with it.
     pub failures: u32,
 }
@@ -95,7 +101,16 @@ impl<T: Default + Send + 'static> Memory<T> {
         Self(ask)
     }
 
-    /// Reads or changes what is remembered of a run.
+    /// From now on something is remembered of it.
+    pub(super) fn meet(&self, uid: &str) {
+        let uid = uid.to_owned();
+        // Whoever is ending meets nobody.
+        drop(self.0.send(Box::new(move |all: &mut All<T>| {
+            all.entry(uid).or_default();
+        })));
+    }
+
+    /// Reads or changes what is remembered of it: nothing, if it was forgotten or never met.
     ///
     /// # Errors
     /// When the operator is ending.
@@ -106,8 +121,13 @@ impl<T: Default + Send + 'static> Memory<T> {
     ) -> Result<Told, Ended> {
         let uid = uid.to_owned();
         let (tell, told) = oneshot::channel();
-        let ask =
-            Box::new(move |all: &mut All<T>| drop(tell.send(what(all.entry(uid).or_default()))));
+        let ask = Box::new(move |all: &mut All<T>| {
+            let told = match all.get_mut(&uid) {
+                Some(remembered) => what(remembered),
+                None => what(&mut T::default()),
+            };
+            drop(tell.send(told));
+        });
         self.0.send(ask).map_err(|_| Ended)?;
         told.await.map_err(|_| Ended)
     }
@@ -158,6 +178,7 @@ mod tests {
         let mut tasks = JoinSet::new();
         let memory: Memory = Memory::start(&mut tasks);
         for uid in ["one", "two"] {
+            memory.meet(uid);
             memory.of(uid, |remembered| remembered.failures = 3).await.unwrap();
         }
         memory.forget("one");
@@ -166,7 +187,16 @@ mod tests {
         assert_eq!(memory.uids().await, ["two"]);
         assert_eq!(memory.of("two", |remembered| remembered.failures).await, Ok(4));
         // The same name made again has another uid; the same uid never comes back.
-        assert_eq!(memory.of("one", |remembered| remembered.failures).await, Ok(0));
+        let late = |remembered: &mut Remembered| {
+            remembered.failures += 1;
+            remembered.failures
+        };
+        for uid in ["one", "never met"] {
+            assert_eq!(memory.of(uid, late).await, Ok(1));
+        }
+        assert_eq!(memory.uids().await, ["two"]);
+        memory.meet("two");
+        assert_eq!(memory.of("two", |remembered| remembered.failures).await, Ok(4));
         tasks.shutdown().await;
         assert_eq!(memory.of("two", |_| ()).await, Err(Ended));
     }

@@ -84,18 +84,28 @@ pub enum HandoffWord {
     },
     /// Answered as soon as something is otherwise than at this position, or after so many seconds.
     Changes {
-        /// [`Heard::position`].
-        since: Option<u64>,
+        /// [`Heard::at`].
+        since: Option<At>,
         /// Seconds.
         patience: i64,
     },
 }
 
+/// Which state of which life of a gate: a later one is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At {
+    /// See [`crate::pod::contract::stream::Report::incarnation`]. It stands first: what a gate counted
+    /// before it began anew says nothing about what it counts now.
+    pub incarnation: u64,
+    /// See [`crate::pod::contract::stream::Report::position`].
+    pub position: u64,
+}
+
 /// What a gate has of handoffs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
-    /// A later state has a higher one.
-    pub position: u64,
+    /// When it was so.
+    pub at: At,
     /// Every handoff that it was told of.
     pub handoffs: Vec<HandoffReport>,
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{contract::run::Dialogs, *};
+use super::{
+    contract::run::{Dialogs, MAX_ANNOTATIONS},
+    *,
+};
 use crate::manifest::{check, test_run::TestRunSpec};
 
 fn site() -> Site {
@@ -149,7 +152,7 @@ fn the_contract_in_the_annotation_is_what_gate_and_agent_read() {
 fn a_run_that_says_too_much_is_refused_before_there_is_a_pod() {
     let run = run(|_| {});
     let site = site();
-    let plan = "x".repeat(contract::run::MAX_ANNOTATIONS);
+    let plan = "x".repeat(MAX_ANNOTATIONS);
     let order = Order {
         run: &run,
         namespace: "shop",
@@ -172,4 +175,51 @@ fn names_at_their_limits_make_a_pod_that_kubernetes_takes() {
     let keyed = made(&run(|spec| spec["concurrency"] = json!({"key": "PR #42 / shop"})));
     let value = keyed["metadata"]["labels"][KEY_LABEL].as_str().unwrap();
     assert_eq!((value, value.len()), (key_label("PR #42 / shop").as_str(), 32));
+}
+
+#[test]
+fn http_storage_is_for_whoever_allowed_it() {
+    let target = |pod: &Value| {
+        let text = pod["metadata"]["annotations"][CONTRACT_ANNOTATION].as_str().unwrap();
+        RunContract::decode(text).unwrap().artifacts.s3.unwrap()
+    };
+    assert!(!target(&made(&run(|_| {}))).allow_insecure);
+    let insecure = run(|spec| {
+        spec["artifacts"]["s3"]["endpoint"] = json!("http://minio.storage:9000");
+        spec["artifacts"]["s3"]["allowInsecure"] = json!(true);
+    });
+    let target = target(&made(&insecure));
+    assert_eq!(
+        (target.endpoint.as_str(), target.allow_insecure),
+        ("http://minio.storage:9000", true)
+    );
+}
+
+#[test]
+fn a_plan_is_carried_whole_or_the_pod_is_refused_with_what_to_do() {
+    let (run, site) = (run(|_| {}), site());
+    let pod_of = |plan: &str| {
+        let (namespace, uid) = ("shop", "3f1c9ae0-1111-4000-8000-000000000000");
+        pod(&Order { run: &run, namespace, uid, attempt: 1, plan, storage: None, site: &site })
+    };
+    let size = |pod: &Pod| {
+        let annotations = pod.metadata.annotations.as_ref().unwrap();
+        annotations.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+    };
+    let most = MAX_ANNOTATIONS - size(&pod_of("").unwrap());
+    let plan = "x".repeat(most);
+    let largest = pod_of(&plan).unwrap();
+    assert_eq!(size(&largest), 240 << 10);
+    let text = &largest.metadata.annotations.as_ref().unwrap()[CONTRACT_ANNOTATION];
+    assert_eq!(RunContract::decode(text).unwrap().plan, plan);
+    // Quotes take two bytes, and letters of other scripts more than one: bytes count.
+    for more in [format!("{plan}x"), format!("{}\"", &plan[1..]), format!("{}é", &plan[1..])] {
+        let refused = pod_of(&more).unwrap_err();
+        assert_eq!(refused.reason(), "ContractTooLarge");
+        assert_eq!(
+            refused.to_string(),
+            "the contract has 245761 bytes, with the other annotations more than 245760: shorten the \
+             plan, the variables or spec.pod.annotations"
+        );
+    }
 }

@@ -10,16 +10,20 @@
  */
 export const FOR_NEWER_SERVERS = ['create pods/portforward'];
 
-/** Every single right of these rules, as `{group, resource, verb, name}`; a name only where one is given. */
-export function given(rules) {
+/**
+ * Every single right of these rules, as `{group, resource, verb, name, namespace}`; a name only where one
+ * is given, a namespace only if they hold in no other.
+ */
+export function given(rules, namespace) {
   return rules.flatMap(({ apiGroups = [], resources = [], verbs = [], resourceNames }) =>
-    apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.flatMap((verb) => (resourceNames ?? [undefined]).map((name) => ({ group, resource, verb, name }))))),
+    apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.flatMap((verb) => (resourceNames ?? [undefined]).map((name) => ({ group, resource, verb, name, namespace }))))),
   );
 }
 
-/** The rights that this user's requests needed, each once, with how often. */
-export function used(lines, user) {
+/** The rights that this user's requests needed, each once, with how often; those before `since` do not count. */
+export function used(lines, user, since) {
   const found = new Map();
+  const first = since === undefined ? -Infinity : Date.parse(since);
   for (const line of lines) {
     if (!line.trim()) continue;
     let event;
@@ -32,6 +36,7 @@ export function used(lines, user) {
     const { objectRef, verb, stage } = event;
     // Who asks in this user's name, to see what it may do, is somebody else.
     if (event.user?.username !== user || event.impersonatedUser || !objectRef?.resource) continue;
+    if (Date.parse(event.requestReceivedTimestamp) < first) continue;
     // One request is told at several stages; a watch has no other until it ends.
     if (stage === 'RequestReceived' || (stage === 'ResponseStarted' && verb !== 'watch')) continue;
     const resource = objectRef.subresource ? `${objectRef.resource}/${objectRef.subresource}` : objectRef.resource;
@@ -47,7 +52,8 @@ export function used(lines, user) {
 /** Whether a right that was given allows what was asked for. */
 function allows(right, asked) {
   const is = (mine, theirs) => mine === '*' || mine === theirs;
-  return is(right.group, asked.group) && is(right.resource, asked.resource) && is(right.verb, asked.verb) && (right.name === undefined || right.name === asked.name);
+  const within = (mine, theirs) => mine === undefined || mine === theirs;
+  return is(right.group, asked.group) && is(right.resource, asked.resource) && is(right.verb, asked.verb) && within(right.name, asked.name) && within(right.namespace, asked.namespace);
 }
 
 /** What was given and not used, and what was used and not given: two lists of sentences. */

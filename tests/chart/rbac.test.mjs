@@ -169,6 +169,19 @@ test('an audit log tells what was used, once each, and of nobody else', () => {
   );
 });
 
+test('what was asked before a time does not count', () => {
+  const lines = ['2026-01-01T00:00:00.900000Z', '2026-01-01T00:00:01.100000Z'].map((requestReceivedTimestamp) => line('get', 'pods', { requestReceivedTimestamp }));
+  assert.deepEqual(used(lines, USER, '2026-01-01T00:00:01Z').map(({ count }) => count), [1]);
+  assert.deepEqual(used(lines, USER).map(({ count }) => count), [2]);
+});
+
+test('a right in one namespace is none in another', () => {
+  const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }];
+  const asked = used([line('get', 'pods')], USER);
+  assert.deepEqual(compare(given(rules, 'shop'), asked), { unused: [], missing: [] });
+  assert.deepEqual(compare(given(rules, 'bank'), asked), { unused: ['get pods'], missing: ['get pods'] });
+});
+
 test('what is missing and what is too much are told apart', () => {
   const rules = given([
     { apiGroups: [''], resources: ['pods', 'secrets'], verbs: ['get', 'list'] },
@@ -200,12 +213,15 @@ test('the program says it with its exit code', () => {
   try {
     writeFileSync(`${directory}/chart.yaml`, text());
     const all = [...objects().values()].filter(({ metadata }) => ['handback-operator-handback-system', 'handback-leader'].includes(metadata.name));
-    const every = all.flatMap(({ rules }) => given(rules ?? [])).map(({ group, resource, verb, name }) => line(verb, resource, { objectRef: { apiGroup: group || undefined, name } }));
+    const rights = all.flatMap(({ kind, rules, metadata }) => given(rules ?? [], kind === 'Role' ? metadata.namespace : 'shop'));
+    const every = rights.map(({ group, resource, verb, name, namespace }) => line(verb, resource, { objectRef: { apiGroup: group || undefined, name, namespace } }));
     assert.match(run(...every).said, /^\d+ requests used exactly what is given\n$/);
     assert.equal(run(...every).status, 0);
     const less = run(...every.slice(1), line('get', 'secrets'));
     assert.equal(less.status, 1);
     assert.equal(less.said, 'used and not given: get secrets\ngiven and not used: get validatingadmissionpolicies.admissionregistration.k8s.io handback-handoffs\n');
+    const elsewhere = run(...every, line('create', 'leases', { objectRef: { apiGroup: 'coordination.k8s.io' } }));
+    assert.equal(elsewhere.said, 'used and not given: create leases.coordination.k8s.io\n');
     assert.equal(run(line('get', 'pods', { user: { username: 'ada' } })).status, 2);
   } finally {
     rmSync(directory, { recursive: true });

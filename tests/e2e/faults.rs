@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::{
-    fleet::{SYSTEM, operators},
     node,
-    place::{FAILS, PASSES, Place, WAITS, condition, test_run, until},
+    place::{PASSES, Place, WAITS, condition, goes_on, test_run},
     programs::kubectl,
 };
 
-async fn running(place: &Place, name: &str, plan: &str, spec: &Value) -> Value {
+/// The pod of a new run as soon as its agent is at work.
+pub async fn running(place: &Place, name: &str, plan: &str, spec: &Value) -> Value {
     place.apply(&test_run(name, plan, spec)).await;
     place.until_true(name, "Running").await;
     place.pod_of(name).await
@@ -18,7 +18,7 @@ async fn running(place: &Place, name: &str, plan: &str, spec: &Value) -> Value {
 #[tokio::test]
 async fn an_agent_that_is_killed_errs_and_the_browser_is_still_there() {
     let place = Place::new().await;
-    let pod = running(&place, "agent", WAITS, &json!({})).await;
+    let pod = running(&place, "agent", &goes_on(), &json!({})).await;
     let browser = node::chromium(&pod);
     node::kill(&node::process(&pod, "agent", "handback agent"));
     let (verdict, reason) = place.verdict("agent").await;
@@ -58,7 +58,7 @@ async fn a_browser_without_memory_errs_the_run_as_out_of_memory() {
 #[tokio::test]
 async fn a_pod_that_is_deleted_errs_its_run_and_is_gone() {
     let place = Place::new().await;
-    let pod = running(&place, "lost", WAITS, &json!({})).await;
+    let pod = running(&place, "lost", &goes_on(), &json!({})).await;
     let name = pod["metadata"]["name"].as_str().expect("a name");
     place.kubectl(&["delete", "pod", name, "--wait=false"]).succeeds().await;
     let (verdict, reason) = place.verdict("lost").await;
@@ -71,64 +71,19 @@ async fn a_pod_that_is_deleted_errs_its_run_and_is_gone() {
 #[tokio::test]
 async fn a_deleted_run_takes_its_pod_with_it() {
     let place = Place::new().await;
-    let pod = running(&place, "deleted", WAITS, &json!({})).await;
+    let pod = running(&place, "deleted", &goes_on(), &json!({})).await;
     place.kubectl(&["delete", "tr", "deleted", "--wait=false"]).succeeds().await;
     place.gone(pod["metadata"]["name"].as_str().expect("a name")).await;
     place.remove().await;
 }
 
 #[tokio::test]
-async fn an_operator_that_is_killed_in_mid_run_and_at_the_verdict_loses_nothing() {
-    let place = Place::alone().await;
-    let pod =
-        running(&place, "survives", &format!("{WAITS}\nVerify \"x\" is visible"), &json!({})).await;
-    kill_operator().await;
-    // In mid-run: nothing was started again.
-    place.apply(&test_run("after", PASSES, &json!({}))).await;
-    assert_eq!(place.verdict("after").await.0, "Passed");
-    assert_eq!(place.pod_of("survives").await["metadata"]["uid"], pod["metadata"]["uid"]);
-    // At the verdict: nobody sees the agent end.
-    place.apply(&test_run("unseen", PASSES, &json!({}))).await;
-    place.until_true("unseen", "BrowserReady").await;
-    kill_operator().await;
-    assert_eq!(place.verdict("unseen").await.0, "Passed");
-    let run = place.until_true("unseen", "Finished").await;
-    assert_eq!(run["status"]["attempt"], 1, "{}", run["status"]);
-    place.remove().await;
-}
-
-#[tokio::test]
-async fn of_two_operators_one_works_and_the_other_takes_over() {
-    let place = Place::alone().await;
-    operators(2).await;
-    let holder = async || {
-        let arguments =
-            ["get", "lease", "-n", SYSTEM, "-o", "jsonpath={.items[0].spec.holderIdentity}"];
-        kubectl(&arguments).succeeds().await
-    };
-    let first = holder().await;
-    place.apply(&test_run("one", PASSES, &json!({}))).await;
-    assert_eq!(place.verdict("one").await.0, "Passed");
-    kubectl(&["delete", "pod", &first, "-n", SYSTEM, "--grace-period=0", "--force"])
-        .succeeds()
-        .await;
-    until("another leader", || async {
-        let now = holder().await;
-        if now != first && !now.is_empty() { Ok(()) } else { Err(now) }
-    })
-    .await;
-    place.apply(&test_run("two", FAILS, &json!({}))).await;
-    assert_eq!(place.verdict("two").await.0, "Failed");
-    operators(1).await;
-    place.remove().await;
-}
-
-#[tokio::test]
 async fn a_drained_node_errs_the_run_and_it_is_tried_again_where_that_was_asked_for() {
-    let place = Place::alone().await;
-    let pod = running(&place, "drained", WAITS, &json!({"backoffLimit": 1})).await;
+    let place = Place::new().await;
+    let pod = running(&place, "drained", &goes_on(), &json!({"backoffLimit": 1})).await;
     let node = pod["spec"]["nodeName"].as_str().expect("a node");
-    let selector = "--pod-selector=handback.dev/run";
+    // Others are left alone, and wait for room meanwhile.
+    let selector = "--pod-selector=handback.dev/run=drained";
     let drain = [
         "drain",
         node,
@@ -150,14 +105,4 @@ async fn a_drained_node_errs_the_run_and_it_is_tried_again_where_that_was_asked_
     );
     place.until_true("drained", "Running").await;
     place.remove().await;
-}
-
-/// Ends the operator's process without a warning.
-async fn kill_operator() {
-    let arguments =
-        ["get", "pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=operator", "-o", "json"];
-    let pods: Value = serde_json::from_str(&kubectl(&arguments).succeeds().await).expect("JSON");
-    for pod in pods["items"].as_array().expect("a list") {
-        node::kill(&node::process(pod, "operator", "handback operator"));
-    }
 }

@@ -1,7 +1,7 @@
 //! The product as its chart installs it, once for all tests, and a shop to test.
 //!
 //! Most tests share the installation ([`Stay::Shared`]); one that restarts, upgrades or removes it has it
-//! for itself ([`Stay::Alone`]).
+//! for itself ([`Stay::Alone`]), but for the one that has to live through all that ([`Stay::Regardless`]).
 
 use std::net::IpAddr;
 
@@ -31,8 +31,9 @@ fn images() -> Vec<String> {
     ]
 }
 
+/// A setting of the tests; none if it is empty.
 #[expect(clippy::disallowed_methods, reason = "a test has no command line")]
-fn variable(name: &str) -> Option<String> {
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -53,6 +54,8 @@ pub enum Stay {
     Shared(RwLockReadGuard<'static, ()>),
     /// Without.
     Alone(RwLockWriteGuard<'static, ()>),
+    /// Whatever becomes of it meanwhile.
+    Regardless,
 }
 
 impl Stay {
@@ -60,6 +63,12 @@ impl Stay {
     pub async fn shared() -> Self {
         installed().await;
         Self::Shared(STAYS.read().await)
+    }
+
+    /// Beside tests that restart, upgrade or remove it too.
+    pub async fn regardless() -> Self {
+        installed().await;
+        Self::Regardless
     }
 
     /// With no other test meanwhile.
@@ -72,17 +81,21 @@ impl Stay {
 async fn installed() {
     INSTALLED
         .get_or_init(|| async {
-            install(&[]).await;
-            let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/kubernetes/shop.yaml");
-            let namespace = format!(
-                r#"{{"apiVersion": "v1", "kind": "Namespace", "metadata": {{"name": "{SHOP}"}}}}"#
-            );
-            kubectl(&["apply", "-f", "-"]).input(&namespace).succeeds().await;
-            kubectl(&["apply", "-n", SHOP, "-f", shop]).succeeds().await;
-            let rollout = ["rollout", "status", "deployment/shop", "-n", SHOP, "--timeout=2m"];
-            kubectl(&rollout).succeeds().await;
+            // Whoever is about the definitions alone is not disturbed.
+            let _alone = STAYS.write().await;
+            tokio::join!(install(&[]), shop());
         })
         .await;
+}
+
+async fn shop() {
+    let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/kubernetes/shop.yaml");
+    let namespace =
+        format!(r#"{{"apiVersion": "v1", "kind": "Namespace", "metadata": {{"name": "{SHOP}"}}}}"#);
+    kubectl(&["apply", "-f", "-"]).input(&namespace).succeeds().await;
+    kubectl(&["apply", "-n", SHOP, "-f", shop]).succeeds().await;
+    let rollout = ["rollout", "status", "deployment/shop", "-n", SHOP, "--timeout=2m"];
+    kubectl(&rollout).succeeds().await;
 }
 
 /// The definitions alone, for a test that is about them: nothing else runs meanwhile, and an operator

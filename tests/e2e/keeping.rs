@@ -1,13 +1,20 @@
 //! How long a browser lives after its verdict.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::place::{FAILS, PASSES, Place, test_run, until};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::{
+    node,
+    place::{FAILS, PASSES, Place, goes_on, test_run, until},
+    programs,
+};
 
 #[tokio::test]
 async fn an_idle_browser_ends_when_its_time_is_over_and_not_before() {
     let place = Place::new().await;
-    let spec = json!({"keepAlive": {"policy": "Always", "idleSeconds": 12}});
+    let spec = json!({"keepAlive": {"policy": "Always", "idleSeconds": 6}});
     place.apply(&test_run("idle", PASSES, &spec)).await;
     let run = place.until_true("idle", "Finished").await;
     let pod = run["status"]["pod"]["name"].as_str().expect("a pod").to_owned();
@@ -21,8 +28,41 @@ async fn an_idle_browser_ends_when_its_time_is_over_and_not_before() {
     };
     // Events have whole seconds, and a busy node needs some to end a pod.
     let lived = time("Reaped").duration_since(time("Finished")).as_secs();
-    assert!((11..=60).contains(&lived), "{lived} s; {events:?}");
+    assert!((5..=60).contains(&lived), "{lived} s; {events:?}");
     assert!(time("IdleExpiring") <= time("Reaped"), "{events:?}");
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn a_browser_is_not_reaped_under_a_watcher_and_is_once_the_watcher_has_left() {
+    let place = Place::new().await;
+    let idle = 6;
+    let spec = json!({"keepAlive": {"policy": "Always", "idleSeconds": idle}});
+    place.apply(&test_run("watched", &goes_on(), &spec)).await;
+    place.until_true("watched", "Running").await;
+    let before = place.pod_of("watched").await;
+    let browser = node::chromium(&before);
+    // From before the verdict on, so that no moment after it is without them.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/takeover/watch.mjs");
+    let mut watcher = programs::node(&[script, place.name(), "watched"]).start();
+    watcher.says("watching").await;
+    let cancel = r#"{"spec": {"desiredState": "Cancelled"}}"#;
+    place.kubectl(&["patch", "tr", "watched", "--type=merge", "-p", cancel]).succeeds().await;
+    place.until_true("watched", "Finished").await;
+    // Long enough for a reaper that does not ask, and for one that asks only once.
+    let long_enough = Instant::now() + Duration::from_secs(3 * idle);
+    until("three times the idle limit", || async {
+        let pod = place.pod_of("watched").await;
+        assert_eq!(pod["metadata"]["uid"], before["metadata"]["uid"]);
+        assert!(pod["metadata"]["deletionTimestamp"].is_null(), "reaped: {}", pod["metadata"]);
+        if Instant::now() >= long_enough { Ok(()) } else { Err("a browser".to_owned()) }
+    })
+    .await;
+    assert_eq!(node::chromium(&place.pod_of("watched").await), browser);
+    assert!(!place.events("watched").await.contains(&"Reaped".to_owned()));
+    watcher.end().await;
+    place.gone(before["metadata"]["name"].as_str().expect("a name")).await;
+    place.told("watched", "Reaped").await;
     place.remove().await;
 }
 

@@ -3,14 +3,15 @@
 #![cfg(test)]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod alone;
 mod api;
+mod audit;
+mod crowd;
 mod faults;
 mod fleet;
 mod fleet_rules;
 mod hostile;
 mod keeping;
-mod lifecycle;
-mod manifests;
 mod node;
 mod place;
 mod programs;

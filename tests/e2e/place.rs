@@ -18,17 +18,22 @@ pub const PATIENCE: Duration = Duration::from_mins(3);
 /// A namespace, Pod Security `restricted`, on a cluster where the chart is installed.
 pub struct Place {
     api: Namespace,
-    /// Held while the test runs.
-    _stay: Stay,
+    /// Held while the test runs; a second place of one test has none of its own.
+    _stay: Option<Stay>,
 }
 
 /// A run that passes in a second or two.
 pub const PASSES: &str = "Open /\nVerify \"Pine & Pebble\" is visible\nClick the search box";
 /// A run that fails.
 pub const FAILS: &str = "Open /\nVerify \"No such thing\" is visible";
-/// A run that goes on until it is ended, ten minutes at most.
+/// A run that waits half a minute, and then fails.
 pub const WAITS: &str =
     "Open /\nVerify \"Pine & Pebble\" is visible\nWait for \"never there\" for up to 30 s";
+
+/// A run that goes on until it is ended, five minutes at most.
+pub fn goes_on() -> String {
+    (1..=10).map(|number| format!("#Case {number}\n{WAITS}\n")).collect()
+}
 
 /// A `TestRun` against the shop; `spec` is laid over what it says.
 pub fn test_run(name: &str, plan: &str, spec: &Value) -> Value {
@@ -76,15 +81,25 @@ where
 impl Place {
     /// Beside other tests.
     pub async fn new() -> Self {
-        Self::with(Stay::shared().await).await
+        Self::with(Some(Stay::shared().await)).await
     }
 
     /// With no other test meanwhile.
     pub async fn alone() -> Self {
-        Self::with(Stay::alone().await).await
+        Self::with(Some(Stay::alone().await)).await
     }
 
-    async fn with(stay: Stay) -> Self {
+    /// Whatever other tests do with the operator.
+    pub async fn regardless() -> Self {
+        Self::with(Some(Stay::regardless().await)).await
+    }
+
+    /// A second namespace of the same test.
+    pub async fn another(&self) -> Self {
+        Self::with(None).await
+    }
+
+    async fn with(stay: Option<Stay>) -> Self {
         let api = Namespace::new().await;
         let label = "pod-security.kubernetes.io/enforce=restricted";
         kubectl(&["label", "namespace", &api.name, label]).succeeds().await;

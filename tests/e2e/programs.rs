@@ -2,7 +2,11 @@
 
 use std::{fmt, process::Stdio, time::Duration};
 
-use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
 
 /// The longest that any of them is waited for: an installation with its roll-out.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -84,6 +88,40 @@ impl Program {
         let said = self.run().await;
         assert_eq!(said.code, Some(0), "{said}");
         said.out
+    }
+
+    /// Starts it, to go on beside the test until its input ends. What it has to complain of is the test's
+    /// own standard error.
+    pub fn start(mut self) -> Going {
+        self.command.stdin(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child =
+            self.command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.line));
+        let out = BufReader::new(child.stdout.take().expect("piped")).lines();
+        Going { child, out, line: self.line }
+    }
+}
+
+/// One that goes on.
+pub struct Going {
+    child: Child,
+    out: Lines<BufReader<ChildStdout>>,
+    line: String,
+}
+
+impl Going {
+    /// Its next line, which must be this one.
+    pub async fn says(&mut self, expected: &str) {
+        let line = timeout(PATIENCE, self.out.next_line()).await;
+        let line = line.unwrap_or_else(|_| panic!("{}: silent", self.line)).expect("UTF-8");
+        assert_eq!(line.as_deref(), Some(expected), "{}", self.line);
+    }
+
+    /// Ends its input, and waits until it has ended well.
+    pub async fn end(mut self) {
+        drop(self.child.stdin.take());
+        let status = timeout(PATIENCE, self.child.wait()).await;
+        let status = status.unwrap_or_else(|_| panic!("{} did not end", self.line));
+        assert!(status.expect("waits").success(), "{}", self.line);
     }
 }
 

@@ -10,7 +10,10 @@ const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 fn handoff(name: &str, mode: &str, holder: &str) -> Value {
     json!({
         "apiVersion": "handback.dev/v1alpha1", "kind": "Handoff", "metadata": {"name": name},
-        "spec": {"runRef": {"name": "run"}, "mode": mode, "holder": holder, "holderKey": KEY},
+        "spec": {
+            "runRef": {"name": "run"}, "mode": mode, "holder": holder, "holderKey": KEY,
+            "ttlSecondsAfterFinished": 1,
+        },
     })
 }
 
@@ -55,6 +58,15 @@ async fn a_viewer_may_watch_and_only_a_controller_may_take_over_and_only_in_thei
     let stranger =
         refusal(&place, "mallory", "create", &handoff("theirs", "View", "mallory")).await;
     assert!(stranger.contains("forbidden"), "{stranger}");
+    // Their own they may end, and what is over goes when its time is.
+    let finish = r#"{"spec": {"desiredState": "Finished"}}"#;
+    let own = ["patch", "handoff", "drives", "--type=merge", "-p", finish, "--as", "carl"];
+    place.kubectl(&own).succeeds().await;
+    until("the end of the handoff", || async {
+        let left = place.kubectl(&["get", "handoffs", "-o", "name"]).succeeds().await;
+        if left.contains("/drives") { Err(left) } else { Ok(()) }
+    })
+    .await;
     place.remove().await;
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     node,
-    place::{FAILS, PASSES, Place, WAITS, condition, is_true, test_run},
+    place::{FAILS, PASSES, Place, WAITS, condition, goes_on, is_true, test_run},
 };
 
 #[tokio::test]
@@ -57,7 +57,14 @@ async fn a_run_that_passes_says_so_everywhere_and_keeps_its_very_browser() {
 #[tokio::test]
 async fn a_run_that_fails_says_why_and_ends_at_once_where_it_is_not_kept() {
     let place = Place::new().await;
-    let spec = json!({"keepAlive": {"policy": "Never"}});
+    // Its plan is in a ConfigMap, as longer ones are.
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plans"},
+        "data": {"shop.md": FAILS},
+    });
+    place.apply(&map).await;
+    let from = json!({"configMapKeyRef": {"name": "plans", "key": "shop.md"}});
+    let spec = json!({"keepAlive": {"policy": "Never"}, "plan": null, "planFrom": from});
     place.apply(&test_run("fails", FAILS, &spec)).await;
     let pod = place.pod_of("fails").await["metadata"]["name"].as_str().expect("a name").to_owned();
     let run = place.until_true("fails", "Finished").await;
@@ -82,7 +89,7 @@ async fn a_target_that_is_down_errs_without_a_verdict_of_the_plan() {
 #[tokio::test]
 async fn a_run_that_is_cancelled_says_so_and_leaves_its_browser() {
     let place = Place::new().await;
-    place.apply(&test_run("stopped", WAITS, &json!({}))).await;
+    place.apply(&test_run("stopped", &goes_on(), &json!({}))).await;
     place.until_true("stopped", "Running").await;
     let cancel = r#"{"spec": {"desiredState": "Cancelled"}}"#;
     place.kubectl(&["patch", "tr", "stopped", "--type=merge", "-p", cancel]).succeeds().await;

@@ -317,6 +317,126 @@ async fn a_handoff_that_is_deleted_ends_at_the_gate_and_leaves_the_slot() {
     fleet.until_handoff("ho-3", "granted", running).await;
 }
 
+/// Asked for as soon as the one before is gone, wherever the operator stands with that.
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_one_that_was_deleted_is_not_refused_for_it() {
+    for wait in [0, 1, 5, 10, 20, 40, 80, 200] {
+        let (fleet, _operator) = kept("checkout").await;
+        let uid = fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
+        fleet.until_handoff("ho-1", "granted", running).await;
+        fleet.server.delete("handoffs", SHOP, "ho-1").await;
+        sleep(Duration::from_millis(wait)).await;
+        fleet.hand_off("ho-2", "checkout", "bob", json!({})).await;
+        let settled = |one: &Value| running(one) || ended(one);
+        let handoff = fleet.until_handoff("ho-2", "settled", settled).await;
+        assert_eq!(phase(&handoff), "Running", "{wait} ms later: {}", handoff["status"]);
+        assert_eq!(slot(&fleet, "checkout").await["handoff"], "ho-2");
+        let heard = fleet.gates.handoffs.heard();
+        let first = heard.handoffs.iter().find(|one| one.uid == uid).unwrap();
+        assert_eq!(first.phase, HandoffPhase::Cancelled(ClosedBy::Operator));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_one_that_was_given_up_is_not_refused_for_it() {
+    for restarted in [false, true] {
+        let (fleet, operator) = kept("checkout").await;
+        // The gate grants it and cannot say so.
+        fleet.gates.handoffs.mute(true);
+        let uid = fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
+        while fleet.gates.handoffs.heard().handoffs.is_empty() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let answer = fleet.gates.answer.send_replace(None);
+        assert_eq!(ending(&fleet, "ho-1").await, pair("Failed", "GateLost"));
+        let mut operator = Some(operator);
+        if restarted {
+            operator.take().unwrap().kill().await;
+            operator = Some(fleet.operator("two"));
+            sleep(Duration::from_secs(20)).await;
+        }
+        fleet.gates.handoffs.mute(false);
+        fleet.gates.answer.send_replace(answer);
+        fleet.hand_off("ho-2", "checkout", "bob", json!({})).await;
+        let settled = |one: &Value| running(one) || ended(one);
+        let handoff = fleet.until_handoff("ho-2", "settled", settled).await;
+        assert_eq!(phase(&handoff), "Running", "{restarted}: {}", handoff["status"]);
+        let heard = fleet.gates.handoffs.heard();
+        let first = heard.handoffs.iter().find(|one| one.uid == uid).unwrap();
+        assert!(!first.phase.is_active(), "{first:?}");
+        drop(operator);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_had_can_be_claimed_for_two_minutes_and_is_granted_then() {
+    let (fleet, _operator) = kept("checkout").await;
+    fleet.hand_off("ho-1", "checkout", "", json!({})).await;
+    let waits = |one: &Value| {
+        let granted = one["status"]["conditions"].as_array().into_iter().flatten();
+        granted.into_iter().any(|one| one["reason"] == "WaitingForClaim")
+    };
+    fleet.until_handoff("ho-1", "waiting", waits).await;
+    sleep(Duration::from_secs(110)).await;
+    let now = format!("{:.0}", handback::clock::Clock::now(&fleet.server.clock));
+    let key = handback::pod::contract::PublicKey::new([9; 32]).to_string();
+    fleet
+        .server
+        .edit("handoffs", SHOP, "ho-1", move |handoff| {
+            handoff["spec"]["holder"] = json!("ada");
+            handoff["spec"]["holderKey"] = json!(key);
+            handoff["metadata"]["managedFields"] = json!([{
+                "manager": "handback", "operation": "Update", "fieldsType": "FieldsV1", "time": now,
+                "fieldsV1": {"f:spec": {"f:holder": {}, "f:holderKey": {}}}}]);
+        })
+        .await;
+    let settled = |one: &Value| running(one) || ended(one);
+    let handoff = fleet.until_handoff("ho-1", "settled", settled).await;
+    assert_eq!(phase(&handoff), "Running", "{}", handoff["status"]);
+    assert_eq!(handoff["status"]["holder"], "ada");
+    sleep(Duration::from_secs(1)).await;
+    for reason in ["Requested", "Claimed", "Granted"] {
+        assert!(fleet.events().await.iter().any(|found| found == reason), "{reason}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn activity_is_written_once_a_minute_and_the_near_end_is_said_once() {
+    let (fleet, _operator) = kept("checkout").await;
+    let spec = json!({"timeoutSeconds": 300});
+    let uid = fleet.hand_off("ho-1", "checkout", "ada", spec).await;
+    fleet.until_handoff("ho-1", "granted", running).await;
+    fleet.gates.handoffs.connect(&uid);
+    let writes = async || {
+        let status = |line: &&String| line.starts_with("patch handoffs/status shop/ho-1");
+        fleet.writes().await.iter().filter(status).count()
+    };
+    let expiring = async || {
+        let events = fleet.server.all("events").await;
+        let found = events.into_iter().find(|event| event["reason"] == "Expiring");
+        found.map(|event| event["series"].is_null())
+    };
+    sleep(Duration::from_secs(5)).await;
+    let before = writes().await;
+    for _ in 0..46 {
+        fleet.gates.handoffs.act(&uid);
+        sleep(Duration::from_secs(5)).await;
+    }
+    assert_eq!(expiring().await, None, "more than a minute is left");
+    let handoff = fleet.server.get("handoffs", SHOP, "ho-1").await.unwrap();
+    let at: jiff::Timestamp =
+        handoff["status"]["lastActivityAt"].as_str().unwrap().parse().unwrap();
+    let ago = handback::clock::Clock::now(&fleet.server.clock).duration_since(at).as_secs();
+    assert!((0..130).contains(&ago) && at.as_second() % 60 == 0, "{at}, {ago} s ago");
+    let wrote = writes().await - before;
+    assert!((3..=4).contains(&wrote), "{wrote} writes in 230 s");
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(expiring().await, Some(true), "said, and once");
+    fleet.gates.handoffs.end(&uid, HandoffPhase::TimedOut(ClosedBy::Timeout));
+    assert_eq!(ending(&fleet, "ho-1").await, pair("TimedOut", "Timeout"));
+    assert_eq!(expiring().await, Some(true));
+}
+
 #[tokio::test(start_paused = true)]
 async fn at_the_absolute_end_the_operator_cancels_it() {
     let fleet = Fleet::start().await;

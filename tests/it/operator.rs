@@ -232,6 +232,24 @@ async fn of_two_operators_one_works_and_the_other_takes_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_leads_before_he_has_seen_everything_that_decisions_need() {
+    for resource in ["testruns", "pods", "handoffs", "namespaces"] {
+        let fleet = Fleet::with_kubelet().await;
+        let unseen = move |line: &Line| {
+            line.resource == resource && matches!(line.verb, Verb::List | Verb::Watch)
+        };
+        fleet.server.rule(Rule::all(unseen, Fault::Fail)).await;
+        let _operator = fleet.operator("one");
+        sleep(Duration::from_secs(30)).await;
+        let lease = fleet.server.get("leases", "handback", "handback-operator").await;
+        assert!(lease.is_none(), "without {resource}");
+        fleet.server.heal().await;
+        live(&fleet).await;
+        assert_good_life(&fleet, resource).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_operator_that_cannot_renew_its_lease_stops_before_another_begins() {
     let fleet = Fleet::with_kubelet().await;
     let mut first = fleet.operator("one");

@@ -22,6 +22,10 @@ const DEMO: &str = include_str!("../../examples/shop.md");
 const FAILING: &str = include_str!("../../examples/shop-failing.md");
 
 /// The demo, with its customer's password as the secret that it is.
+/// For runs whose pictures nobody looks at. What is wider than 1280 pixels is made smaller for the
+/// player, which without optimisation takes longer than all the rest of a step.
+const SMALL: &[&str] = &["--viewport", "1000x600"];
+
 fn demo(shop: &Shop) -> Run {
     Run::new(&shop.url, DEMO)
         .with(&["--secret", "SHOP_PASSWORD=env:SHOP_PASSWORD"])
@@ -153,7 +157,7 @@ async fn a_killed_run_leaves_no_process_and_the_next_one_clears_its_files() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_for_the_run_directory_is_artifacts_unwritable_and_json_still_prints() {
     let shop = Shop::start().await;
-    let run = demo(&shop);
+    let run = demo(&shop).with(SMALL);
     let out = run.place().join("small");
     fs::create_dir(&out).expect("a directory");
     let mounted = Command::new("mount")
@@ -257,7 +261,11 @@ async fn two_hundred_scenarios_report_completely() {
     let shop = Shop::start().await;
     let case = |n| format!("#Case {n}: Number {n}\nVerify the url contains \"127.0.0.1\"\n");
     let plan = (1..=200).map(case).collect::<Vec<String>>().concat();
-    let ended = Run::new(&shop.url, &plan).with(&["--no-video", "--timeout", "400"]).finish().await;
+    let ended = Run::new(&shop.url, &plan)
+        .with(SMALL)
+        .with(&["--no-video", "--timeout", "400"])
+        .finish()
+        .await;
     ended.assert_verdict("passed", None, 0);
     ended.assert_complete();
     assert_eq!(ended.results()["scenarios"].as_array().map(Vec::len), Some(200));
@@ -272,7 +280,7 @@ async fn ten_runs_of_one_direct_plan_take_the_same_steps() {
                 Verify the title is not \"\"";
     let mut first = None;
     for _ in 0..10 {
-        let ended = Run::new(&shop.url, plan).with(&["--no-video"]).finish().await;
+        let ended = Run::new(&shop.url, plan).with(SMALL).with(&["--no-video"]).finish().await;
         ended.assert_verdict("passed", None, 0);
         let results = ended.results();
         let steps: Vec<String> = results["scenarios"][0]["steps"]
@@ -292,7 +300,9 @@ async fn four_runs_at_once_do_not_disturb_each_other() {
     let profiles = tempfile::tempdir().expect("a directory");
     fs::set_permissions(profiles.path(), Permissions::from_mode(0o711)).expect("ours");
     let shared = profiles.path().to_str().expect("UTF-8");
-    let run = || demo(&shop).with(&["--no-video"]).env("HANDBACK_PROFILES_DIR", shared).finish();
+    let run = || {
+        demo(&shop).with(SMALL).with(&["--no-video"]).env("HANDBACK_PROFILES_DIR", shared).finish()
+    };
     let (first, second, third, fourth) = tokio::join!(run(), run(), run(), run());
     let mut told = 0;
     for ended in [first, second, third, fourth] {
@@ -367,6 +377,7 @@ async fn a_secret_that_the_page_echoes_everywhere_reaches_nothing_that_is_kept()
                 Verify the url is \"http://nowhere.example/\"\n\
                 Verify the title is \"another\"";
     let run = Run::new(&shop.url, plan)
+        .with(SMALL)
         .with(&["--secret", "PASSWORD=env:CANARY", "--isolated", "--video"])
         .env("CANARY", CANARY)
         .env("HANDBACK_LOG", "handback=trace");
@@ -398,7 +409,7 @@ fn the_search_for_leaks_finds_a_deliberate_one_in_every_encoding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_display_server_the_run_is_headless_and_says_what_is_missing() {
     let shop = Shop::start().await;
-    let ended = demo(&shop).without(&["/usr/bin/Xtigervnc"]).finish().await;
+    let ended = demo(&shop).with(SMALL).without(&["/usr/bin/Xtigervnc"]).finish().await;
     ended.assert_verdict("passed", None, 0);
     let results = ended.results();
     assert_eq!(results["video"]["status"], "unavailable", "{}", results["video"]);

@@ -477,7 +477,11 @@ impl Gates for ScriptedGates {
             if self.answer.borrow().is_none() {
                 return Err(Unreachable("scripted".to_owned()));
             }
-            Ok(self.handoffs.hand(word).await)
+            let heard = self.handoffs.hand(word).await;
+            if self.handoffs.is_mute() {
+                return Err(Unreachable("scripted: no answer".to_owned()));
+            }
+            Ok(heard)
         })
     }
 }

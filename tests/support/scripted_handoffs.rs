@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use handback::{
     clock::Clock,
-    operator::outside::{HandoffWord, Heard},
+    operator::outside::{At, HandoffWord, Heard},
     pod::contract::stream::{
         ClosedBy, Failure, HandoffPhase, HandoffReport, Mode, Outcome, Prepare,
     },
@@ -24,6 +24,7 @@ pub struct ScriptedHandoffs {
     state: watch::Sender<State>,
     words: mpsc::UnboundedSender<HandoffWord>,
     said: tokio::sync::Mutex<mpsc::UnboundedReceiver<HandoffWord>>,
+    mute: watch::Sender<bool>,
     clock: Ticking,
 }
 
@@ -44,6 +45,7 @@ impl ScriptedHandoffs {
             state: watch::Sender::new(State { epoch: 6, ..State::default() }),
             words,
             said,
+            mute: watch::Sender::new(false),
             clock,
         }
     }
@@ -88,17 +90,34 @@ impl ScriptedHandoffs {
             let report = found.unwrap_or_else(|| panic!("the gate does not know {uid}"));
             if report.phase.is_active() {
                 change(report);
-                state.heard.position += 1;
+                state.heard.at.position += 1;
             }
         });
     }
 
-    /// It forgets everything, as if it was another one.
+    /// It begins anew and knows nothing.
     pub fn forget(&self) {
         self.state.send_modify(|state| {
             state.heard.handoffs.clear();
-            state.heard.position += 1;
+            state.heard.at = At { incarnation: state.heard.at.incarnation + 1, position: 0 };
         });
+    }
+
+    /// The holder does something.
+    pub fn act(&self, uid: &str) {
+        let second = self.clock.now().as_second();
+        let minute = jiff::Timestamp::from_second(second - second % 60).expect("in range");
+        self.change(uid, |report| report.last_active_at = Some(minute.to_string()));
+    }
+
+    /// What is told from now on is heard, and not answered.
+    pub fn mute(&self, mute: bool) {
+        self.mute.send_replace(mute);
+    }
+
+    /// Whether it answers.
+    pub fn is_mute(&self) -> bool {
+        *self.mute.borrow()
     }
 
     /// Does what it is told and answers when there is something to say.
@@ -126,7 +145,7 @@ impl ScriptedHandoffs {
         };
         let mut state = self.state.subscribe();
         let news = state.wait_for(|state| match &word {
-            HandoffWord::Changes { since, .. } => *since != Some(state.heard.position),
+            HandoffWord::Changes { since, .. } => *since != Some(state.heard.at),
             HandoffWord::Prepare { .. } | HandoffWord::Close { .. } => true,
         });
         drop(timeout(Duration::from_secs(patience.unsigned_abs()), news).await);
@@ -166,8 +185,10 @@ impl State {
             deadline: runs.then(|| format!("{until:.3}")),
             first_connected_at: None,
             connected: false,
+            control,
+            last_active_at: None,
             note: None,
         });
-        self.heard.position += 1;
+        self.heard.at.position += 1;
     }
 }

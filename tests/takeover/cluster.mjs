@@ -5,21 +5,13 @@
 // page is known to the shop.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-
-import { startPerson, startTake, inControl, handBack, until } from './stage.mjs';
+import { handBack, inControl, until } from './stage.mjs';
+import { kubectl, ledger, personAt } from './person.mjs';
 
 const [namespace, run, shop] = process.argv.slice(2);
-const execute = promisify(execFile);
-
-async function kubectl(...words) {
-  return (await execute('kubectl', words)).stdout;
-}
 
 async function keys() {
-  const ledger = JSON.parse(await kubectl('get', '--raw', `/api/v1/namespaces/${shop}/services/shop:80/proxy/__ledger`));
-  return ledger.filter((entry) => entry.type === 'keydown' && entry.key.length === 1).map((entry) => entry.key);
+  return (await ledger(shop)).filter((entry) => entry.type === 'keydown' && entry.key.length === 1).map((entry) => entry.key);
 }
 
 async function handoffs() {
@@ -27,42 +19,27 @@ async function handoffs() {
   return all.map(({ spec, status }) => `${spec.mode} ${status?.phase}`).sort();
 }
 
-const person = await startPerson();
-const started = [];
-
-function take(...more) {
-  const one = startTake(run, namespace, ...more);
-  started.push(one);
-  return one;
-}
-
-async function open(program) {
-  const context = await person.newContext({ viewport: { width: 1280, height: 800 } });
-  const page = await context.newPage();
-  await page.goto(await program.address());
-  await page.locator('#picture canvas').waitFor();
-  return page;
-}
+const person = await personAt(namespace, run);
 
 try {
   const before = (await keys()).length;
   const typed = async () => (await keys()).slice(before).join('');
 
   // A watcher sees the picture, and nothing of theirs reaches the page.
-  const watching = take('--view');
-  const watcher = await open(watching);
+  const watching = person.take('--view');
+  const watcher = await person.open(watching);
   await watcher.locator('#picture canvas').click({ position: { x: 300, y: 300 }, force: true });
   await watcher.keyboard.type('xyz');
 
-  const holding = take();
-  const holder = await open(holding);
+  const holding = person.take();
+  const holder = await person.open(holding);
   // The page came with the right to it: nothing has to be clicked.
   await inControl(holder);
   await holder.keyboard.type('ok');
   await until(async () => `"ok" in the ledger, where there is ${await typed()}`, async () => (await typed()) === 'ok');
 
   // A second person is refused, and told who has it.
-  const second = take();
+  const second = person.take();
   const [code] = await second.ended;
   assert.notEqual(code, 0, second.said());
   assert.match(second.said(), /has the browser|is taken|in use|held by/i);
@@ -87,6 +64,5 @@ try {
   await until('all handoffs to be over', async () => !(await handoffs()).some((one) => one.endsWith('Running')));
   console.log('taken over');
 } finally {
-  await person.close();
-  await Promise.all(started.map((take) => take.stop()));
+  await person.stop();
 }

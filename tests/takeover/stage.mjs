@@ -20,10 +20,10 @@ const program = process.env.HANDBACK_BINARY ?? join(root, 'target/debug/handback
 /** Where Debian has the browser itself, behind its wrapper. */
 const browserProgram = ['/usr/lib/chromium/chromium', '/usr/bin/google-chrome'].find(existsSync);
 
-/** Asks again until the answer is truthy; fails with `what` after 30 s. `what` may be a function,
+/** Asks again until the answer is truthy; fails with `what` after a minute. `what` may be a function,
  * which tells then what there was instead. */
 export async function until(what, ask) {
-  const end = Date.now() + 30_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     const answer = await ask();
     if (answer) return answer;

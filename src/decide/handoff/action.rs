@@ -94,8 +94,12 @@ impl Action {
 pub enum Note {
     /// Somebody asks for the browser, and has to wait for it.
     Requested,
+    /// Somebody took on what nobody had.
+    Claimed,
     /// The person has the browser, or watches.
     Granted,
+    /// The person's time is nearly over.
+    Expiring,
     /// It cannot be had.
     Refused,
     /// Done.
@@ -115,7 +119,9 @@ impl Note {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Requested => "Requested",
+            Self::Claimed => "Claimed",
             Self::Granted => "Granted",
+            Self::Expiring => "Expiring",
             Self::Refused => "Refused",
             Self::Finished => "Finished",
             Self::Cancelled => "Cancelled",
@@ -129,6 +135,8 @@ impl Note {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Requested => "The browser is asked for; see the condition Granted.",
+            Self::Claimed => "Somebody has taken it on; see spec.holder.",
+            Self::Expiring => "The time is over in a minute at most; see status.deadline.",
             Self::Granted => "The browser may be used; see status.access and status.deadline.",
             Self::Refused => "The browser cannot be had; see status.failure.",
             Self::Finished => "The person has finished.",

@@ -26,6 +26,8 @@ pub struct Seen {
     pub policy: bool,
     /// What its gate said.
     pub gate: Gate,
+    /// It was said already that its time is nearly over.
+    pub warned: bool,
     /// How long the operator's own waits are.
     pub tuning: Tuning,
 }
@@ -41,6 +43,8 @@ pub struct Object {
     pub generation: i64,
     /// `metadata.creationTimestamp`.
     pub created: Moment,
+    /// When its holder asked for it: at its creation, or when it was claimed.
+    pub asked: Moment,
     /// It has a deletion timestamp (deleted in the foreground).
     pub deleting: bool,
     /// Its owner is the `TestRun` that was seen.
@@ -57,6 +61,8 @@ pub struct Object {
     pub desired: HandoffState,
     /// Who set it last.
     pub closer: Closer,
+    /// `timeoutSeconds`.
+    pub lasts: i64,
     /// `ttlSecondsAfterFinished`.
     pub ttl: i64,
 }
@@ -87,6 +93,8 @@ pub struct Run {
     pub listed: bool,
     /// `status.handoffs` has no room for another entry.
     pub full: bool,
+    /// `spec.handoffPolicy` is Auto: its agent waits for whom it asked.
+    pub auto: bool,
 }
 
 /// The one slot of a run for a handoff with control.
@@ -133,6 +141,21 @@ pub struct Gate {
     pub failures: u32,
     /// What it says about this Handoff.
     pub word: Word,
+    /// Whether it may have given control to another one.
+    pub beside: Beside,
+}
+
+/// Whether a gate may have given control to another Handoff than the one that is decided about. The
+/// slot does not tell: whoever had it may have been deleted, or given up while the gate was silent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Beside {
+    /// Nothing was heard from it.
+    #[default]
+    Unknown,
+    /// It has none, and is told of none.
+    Nobody,
+    /// It has one that it did not end, or was told of one and has not answered.
+    Somebody,
 }
 
 /// What a gate says about a Handoff.
@@ -162,6 +185,8 @@ pub struct Told {
     pub first_connected: Option<Moment>,
     /// Its holder is connected now.
     pub connected: bool,
+    /// When its holder last did something, to the minute.
+    pub last_active: Option<Moment>,
     /// What the holder said on leaving, redacted.
     pub note: Option<String>,
 }
@@ -206,21 +231,23 @@ pub enum By {
 /// How long the operator itself waits, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tuning {
-    /// From the Handoff's creation to its grant ([P0] to [P6]).
+    /// From the holder's asking to the grant ([P0] to [P6]).
     pub grant: i64,
-    /// Until somebody has claimed it.
+    /// From the Handoff's creation until somebody has claimed it, unless its agent waits.
     pub claim: i64,
     /// Between two tries to reach a gate.
     pub retry: i64,
     /// Failures in a row after which a gate counts as unreachable.
     pub tries: u32,
-    /// Between two writes that tell nothing but that the holder came or went.
+    /// Between two writes that tell nothing but that the holder came or went, or did something.
     pub presence: i64,
+    /// How long before the end of its time that is said.
+    pub expiring: i64,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
         // Somebody waits for each of these: retries are quicker here than where only files wait.
-        Self { grant: 60, claim: 120, retry: 5, tries: 3, presence: 60 }
+        Self { grant: 60, claim: 120, retry: 5, tries: 3, presence: 60, expiring: 60 }
     }
 }

@@ -6,7 +6,10 @@
 
 use super::observed::Object;
 use crate::{
-    decide::{moment::Moment, text::short},
+    decide::{
+        moment::Moment,
+        text::{bounded, short},
+    },
     manifest::{
         condition::{Condition, ConditionStatus, HandoffCondition},
         handoff::{
@@ -15,6 +18,10 @@ use crate::{
         },
     },
 };
+
+/// What the holder's name takes in a status at most, as JSON: enough for the 512 characters that it may have
+/// in any language, but for what nobody is called.
+const MOST_HOLDER: usize = 2048;
 
 /// A Handoff's status, each fact once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,6 +38,8 @@ pub struct Record {
     pub first_connected: Option<Moment>,
     /// Whether the holder is there, and since when that is so. Of Control only, once granted.
     pub presence: Option<(bool, Moment)>,
+    /// When the holder last did something, to the minute.
+    pub active: Option<Moment>,
     /// What the holder said on leaving.
     pub note: Option<String>,
     /// How it ended, and when.
@@ -161,6 +170,7 @@ impl Record {
             epoch: status.input_epoch,
             first_connected: status.first_connected_at.map(Into::into),
             presence,
+            active: status.last_activity_at.map(Into::into),
             note: status.note.clone(),
             ending: ending.map(|ending| (ending, ended)),
         }
@@ -178,7 +188,8 @@ impl Record {
             deadline: self.granted.map(|(_, until)| until.into()),
             finished_at: self.ending.as_ref().map(|(_, at)| (*at).into()),
             first_connected_at: self.first_connected.map(Into::into),
-            holder: self.granted.map(|_| handoff.holder.clone()),
+            last_activity_at: self.active.map(Into::into),
+            holder: self.granted.map(|_| bounded(&handoff.holder, MOST_HOLDER)),
             input_epoch: self.epoch,
             access: ending
                 .is_none()

@@ -23,9 +23,9 @@ pub fn sweep(
     active: &BTreeSet<String>,
     wanted: &BTreeSet<String>,
 ) -> Vec<Stray> {
-    let slot = orphaned.then_some(Stray::FreeSlot);
     let strays = pod.into_iter().flat_map(|pod| {
         active.difference(wanted).map(|uid| Stray::Close(pod.clone(), uid.clone()))
     });
-    slot.into_iter().chain(strays).collect()
+    // The gate comes first: whoever is next waits for it, slot or no slot.
+    strays.chain(orphaned.then_some(Stray::FreeSlot)).collect()
 }

@@ -27,6 +27,7 @@ fn seen() -> Seen {
             namespace: "shop".to_owned(),
             generation: 1,
             created: MADE,
+            asked: MADE,
             deleting: false,
             owned: true,
             run: "checkout".to_owned(),
@@ -35,6 +36,7 @@ fn seen() -> Seen {
             keyed: true,
             desired: HandoffState::Running,
             closer: Closer::Human,
+            lasts: 600,
             ttl: 100,
         },
         record: Record::default(),
@@ -44,10 +46,12 @@ fn seen() -> Seen {
             slot: Slot::Free,
             listed: false,
             full: false,
+            auto: false,
         }),
         place: Place::Here { pod: pod(), leaving: false },
         policy: true,
-        gate: Gate::default(),
+        gate: Gate { beside: Beside::Nobody, ..Gate::default() },
+        warned: false,
         tuning: Tuning::default(),
     }
 }
@@ -59,6 +63,7 @@ fn told(phase: GatePhase) -> Told {
         granted: Some((at(1), at(601))),
         first_connected: None,
         connected: false,
+        last_active: None,
         note: None,
     }
 }
@@ -108,6 +113,33 @@ fn the_slot_is_taken_before_the_gate_is_told() {
 }
 
 #[test]
+fn nobody_gets_a_gate_that_has_somebody_else_or_was_never_heard() {
+    for beside in [Beside::Unknown, Beside::Somebody] {
+        let mut seen = seen();
+        seen.gate.beside = beside;
+        let decision = decide(&seen, at(1));
+        assert_eq!(decision.actions, [Action::Follow(pod())], "{beside:?}");
+        assert_eq!(decision.wake_at, Some(at(60)));
+        seen.gate.following = true;
+        assert_eq!(decide(&seen, at(1)).actions, []);
+        // Whoever only watches is in nobody's way.
+        seen.handoff.mode = Mode::View;
+        assert_eq!(decide(&seen, at(1)).actions, [Action::Prepare(pod())]);
+    }
+}
+
+#[test]
+fn strays_are_ended_before_the_slot_is_free() {
+    let uids = |uids: &[&str]| uids.iter().map(|uid| (*uid).to_owned()).collect();
+    let pod = pod();
+    assert_eq!(
+        sweep(true, Some(&pod), &uids(&["gone", "here"]), &uids(&["here"])),
+        [Stray::Close(pod.clone(), "gone".to_owned()), Stray::FreeSlot]
+    );
+    assert_eq!(sweep(true, None, &uids(&["gone"]), &uids(&[])), [Stray::FreeSlot]);
+}
+
+#[test]
 fn the_slot_is_freed_before_the_end_is_written() {
     let mut seen = running();
     seen.gate.word = Word::There(told(GatePhase::Finished(By::Human)));
@@ -136,7 +168,7 @@ fn who_is_not_granted_in_time_is_refused_once_the_gate_was_asked() {
     seen.gate.word = Word::Absent;
     assert_eq!(ends(&seen, at(59)), None);
     assert_eq!(ends(&seen, at(60)), Some(Ending::failed(FailureCode::AgentBusy)));
-    seen.gate = Gate { failures: 3, word: Word::Unsure, ..Gate::default() };
+    seen.gate = Gate { failures: 3, word: Word::Unsure, ..seen.gate };
     assert_eq!(ends(&seen, at(60)), Some(Ending::failed(FailureCode::GateLost)));
 }
 
@@ -182,6 +214,143 @@ fn coming_and_going_is_written_once_a_minute_but_for_the_first_time() {
 }
 
 #[test]
+fn what_the_holder_did_is_written_with_the_rest_and_else_once_a_minute() {
+    let mut seen = running();
+    let active = |second, connected: bool| {
+        let first_connected = connected.then(|| at(5));
+        let last_active = Some(at(second));
+        let told = Told { connected, first_connected, last_active, ..told(GatePhase::Running) };
+        Word::There(told)
+    };
+    // It was granted a moment ago: that somebody came with a ticket is no news by itself.
+    seen.gate.word = active(0, false);
+    let decision = decide(&seen, at(3));
+    assert_eq!((decision.actions.as_slice(), decision.wake_at), ([].as_slice(), Some(at(61))));
+    seen.gate.word = active(0, true);
+    let decision = decide(&seen, at(5));
+    let (record, _) = written(&decision).unwrap();
+    assert_eq!((record.presence, record.active), (Some((true, at(5))), Some(at(0))));
+    seen.record = record.clone();
+    seen.gate.word = active(60, true);
+    let decision = decide(&seen, at(64));
+    assert_eq!((decision.actions.as_slice(), decision.wake_at), ([].as_slice(), Some(at(65))));
+    let decision = decide(&seen, at(65));
+    let (record, _) = written(&decision).unwrap();
+    assert_eq!(record.active, Some(at(60)));
+    assert_eq!(decision.actions.len(), 1, "a write and no Event: {:?}", decision.actions);
+    seen.record = record.clone();
+    seen.gate.word = active(120, true);
+    assert_eq!(written(&decide(&seen, at(119))), None);
+    // The end tells what is known.
+    let Word::There(told) = &mut seen.gate.word else { unreachable!() };
+    told.phase = GatePhase::Finished(By::Human);
+    let decision = decide(&seen, at(119));
+    assert_eq!(written(&decision).unwrap().0.active, Some(at(120)));
+}
+
+#[test]
+fn a_minute_before_its_end_that_is_said_once_and_only_to_whom_it_matters() {
+    let warned = |seen: &Seen, second| {
+        decide(seen, at(second)).actions.contains(&Action::Note(Note::Expiring))
+    };
+    let mut seen = running();
+    assert_eq!(decide(&seen, at(30)).wake_at, Some(at(541)));
+    assert!(!warned(&seen, 540) && warned(&seen, 541));
+    seen.warned = true;
+    assert!(!warned(&seen, 541));
+    assert_eq!(decide(&seen, at(541)).wake_at, None);
+    seen.warned = false;
+    seen.handoff.mode = Mode::View;
+    assert!(!warned(&seen, 541));
+    // Who has no longer than that is told by the grant.
+    let mut seen = running();
+    seen.record.granted = Some((at(1), at(61)));
+    seen.gate.word = Word::There(Told { granted: seen.record.granted, ..told(GatePhase::Running) });
+    assert!(!warned(&seen, 2) && !warned(&seen, 60));
+}
+
+#[test]
+fn whoever_claims_it_in_time_has_a_minute_from_then_on() {
+    let mut seen = seen();
+    seen.gate.word = Word::Absent;
+    seen.handoff.holder = String::new();
+    let decision = decide(&seen, at(1));
+    let (record, _) = written(&decision).unwrap();
+    assert_eq!((record.waiting, decision.wake_at), (Some(Waiting::Claim), Some(at(120))));
+    seen.record = record.clone();
+    assert_eq!(ends(&seen, at(119)), None);
+    assert_eq!(ends(&seen, at(120)), Some(Ending::TimedOut(ClosedBy::Unclaimed)));
+    // Claimed after more than the minute in which a grant must follow.
+    seen.handoff.holder = "ada".to_owned();
+    seen.handoff.asked = at(110);
+    let decision = decide(&seen, at(112));
+    let (record, _) = written(&decision).unwrap();
+    assert_eq!((record.waiting, record.phase()), (None, HandoffPhase::Pending));
+    assert!(decision.actions.contains(&Action::Note(Note::Claimed)));
+    assert!(decision.actions.contains(&Action::Prepare(pod())));
+    assert_eq!(decision.wake_at, Some(at(170)));
+    seen.record = record.clone();
+    assert!(!decide(&seen, at(113)).actions.contains(&Action::Note(Note::Claimed)), "once");
+    assert_eq!(ends(&seen, at(169)), None);
+    assert_eq!(ends(&seen, at(170)), Some(Ending::failed(FailureCode::AgentBusy)));
+    // Writing to it again and again does not keep it waiting.
+    seen.handoff.asked = at(1000);
+    assert_eq!(ends(&seen, at(180)), Some(Ending::failed(FailureCode::AgentBusy)));
+}
+
+#[test]
+fn an_agent_that_waits_for_whom_it_asked_waits_until_the_end_of_its_time() {
+    let mut seen = seen();
+    seen.gate.word = Word::Absent;
+    seen.handoff.holder = String::new();
+    seen.run.as_mut().unwrap().auto = true;
+    seen.record.waiting = Some(Waiting::Claim);
+    assert_eq!(ends(&seen, at(599)), None);
+    assert_eq!(ends(&seen, at(600)), Some(Ending::TimedOut(ClosedBy::Unclaimed)));
+}
+
+#[test]
+fn a_status_stays_small_whatever_the_gate_reports_and_whoever_the_holder_is() {
+    let many = 1 << 20;
+    let notes =
+        ["x", "\"", "\\", "\u{1}", "\n", "é", "😀", "\u{7f}"].map(|piece| piece.repeat(many));
+    let holders = ["x", "😀", "\u{1}", "\""].map(|piece| piece.repeat(512));
+    let ends = [
+        GatePhase::Running,
+        GatePhase::Finished(By::Operator),
+        GatePhase::TimedOut(By::DeadMan),
+        GatePhase::Failed(FailureCode::DisplayUnavailable),
+    ];
+    for note in &notes {
+        for (holder, phase) in holders.iter().flat_map(|holder| ends.map(|phase| (holder, phase))) {
+            let mut seen = running();
+            seen.handoff.run = "r".repeat(63);
+            seen.handoff.namespace = "n".repeat(63);
+            seen.handoff.holder.clone_from(holder);
+            seen.handoff.generation = i64::MAX;
+            let told = Told {
+                epoch: Some(i64::MAX),
+                connected: true,
+                first_connected: Some(at(5)),
+                last_active: Some(at(60)),
+                note: Some(note.clone()),
+                ..told(phase)
+            };
+            seen.gate.word = Word::There(told);
+            let decision = decide(&seen, at(100));
+            let (record, _) = written(&decision).unwrap();
+            let status = record.write(&HandoffStatus::default(), &seen.handoff, at(100));
+            let size = serde_json::to_string(&status).unwrap().len();
+            assert!(size <= 8192, "{size} bytes of {:?} and {phase:?}", &note[..1]);
+            // What was cut is what is known from then on: nothing is written again and again.
+            seen.record = Record::read(&status);
+            assert_eq!(written(&decide(&seen, at(100))), None, "{phase:?}");
+            assert_eq!(status.note.map(|note| note.is_empty()), Some(false));
+        }
+    }
+}
+
+#[test]
 fn a_deadline_that_was_written_stands() {
     let mut seen = running();
     let again =
@@ -216,6 +385,7 @@ fn what_is_written_is_what_is_read() {
         Record {
             granted,
             presence: Some((false, at(9))),
+            active: Some(at(0)),
             note: Some("done".to_owned()),
             ending: Some((Ending::Finished(ClosedBy::Host), at(9))),
             ..base.clone()

@@ -3,16 +3,20 @@
 use super::{
     Decision,
     action::{Action, Note, Only},
-    observed::{By, Closer, GatePhase, Place, Seen, Slot, Told, Word},
+    observed::{Beside, By, Closer, GatePhase, Place, Seen, Slot, Told, Word},
     record::{Ending, Record, Waiting},
 };
 use crate::{
-    decide::{Moment, PodUid},
+    decide::{Moment, PodUid, text::bounded},
     manifest::handoff::{
         HandoffState, Mode,
         status::{ClosedBy, FailureCode},
     },
 };
+
+/// What a note takes in a status at most, as JSON: as much as people may say (4096 bytes), and not more than
+/// half of what a status may have.
+const MOST_NOTE: usize = 4096;
 
 /// See the module.
 pub(super) struct Turn<'a> {
@@ -44,6 +48,7 @@ impl<'a> Turn<'a> {
     /// The gate knows it: that counts before anything else.
     pub(super) fn known(&mut self, told: &Told) {
         self.mirror(told);
+        self.mirror_activity(told);
         if !told.phase.is_active() {
             return self.end(self.outcome(told), Only::Always);
         }
@@ -55,6 +60,8 @@ impl<'a> Turn<'a> {
             self.close(pod, HandoffState::Cancelled);
         } else if told.granted.is_none() {
             self.wake(self.granted_by());
+        } else {
+            self.warn();
         }
         self.follow(pod);
     }
@@ -87,10 +94,11 @@ impl<'a> Turn<'a> {
         }
         let handoff = &self.seen.handoff;
         if handoff.holder.is_empty() {
-            self.wake(handoff.created.plus(self.seen.tuning.claim));
+            self.wake(self.claimed_by());
             self.record.waiting = Some(Waiting::Claim);
             return;
         }
+        self.record.waiting = self.record.waiting.filter(|why| *why != Waiting::Claim);
         self.wake(self.granted_by());
         let Place::Here { pod, leaving: false } = &self.seen.place else {
             self.record.waiting = Some(Waiting::Browser);
@@ -100,8 +108,16 @@ impl<'a> Turn<'a> {
             self.record.waiting = Some(Waiting::Gate);
         }
         let slot = self.seen.run.as_ref().map(|run| &run.slot);
-        if handoff.mode == Mode::Control && slot == Some(&Slot::Free) {
-            self.first.push(Action::TakeSlot);
+        if handoff.mode == Mode::Control {
+            match self.seen.gate.beside {
+                Beside::Nobody => {}
+                // The gate would refuse whoever comes second. What it says next brings another
+                // decision, and whoever keeps the run has it end what nobody asks for any more.
+                Beside::Somebody | Beside::Unknown => return self.follow(pod),
+            }
+            if slot == Some(&Slot::Free) {
+                self.first.push(Action::TakeSlot);
+            }
         }
         self.tell(Action::Prepare(pod.clone()));
     }
@@ -174,7 +190,7 @@ impl<'a> Turn<'a> {
             }
         }
         if handoff.holder.is_empty() {
-            let late = handoff.created.plus(self.seen.tuning.claim) <= self.now;
+            let late = self.claimed_by() <= self.now;
             return late.then_some((Ending::TimedOut(ClosedBy::Unclaimed), Only::Always));
         }
         if self.granted_by() > self.now {
@@ -237,7 +253,8 @@ impl<'a> Turn<'a> {
         let (began, _) = *record.granted.get_or_insert(granted);
         record.waiting = None;
         record.epoch = told.epoch;
-        record.note = told.note.clone().or_else(|| record.note.take());
+        let note = told.note.as_deref().map(|note| bounded(note, MOST_NOTE));
+        record.note = note.filter(|note| !note.is_empty()).or_else(|| record.note.take());
         if self.seen.handoff.mode == Mode::View {
             return;
         }
@@ -253,6 +270,42 @@ impl<'a> Turn<'a> {
         }
         if let Some(first) = told.first_connected {
             self.record.first_connected.get_or_insert(first);
+        }
+    }
+
+    /// When the holder last did something: with whatever else is written, by itself once a minute.
+    fn mirror_activity(&mut self, told: &Told) {
+        let record = &self.record;
+        if told.granted.is_none() || told.last_active <= record.active {
+            return;
+        }
+        let times = [
+            record.granted.map(|(since, _)| since),
+            record.presence.map(|(_, since)| since),
+            record.active,
+        ];
+        // What is told of the future was told before the clock was set back.
+        let last = times.into_iter().flatten().filter(|time| *time <= self.now).max();
+        let next = last.map_or(self.now, |last| last.plus(self.seen.tuning.presence));
+        if *record != self.seen.record || !told.phase.is_active() || next <= self.now {
+            self.record.active = told.last_active;
+        } else {
+            self.wake(next);
+        }
+    }
+
+    /// Says it when the holder's time is nearly over, unless that is all the time there was. Who watches
+    /// is not told: his program asks again by itself.
+    fn warn(&mut self) {
+        let Some((since, until)) = self.record.granted else { return };
+        let at = until.plus(-self.seen.tuning.expiring);
+        if self.seen.warned || self.seen.handoff.mode == Mode::View || at <= since {
+            return;
+        }
+        if at <= self.now {
+            self.then.push(Action::Note(Note::Expiring));
+        } else {
+            self.wake(at);
         }
     }
 
@@ -304,9 +357,18 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// When it must have been granted.
+    /// When somebody must have claimed it.
+    fn claimed_by(&self) -> Moment {
+        let Seen { handoff, run, tuning, .. } = self.seen;
+        let waits = run.as_ref().is_some_and(|run| run.auto);
+        handoff.created.plus(if waits { handoff.lasts } else { tuning.claim })
+    }
+
+    /// When it must have been granted. The holder's asking is known to when he last wrote: what he
+    /// writes later makes it no later than a claim may be.
     fn granted_by(&self) -> Moment {
-        self.seen.handoff.created.plus(self.seen.tuning.grant)
+        let asked = self.seen.handoff.asked.min(self.claimed_by());
+        asked.max(self.seen.handoff.created).plus(self.seen.tuning.grant)
     }
 
     fn close(&mut self, pod: &PodUid, outcome: HandoffState) {
@@ -372,6 +434,10 @@ fn notes(old: &Record, new: &Record, mode: Mode) -> Vec<Note> {
     let mut notes = Vec::new();
     if old.generation == 0 && new.granted.is_none() && new.ending.is_none() {
         notes.push(Note::Requested);
+    }
+    let unclaimed = |record: &Record| record.waiting == Some(Waiting::Claim);
+    if unclaimed(old) && !unclaimed(new) && new.ending.is_none() {
+        notes.push(Note::Claimed);
     }
     if new.granted.is_some() && old.granted.is_none() {
         notes.push(Note::Granted);

@@ -165,6 +165,8 @@ enum Mutation {
     NothingIsSwept,
     /// What was told and not answered is taken for not told.
     SilenceIsAbsence,
+    /// Whoever has the slot is prepared, whatever else the gate has.
+    PrepareBesideAnother,
 }
 
 /// A promise that does not hold.
@@ -384,6 +386,9 @@ impl World {
                 match (control, other) {
                     (false, _) => AtGate::Running,
                     (true, true) => {
+                        if self.asks(index) && !self.asks(1 - index) {
+                            return Err("nobody is refused for somebody who does not have it");
+                        }
                         AtGate::Ended(GatePhase::Failed(FailureCode::AlreadyHeld), false)
                     }
                     (true, false) => AtGate::Pending,
@@ -410,10 +415,14 @@ impl World {
         Ok(())
     }
 
+    /// It exists and is not over.
+    fn asks(&self, index: usize) -> bool {
+        self.handoffs[index].as_ref().is_some_and(|one| one.record.ending.is_none())
+    }
+
     fn may_be_prepared(&self, index: usize, setting: &Setting) -> Result<(), Broken> {
-        let wanted = self.handoffs[index].as_ref().is_some_and(|one| one.record.ending.is_none());
         let slot = self.run.is_some_and(|run| run.slot != Some(index));
-        if wanted && slot && setting.modes[index] == Mode::Control {
+        if self.asks(index) && slot && setting.modes[index] == Mode::Control {
             return Err("whatever is granted has the run's slot");
         }
         Ok(())

@@ -16,9 +16,8 @@ use crate::{
 
 /// The storage, if the run has one. Blocks for a few small files.
 pub(super) fn read(wishes: &ArtifactWishes, directory: &Path) -> Result<Option<Storage>, PodError> {
-    let Some(S3Target { endpoint, bucket, prefix, region, path_style }) = wishes.s3.clone() else {
-        return Ok(None);
-    };
+    let Some(target) = wishes.s3.clone() else { return Ok(None) };
+    let S3Target { endpoint, bucket, prefix, region, allow_insecure, path_style } = target;
     let file = |name: &str| {
         let path = directory.join(name);
         match fs::read(&path) {
@@ -40,8 +39,7 @@ pub(super) fn read(wishes: &ArtifactWishes, directory: &Path) -> Result<Option<S
         prefix,
         region,
         path_style,
-        // The API server has refused http for whoever did not ask for it.
-        allow_insecure: true,
+        allow_insecure,
         access_key: secret(places::STORAGE_ACCESS_KEY)?.unwrap_or_else(none),
         secret_key: secret(places::STORAGE_SECRET_KEY)?.unwrap_or_else(none),
         session_token: secret(places::STORAGE_SESSION_TOKEN)?,
@@ -65,6 +63,7 @@ mod tests {
                 bucket: "runs".to_owned(),
                 prefix: "shop/checkout/3f1c9ae0/1/".to_owned(),
                 region: "eu-1".to_owned(),
+                allow_insecure: false,
                 path_style: true,
             }),
             upload_timeout_seconds: 300,
@@ -90,6 +89,10 @@ mod tests {
         let storage = read(&wishes(), directory.path()).unwrap().unwrap();
         assert_eq!(storage.s3.session_token.unwrap().expose(), "token");
         assert_eq!(storage.s3.ca.unwrap(), b"pem");
+        assert!(!storage.s3.allow_insecure);
+        let mut insecure = wishes();
+        insecure.s3.as_mut().unwrap().allow_insecure = true;
+        assert!(read(&insecure, directory.path()).unwrap().unwrap().s3.allow_insecure);
         let none = ArtifactWishes { s3: None, ..wishes() };
         assert!(read(&none, directory.path()).unwrap().is_none());
     }

@@ -131,9 +131,8 @@ impl Session {
 
     fn call_off(&mut self, uid: &str, outcome: Outcome) {
         let now = self.both_clocks();
-        let Some(place) = self.handoffs.call_off(uid, outcome, now) else { return };
-        // Whoever sits there now.
-        let seat = self.lease.hold().map_or(place, |hold| hold.seat);
+        let holder = self.lease.hold().map(|hold| hold.seat);
+        let Some(seat) = self.handoffs.call_off(uid, outcome, holder, now) else { return };
         let why = match outcome {
             Outcome::Finished => Close::Finished,
             Outcome::Cancelled => Close::Cancelled,
@@ -192,6 +191,8 @@ impl Session {
             None => self.seats.admit(holder, secrets, now)?,
         };
         self.handoffs.sit(seat, &entitled.handoff, right != Right::Watch);
+        let clocks = self.both_clocks();
+        self.handoffs.came(&entitled.handoff, clocks);
         if let Right::Act(place) = right {
             // Another page of the holder's may sit there already; this one can ask for its place.
             self.step(Event::Seated { from: place, to: seat });
@@ -210,6 +211,13 @@ impl Session {
                 token.cancel();
             }
         }
+    }
+
+    /// The holder used the input.
+    pub(super) fn used(&mut self, now: Time) {
+        self.active(now);
+        let clocks = self.both_clocks();
+        self.handoffs.holder_acted(clocks);
     }
 
     /// Cancelled when this page has to go although the browser stays.
@@ -236,6 +244,7 @@ impl Session {
         Report {
             // The connection counts.
             answered: 0,
+            incarnation: self.incarnation,
             position: self.handoffs.position(),
             finished: self.finished.is_some(),
             browser: self.ended.is_none() && self.lease.browser(),
@@ -254,6 +263,6 @@ impl Session {
     }
 }
 
-fn milliseconds(time: Time) -> u64 {
+pub(super) fn milliseconds(time: Time) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

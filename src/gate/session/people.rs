@@ -182,7 +182,7 @@ impl Session {
         let now = self.now();
         if self.lease.human_input(seat, now) {
             self.inject(message);
-            self.active(now);
+            self.used(now);
         } else if self.seats.ignores_input_of(seat) {
             let message = "You are watching: what you type and click goes nowhere.";
             self.feed.notice(Some(seat), "input_ignored", message);
@@ -282,7 +282,7 @@ impl Session {
             Said::Paste { text } => {
                 let now = self.now();
                 if self.lease.human_input(seat, now) {
-                    self.active(now);
+                    self.used(now);
                     let chrome = self.chrome();
                     let complaint = self.control.as_ref().map(|control| control.send.clone());
                     self.task(async move {

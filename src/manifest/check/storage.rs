@@ -21,6 +21,8 @@ pub struct ValidStorage {
     pub region: String,
     /// A Secret with `accessKeyID`, `secretAccessKey` and perhaps `sessionToken`.
     pub credentials: Option<NameRef>,
+    /// Its endpoint may be http, where whoever listens on the way reads everything.
+    pub allow_insecure: bool,
     /// The bucket stands in the path, not in the host name.
     pub path_style: bool,
     /// A certificate authority to trust, PEM.
@@ -61,6 +63,7 @@ pub(super) fn check(spec: &S3, path: &Path, problems: &mut Vec<Problem>) -> Opti
         prefix: format!("{prefix}{slash}"),
         region: region.clone(),
         credentials: credentials_secret_ref.clone(),
+        allow_insecure: *allow_insecure,
         path_style: *path_style,
         ca_from: ca_from.clone(),
     })

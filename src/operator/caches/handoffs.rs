@@ -24,6 +24,10 @@ use crate::{
 /// Who last set a Handoff's `desiredState`, by field manager; stands in cached Handoffs only.
 pub(in crate::operator) const CLOSER: &str = "handback.dev/closer";
 
+/// When whoever set a Handoff's `holder` last changed it, as far as the API server tells; stands in cached
+/// Handoffs only. Nothing in a Handoff says when it was claimed.
+pub(in crate::operator) const CLAIMED: &str = "handback.dev/claimed";
+
 impl Caches {
     /// The handoffs of a run, by its names: those that are not over.
     pub(in crate::operator) fn handoffs_of(&self, namespace: &str, run: &str) -> Vec<Arc<Handoff>> {
@@ -59,6 +63,7 @@ pub(in crate::operator) async fn keep_handoffs(
         ObjectRef::new(&handoff.spec.run_ref.name).within(&namespace)
     };
     let hear = |event: Heard<'_, Handoff>| match event {
+        Heard::Coming(handoff) => memory.meet(&handoff.uid().unwrap_or_default()),
         Heard::Changed(handoff) => queues.handoff(handoff),
         Heard::Gone(handoff) => {
             memory.forget(&handoff.uid().unwrap_or_default());
@@ -70,16 +75,22 @@ pub(in crate::operator) async fn keep_handoffs(
     keep(apis, watcher::Config::default(), writer, slim, hear, &metrics).await;
 }
 
-/// Of all managed fields, who closed it is what decisions need.
+/// Of all managed fields, who closed it and when it was claimed is what decisions need.
 fn slim(handoff: &mut Handoff) {
     let fields = handoff.metadata.managed_fields.take().unwrap_or_default();
-    let closer = fields.into_iter().rev().find(|entry| {
-        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
-        fields.is_some_and(|fields| fields.pointer("/f:spec/f:desiredState").is_some())
-    });
+    let owner = |path: &str| {
+        fields.iter().rev().find(|entry| {
+            let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+            fields.is_some_and(|fields| fields.pointer(path).is_some())
+        })
+    };
+    let closer = owner("/f:spec/f:desiredState").and_then(|entry| entry.manager.clone());
+    let claimed = owner("/f:spec/f:holder").and_then(|entry| entry.time.as_ref());
+    let claimed = claimed.map(|time| time.0.to_string());
     // What somebody else wrote there does not count.
-    handoff.annotations_mut().remove(CLOSER);
-    if let Some(manager) = closer.and_then(|entry| entry.manager) {
-        handoff.annotations_mut().insert(CLOSER.to_owned(), manager);
+    let annotations = handoff.annotations_mut();
+    for (name, value) in [(CLOSER, closer), (CLAIMED, claimed)] {
+        annotations.remove(name);
+        annotations.extend(value.map(|value| (name.to_owned(), value)));
     }
 }

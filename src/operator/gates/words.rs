@@ -7,7 +7,7 @@ use crate::{
     decide::{Answer, Moment},
     operator::{
         observe,
-        outside::{HandoffWord, Heard, Said, Word},
+        outside::{At, HandoffWord, Heard, Said, Word},
     },
     pod::contract::stream::{HandoffPhase, Report, ToGateStream},
 };
@@ -85,13 +85,17 @@ pub(super) fn is_answered(word: &HandoffWord, report: &Report) -> bool {
             phase(&prepare.uid).is_none_or(|phase| phase != HandoffPhase::Pending)
         }
         HandoffWord::Close { uid, .. } => phase(uid).is_none_or(|phase| !phase.is_active()),
-        HandoffWord::Changes { since, .. } => *since != Some(report.position),
+        HandoffWord::Changes { since, .. } => *since != Some(at(report)),
     }
 }
 
 /// What the gate has of handoffs.
 pub(super) fn heard_of_handoffs(report: Report) -> Heard {
-    Heard { position: report.position, handoffs: report.handoffs }
+    Heard { at: at(&report), handoffs: report.handoffs }
+}
+
+fn at(report: &Report) -> At {
+    At { incarnation: report.incarnation, position: report.position }
 }
 
 /// Decisions count in signed numbers; a time that is over is none.
@@ -128,6 +132,18 @@ mod tests {
         let patient = to_say(Word::Ask { patience: 120, ended: true });
         assert_eq!(patient.patience, Duration::from_mins(2));
         assert_eq!(to_say(Word::Retire(900)).patience, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_gate_that_began_anew_has_news_whatever_it_counts() {
+        let report = Report { incarnation: 7, position: 3, ..Report::default() };
+        let changes = |since| HandoffWord::Changes { since, patience: 1 };
+        let at = |incarnation, position| Some(At { incarnation, position });
+        assert!(!is_answered(&changes(at(7, 3)), &report));
+        for since in [None, at(7, 2), at(6, 3), at(6, 9)] {
+            assert!(is_answered(&changes(since), &report), "{since:?}");
+        }
+        assert_eq!(Some(heard_of_handoffs(report).at), at(7, 3));
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Operator {
             Action::Own => self.own_handoff(seen).await,
             Action::Delete => self.delete_handoff(seen).await,
             Action::Note(note) => {
-                self.note_handoff(seen, *note).await;
+                self.note_handoff(seen, *note).await?;
                 Ok(Applied::Done)
             }
         }
@@ -258,12 +258,17 @@ impl Operator {
         }
     }
 
-    async fn note_handoff(&self, seen: &Seen, note: Note) {
+    async fn note_handoff(&self, seen: &Seen, note: Note) -> Result<(), Error> {
+        if note == Note::Expiring {
+            let uid = seen.handoff.uid().unwrap_or_default();
+            self.memory.of(&uid, |remembered| remembered.warned = true).await?;
+        }
         match &seen.run {
             Some(run) if note.on_run() => self.events.note(&run.object_ref(&()), note).await,
             None if note.on_run() => {}
             Some(_) | None => self.events.note(&seen.handoff.object_ref(&()), note).await,
         }
+        Ok(())
     }
 }
 

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     decide::{
         Moment,
-        handoff::{By, Gate, GatePhase, Told, Word},
+        handoff::{Beside, By, Gate, GatePhase, Told, Word},
     },
     manifest::handoff::status::FailureCode,
-    operator::outside::Heard,
+    operator::outside::{At, Heard},
     pod::contract::stream::{ClosedBy, Failure, HandoffPhase, HandoffReport},
 };
 
@@ -30,6 +30,8 @@ struct Talk {
     talking: bool,
     /// It was told, and nothing was heard since then.
     unsure: bool,
+    /// It is one for acting, or may be.
+    control: bool,
 }
 
 impl Door {
@@ -50,35 +52,60 @@ impl Door {
             tried: self.tried,
             failures: self.failures,
             word,
+            beside: self.beside(uid),
         }
     }
 
+    /// Whether another one than this has control there, or may.
+    fn beside(&self, uid: &str) -> Beside {
+        let Some(heard) = &self.heard else { return Beside::Unknown };
+        let has = heard.handoffs.iter().any(|one| {
+            let acts = one.control || one.epoch.is_some() || one.phase == HandoffPhase::Pending;
+            one.uid != uid && acts && one.phase.is_active()
+        });
+        let may = |(other, talk): (&String, &Talk)| {
+            other != uid && talk.control && (talk.talking || talk.unsure)
+        };
+        if has || self.talks.iter().any(may) { Beside::Somebody } else { Beside::Nobody }
+    }
+
     /// The last state that was heard of.
-    pub(super) fn position(&self) -> Option<u64> {
-        self.heard.as_ref().map(|heard| heard.position)
+    pub(super) fn at(&self) -> Option<At> {
+        self.heard.as_ref().map(|heard| heard.at)
     }
 
     /// Uids of what it has and did not end, or may have.
     pub(in crate::operator) fn active(&self) -> BTreeSet<String> {
         let reports = self.heard.iter().flat_map(|heard| &heard.handoffs);
         let active = reports.filter(|one| one.phase.is_active()).map(|one| &one.uid);
-        let unsure = self.talks.iter().filter(|(_, talk)| talk.unsure && !talk.talking);
+        let unsure = self.talks.iter().filter(|(_, talk)| talk.unsure);
         active.chain(unsure.map(|(uid, _)| uid)).cloned().collect()
     }
 
-    /// It is being told something about this handoff.
-    pub(super) fn telling(&mut self, uid: &str, now: Moment) {
+    /// Whether it may be told that this is to end: one thing at a time, and after a failure not before
+    /// so many seconds.
+    pub(super) fn may_tell(&self, uid: &str, now: Moment, retry: i64) -> bool {
+        let talking = self.talks.get(uid).is_some_and(|talk| talk.talking);
+        // A try of the future was made before the clock was set back.
+        let tried = self.tried.filter(|tried| self.failures > 0 && *tried <= now);
+        !talking && tried.is_none_or(|tried| tried.plus(retry) <= now)
+    }
+
+    /// It is being told something about this handoff; `control` if that is for acting, or may be.
+    pub(super) fn telling(&mut self, uid: &str, control: bool, now: Moment) {
         self.tried = Some(now);
-        self.talks.insert(uid.to_owned(), Talk { talking: true, unsure: true });
+        self.talks.insert(uid.to_owned(), Talk { talking: true, unsure: true, control });
     }
 
     /// That ended; whether anything is otherwise than it was known.
     pub(super) fn told(&mut self, uid: &str, heard: Option<Heard>, now: Moment) -> bool {
         let answered = heard.is_some();
         let changed = self.answered(heard, now);
-        let talk = self.talks.entry(uid.to_owned()).or_default();
-        talk.talking = false;
-        talk.unsure &= !answered;
+        if answered {
+            self.talks.remove(uid);
+        } else if let Some(talk) = self.talks.get_mut(uid) {
+            talk.talking = false;
+        }
         changed
     }
 
@@ -112,7 +139,7 @@ impl Door {
     /// may arrive later.
     pub(in crate::operator) fn hear(&mut self, heard: Heard) -> bool {
         match &self.heard {
-            Some(known) if known.position >= heard.position => false,
+            Some(known) if known.at >= heard.at => false,
             Some(_) | None => {
                 self.heard = Some(heard);
                 true
@@ -132,13 +159,9 @@ fn told(report: &HandoffReport) -> Told {
         granted: time(&report.started_at).zip(time(&report.deadline)),
         first_connected: time(&report.first_connected_at),
         connected: report.connected,
-        note: report.note.as_deref().map(cut).filter(|note| !note.is_empty()),
+        last_active: time(&report.last_active_at),
+        note: report.note.clone().filter(|note| !note.is_empty()),
     }
-}
-
-/// As long as `status.note` may be.
-fn cut(note: &str) -> String {
-    note.chars().take(4096).collect()
 }
 
 fn phase(phase: HandoffPhase) -> GatePhase {
@@ -182,9 +205,54 @@ mod tests {
             deadline: Some("2026-11-21T17:40:00.120Z".to_owned()),
             first_connected_at: None,
             connected: false,
+            control: true,
+            last_active_at: None,
             note: Some(String::new()),
         };
-        Heard { position, handoffs: phase.map(report).into_iter().collect() }
+        let at = At { incarnation: 7, position };
+        Heard { at, handoffs: phase.map(report).into_iter().collect() }
+    }
+
+    #[test]
+    fn a_gate_that_began_anew_counts_anew() {
+        let mut door = Door::default();
+        assert!(door.hear(heard(9, Some(HandoffPhase::Running))));
+        let anew = Heard { at: At { incarnation: 8, position: 0 }, handoffs: Vec::new() };
+        assert!(door.hear(anew.clone()), "its count is lower, and it is news");
+        assert_eq!(door.gate("u").word, Word::Absent);
+        assert_eq!(door.at(), Some(anew.at));
+        assert!(!door.hear(heard(10, Some(HandoffPhase::Running))), "of the life before");
+        assert_eq!(door.gate("u").word, Word::Absent);
+    }
+
+    #[test]
+    fn whoever_has_control_or_may_is_beside_the_others() {
+        let mut door = Door::default();
+        assert_eq!(door.gate("other").beside, Beside::Unknown);
+        assert!(door.hear(heard(1, None)));
+        assert_eq!(door.gate("other").beside, Beside::Nobody);
+        // It is told of one: perhaps it grants it at this moment.
+        door.telling("u", true, Moment(5));
+        assert_eq!(door.gate("other").beside, Beside::Somebody);
+        assert_eq!(door.gate("u").beside, Beside::Nobody);
+        assert!(!door.may_tell("u", Moment(5), 5) && door.may_tell("other", Moment(5), 5));
+        door.told("u", None, Moment(6));
+        assert_eq!(door.gate("other").beside, Beside::Somebody);
+        assert!(
+            !door.may_tell("u", Moment(6).plus(4), 5) && door.may_tell("u", Moment(6).plus(5), 5)
+        );
+        door.telling("u", true, Moment(7));
+        door.told("u", Some(heard(2, Some(HandoffPhase::Running))), Moment(7));
+        assert_eq!(door.gate("other").beside, Beside::Somebody);
+        assert!(door.hear(heard(3, Some(HandoffPhase::Finished(ClosedBy::Human)))));
+        assert_eq!(door.gate("other").beside, Beside::Nobody);
+        // Whoever only watches is in nobody's way.
+        door.telling("view", false, Moment(8));
+        let mut view = heard(4, Some(HandoffPhase::Running));
+        view.handoffs[0].control = false;
+        view.handoffs[0].epoch = None;
+        assert!(door.hear(view));
+        assert_eq!(door.gate("other").beside, Beside::Nobody);
     }
 
     #[test]
@@ -193,13 +261,13 @@ mod tests {
         assert_eq!(door.gate("u").word, Word::Unheard);
         assert!(door.hear(heard(1, None)));
         assert_eq!(door.gate("u").word, Word::Absent);
-        door.telling("u", Moment(5));
+        door.telling("u", true, Moment(5));
         assert!(door.gate("u").talking);
         door.told("u", None, Moment(7));
         assert_eq!(door.gate("u").word, Word::Unsure, "it may have heard it");
         assert_eq!((door.gate("u").failures, door.gate("u").tried), (1, Some(Moment(7))));
         assert_eq!(door.gate("other").word, Word::Absent);
-        door.telling("u", Moment(9));
+        door.telling("u", true, Moment(9));
         assert!(door.told("u", Some(heard(2, Some(HandoffPhase::Running))), Moment(9)));
         let Word::There(told) = door.gate("u").word else { panic!("it is there") };
         assert_eq!((told.phase, told.epoch, told.note), (GatePhase::Running, Some(8), None));

@@ -60,6 +60,8 @@ impl Operator {
             && record.ending.is_none()
             && handoff.spec.desired_state == HandoffState::Running;
         let policy = !begins || self.policy_is_in_force().await?;
+        let uid = handoff.uid().unwrap_or_default();
+        let warned = self.memory.of(&uid, |remembered| remembered.warned).await?;
         let observed = handoff::Seen {
             handoff: seen::object(handoff, run.as_deref()),
             run: run.as_ref().map(|run| seen::run(run, &handoff.name_any(), slot)),
@@ -67,6 +69,7 @@ impl Operator {
             place,
             policy,
             gate,
+            warned,
             tuning: Tuning::default(),
         };
         let agent_ended = newest.is_some_and(|pod| matches!(pod.pod.agent, Agent::Ended(_)));

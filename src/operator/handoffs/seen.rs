@@ -7,8 +7,12 @@ use crate::{
         Moment,
         handoff::{self, Closer, Slot},
     },
-    manifest::{handoff::Handoff, status::Phase, test_run::TestRun},
-    operator::caches::CLOSER,
+    manifest::{
+        handoff::Handoff,
+        status::Phase,
+        test_run::{HandoffPolicy, TestRun},
+    },
+    operator::caches::{CLAIMED, CLOSER},
     pod::contract::PublicKey,
 };
 
@@ -23,11 +27,15 @@ pub(in crate::operator) const MANAGER: &str = "handback-operator";
 pub(super) fn object(handoff: &Handoff, run: Option<&TestRun>) -> handoff::Object {
     let spec = &handoff.spec;
     let created = handoff.creation_timestamp();
+    let created = created.map(|time| Moment::from(time.0)).unwrap_or_default();
+    let claimed = handoff.annotations().get(CLAIMED);
+    let claimed: Option<jiff::Timestamp> = claimed.and_then(|text| text.parse().ok());
     handoff::Object {
         name: handoff.name_any(),
         namespace: handoff.namespace().unwrap_or_default(),
         generation: handoff.metadata.generation.unwrap_or_default(),
-        created: created.map(|time| Moment::from(time.0)).unwrap_or_default(),
+        created,
+        asked: claimed.map_or(created, Moment::from),
         deleting: handoff.metadata.deletion_timestamp.is_some(),
         owned: owner(handoff).is_some()
             && owner(handoff) == run.and_then(|run| run.metadata.uid.as_deref()),
@@ -41,6 +49,7 @@ pub(super) fn object(handoff: &Handoff, run: Option<&TestRun>) -> handoff::Objec
             Some(MANAGER) => Closer::Operator,
             Some(_) | None => Closer::Human,
         },
+        lasts: spec.timeout_seconds.into(),
         ttl: spec.ttl_seconds_after_finished.into(),
     }
 }
@@ -61,5 +70,6 @@ pub(super) fn run(run: &TestRun, name: &str, slot: Slot) -> handoff::Run {
         slot,
         listed: handoffs.iter().any(|one| one.ref_ == name),
         full: handoffs.len() >= MOST_LISTED,
+        auto: run.spec.handoff_policy == HandoffPolicy::Auto,
     }
 }

@@ -7,7 +7,8 @@ use kube::ResourceExt;
 
 use super::observe::Seen;
 use crate::{
-    decide::PodUid,
+    decide::{PodUid, handoff::Tuning},
+    manifest::handoff::Mode,
     operator::{
         Error, Operator,
         apply::{Applied, gate_of},
@@ -30,7 +31,8 @@ impl Operator {
         word: HandoffWord,
     ) -> Result<Applied, Error> {
         let Some(subject) = &seen.subject else { return Ok(Applied::Refused) };
-        self.tell(subject, pod, seen.handoff.uid().unwrap_or_default(), word).await
+        let control = seen.handoff.spec.mode == Mode::Control;
+        self.tell(subject, pod, seen.handoff.uid().unwrap_or_default(), control, word).await
     }
 
     /// Has the gate end a Handoff that does not exist any more.
@@ -43,7 +45,8 @@ impl Operator {
         let uid = uid.to_owned();
         let word =
             HandoffWord::Close { uid: uid.clone(), outcome: Outcome::Cancelled, patience: 0 };
-        self.tell(subject, pod, uid, word).await
+        // What it was is not known any more.
+        self.tell(subject, pod, uid, true, word).await
     }
 
     async fn tell(
@@ -51,11 +54,12 @@ impl Operator {
         subject: &Subject,
         pod: &PodUid,
         uid: String,
+        control: bool,
         word: HandoffWord,
     ) -> Result<Applied, Error> {
         let Some(gate) = gate_of(subject, pod) else { return Ok(Applied::Refused) };
         let (now, of) = (self.now(), uid.clone());
-        self.doors.of(&pod.0, move |door| door.telling(&of, now)).await?;
+        self.doors.of(&pod.0, move |door| door.telling(&of, control, now)).await?;
         self.converse(subject, gate, word, move |door, heard, now| door.told(&uid, heard, now));
         Ok(Applied::Done)
     }
@@ -68,7 +72,7 @@ impl Operator {
     ) -> Result<Applied, Error> {
         let Some(gate) = gate_of(subject, pod) else { return Ok(Applied::Refused) };
         let now = self.now();
-        let begun = self.doors.of(&pod.0, move |door| (door.follow(now), door.position())).await?;
+        let begun = self.doors.of(&pod.0, move |door| (door.follow(now), door.at())).await?;
         if let (true, since) = begun {
             let word = HandoffWord::Changes { since, patience: LISTEN };
             self.converse(subject, gate, word, super::Door::followed);
@@ -113,6 +117,13 @@ impl Operator {
     /// Uids of what the gate has and did not end, as far as is known.
     pub(super) async fn active_at(&self, pod: &PodUid) -> Result<BTreeSet<String>, Error> {
         Ok(self.doors.of(&pod.0, |door| door.active()).await?)
+    }
+
+    /// Whether the gate may be told now that this is to end.
+    pub(super) async fn may_close(&self, pod: &PodUid, uid: &str) -> Result<bool, Error> {
+        let (now, uid) = (self.now(), uid.to_owned());
+        let retry = Tuning::default().retry;
+        Ok(self.doors.of(&pod.0, move |door| door.may_tell(&uid, now, retry)).await?)
     }
 
     /// What the gate says besides an answer to something else.

@@ -157,7 +157,7 @@ pub enum Keep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct S3Target {
-    /// `https://host[:port]`
+    /// `https://host[:port]`, or with `http`.
     pub endpoint: String,
     /// The bucket's name.
     pub bucket: String,
@@ -165,6 +165,10 @@ pub struct S3Target {
     pub prefix: String,
     /// The region that requests are signed for.
     pub region: String,
+    /// The endpoint may be `http://`: `allowInsecure` of whoever named it. A pod that was made before this
+    /// was in the contract is still to be read.
+    #[serde(default)]
+    pub allow_insecure: bool,
     /// The bucket stands in the path, not in the host name.
     pub path_style: bool,
 }
@@ -296,6 +300,7 @@ mod tests {
                     bucket: "runs".to_owned(),
                     prefix: "shop/checkout/3f1c9ae0/1/".to_owned(),
                     region: "us-east-1".to_owned(),
+                    allow_insecure: false,
                     path_style: true,
                 }),
                 upload_timeout_seconds: 300,

@@ -157,7 +157,10 @@ pub enum FromGateStream {
 pub struct Report {
     /// How many messages of this connection it has taken in; it is the answer to the last of them.
     pub answered: u64,
-    /// Counts what happened to handoffs; a later state has a higher one.
+    /// Which life of the gate this is: when it began, in milliseconds since the machine did, so that a
+    /// later one has a higher number. A gate that begins anew counts anew.
+    pub incarnation: u64,
+    /// Counts what happened to handoffs in this life; a later state has a higher one.
     pub position: u64,
     /// The run is over, as far as the agent and the gate are concerned.
     pub finished: bool,
@@ -210,6 +213,12 @@ pub struct HandoffReport {
     /// Whether its holder is connected now.
     #[serde(default)]
     pub connected: bool,
+    /// Whether it is for acting; an older gate does not say it.
+    #[serde(default)]
+    pub control: bool,
+    /// When its holder last did something, to the minute: what somebody does when is nobody's business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_active_at: Option<String>,
     /// What the holder said on leaving, redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -302,9 +311,12 @@ mod tests {
             deadline: None,
             first_connected_at: None,
             connected: false,
+            control: true,
+            last_active_at: Some("2026-11-21T16:40:00Z".to_owned()),
             note: None,
         };
         let report = FromGateStream::Report(Report {
+            incarnation: 2,
             position: 3,
             handoffs: [
                 HandoffPhase::Pending,

@@ -40,7 +40,8 @@ run_kube_apiserver() {
     --requestheader-extra-headers-prefix=X-Remote-Extra- \
     --requestheader-group-headers=X-Remote-Group --requestheader-username-headers=X-Remote-User \
     --proxy-client-cert-file="$pki/front-proxy.crt" --proxy-client-key-file="$pki/front-proxy.key" \
-    --audit-policy-file="$etc/audit.yaml" --audit-log-path="$dir/log/audit.log"
+    --audit-policy-file="$etc/audit.yaml" --audit-log-path="$dir/log/audit.log" \
+    --audit-log-maxsize=256 --audit-log-maxbackup=1
 }
 healthy_kube_apiserver() { kubectl --request-timeout=3s get --raw /readyz; }
 

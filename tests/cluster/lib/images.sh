@@ -24,3 +24,70 @@ import_built_images() {
     }
   done
 }
+
+# --- Unpacked once ---------------------------------------------------------------------------------
+#
+# Unpacking is most of what `up` takes, so it is done when images are made: a containerd's root with all
+# of them in it, of which each new cluster has the files by hard links. What containerd keeps is never
+# written again, but for its databases.
+
+# Where the root is for the images that there are now.
+unpacked_root() {
+  local archive key
+  key=$(for archive in "$archives"/*.tar; do
+    [ ! -s "$archive" ] || digest_of "$archive"
+  done | sha256sum | cut -c1-16)
+  echo "$cache/images/unpacked-$key"
+}
+
+# Called with the lock of the images.
+unpack_images() {
+  local root archive scratch daemon
+  root=$(unpacked_root)
+  [ ! -d "$root" ] || return 0
+  say "unpacking the images, once for all clusters"
+  rm -rf --one-file-system "$cache"/images/unpacked-*
+  # A socket's path is short.
+  scratch=$(mktemp -d)
+  cat >"$scratch/containerd.toml" <<TOML
+version = 2
+root = "$root.making"
+state = "$scratch/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+
+[grpc]
+  address = "$scratch/sock"
+
+[plugins."io.containerd.internal.v1.opt"]
+  path = "$scratch/opt"
+TOML
+  containerd --config "$scratch/containerd.toml" >"$cache/images/unpack.log" 2>&1 9>&- &
+  daemon=$!
+  local socket=$scratch/sock
+  await 30 command ctr --address "$socket" version || die "no containerd; its words are in $cache/images/unpack.log"
+  for archive in "$archives"/*.tar; do
+    [ ! -s "$archive" ] || import_image "$archive"
+  done
+  kill "$daemon"
+  wait "$daemon" || true
+  rm -rf --one-file-system "$scratch"
+  mv "$root.making" "$root"
+}
+
+# The root of a containerd that has not been started yet. Without what was unpacked, `up` loads the archives.
+seed_images() {
+  local root new=$dir/containerd/root.new database
+  root=$(unpacked_root)
+  [ ! -d "$dir/containerd/root" ] && [ -d "$root" ] || return 0
+  mkdir -p "$dir/containerd"
+  rm -rf "$new"
+  # Links end at a file system's border. New images may take the root away while it is read.
+  if cp -al "$root" "$new" 2>/dev/null || { rm -rf "$new" && cp -a "$root" "$new" 2>/dev/null; }; then
+    for database in $(cd "$root" && find . -name '*.db'); do
+      cp --remove-destination "$root/$database" "$new/$database" || return
+    done
+    mv "$new" "$dir/containerd/root"
+  else
+    rm -rf "$new"
+  fi
+}

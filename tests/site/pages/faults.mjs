@@ -27,7 +27,7 @@ const LIST = {
   popup: 'a link that opens a new tab',
   'script-error': 'throws, and writes to the console',
   memory: 'takes 64 MiB more twenty times a second, for ever',
-  reaches: 'a button that asks every address in the field and says what answered',
+  reaches: 'a button that asks every address in the field and says what answered, in the ledger too',
   'status/500': 'answers with that status',
 };
 
@@ -80,6 +80,7 @@ export function fault(name) {
              line.textContent = address + (open.length ? ' answered a ' + open.join(' and a ') : ' gave nothing');
            }));
            done.textContent = nothing + ' of ' + all.length + ' gave nothing';
+           navigator.sendBeacon('/__ledger', JSON.stringify({ type: 'reached', text: done.textContent }));
          };`);
     case 'late-button':
       return simple('Late button', html`<p id="place">Wait for it.</p>`,

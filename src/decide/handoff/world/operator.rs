@@ -23,6 +23,7 @@ impl World {
                 namespace: "shop".to_owned(),
                 generation: 1,
                 created: if self.late[index] { NOW.plus(-1000) } else { NOW },
+                asked: if self.late[index] { NOW.plus(-1000) } else { NOW },
                 deleting: false,
                 owned: true,
                 run: "checkout".to_owned(),
@@ -31,6 +32,7 @@ impl World {
                 keyed: true,
                 desired: thing.desired,
                 closer: Closer::Human,
+                lasts: 600,
                 ttl: 1_000_000,
             },
             record: thing.record.clone(),
@@ -40,6 +42,7 @@ impl World {
                 slot: self.slot(run, index, mutation),
                 listed: false,
                 full: false,
+                auto: false,
             }),
             place: match (self.run_cache, self.over_cache) {
                 (None, _) => Place::Nowhere,
@@ -63,10 +66,30 @@ impl World {
                     None => Word::Unheard,
                     Some(at) => Word::There(at.told()),
                 },
+                beside: self.beside(1 - index, setting, mutation),
             },
+            // Events are not searched.
+            warned: true,
             tuning: Tuning { tries: 1, ..Tuning::default() },
         };
         Some(decide(&seen, NOW))
+    }
+
+    fn beside(&self, other: usize, setting: &Setting, mutation: Mutation) -> Beside {
+        let memory = &self.memory;
+        match memory.heard {
+            _ if mutation == Mutation::PrepareBesideAnother => Beside::Nobody,
+            None => Beside::Unknown,
+            Some(heard)
+                if setting.modes[other] == Mode::Control
+                    && (heard[other].is_active()
+                        || memory.unsure[other]
+                        || memory.saying[other].is_some()) =>
+            {
+                Beside::Somebody
+            }
+            Some(_) => Beside::Nobody,
+        }
     }
 
     /// Whether that other Handoff is over is asked of the API server.
@@ -206,10 +229,7 @@ impl World {
         if mutation == Mutation::NothingIsSwept {
             return;
         }
-        let wants = |world: &Self, index: usize| {
-            world.handoffs[index].as_ref().is_some_and(|one| one.record.ending.is_none())
-        };
-        let orphaned = run.slot.is_some_and(|holder| !wants(self, holder));
+        let orphaned = run.slot.is_some_and(|holder| !self.asks(holder));
         let pod = (!self.over_cache).then(|| PodUid(POD.to_owned()));
         let names = |which: &dyn Fn(usize) -> bool| {
             (0..2).filter(|index| which(*index)).map(|index| index.to_string()).collect()
@@ -218,9 +238,11 @@ impl World {
         let memory = &self.memory;
         let active = names(&|index| {
             let unsure = memory.unsure[index] && memory.saying[index].is_none();
-            (heard[index].is_active() || unsure) && self.cache[index].is_none()
+            let cached = self.cache[index].as_ref();
+            let over = cached.is_none_or(|cached| cached.record.ending.is_some());
+            (heard[index].is_active() || unsure) && over
         });
-        let wanted = names(&|index| wants(self, index));
+        let wanted = names(&|index| self.asks(index));
         for stray in sweep(orphaned, pod.as_ref(), &active, &wanted) {
             match stray {
                 Stray::FreeSlot => {
@@ -252,6 +274,7 @@ impl AtGate {
             granted: granted.then_some((NOW, NOW.plus(600))),
             first_connected: None,
             connected: false,
+            last_active: None,
             note: None,
         }
     }
