@@ -173,6 +173,22 @@ async fn of_twenty_who_ask_at_once_one_gets_it_and_the_others_hear_who() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_comes_too_late_for_the_slot_takes_it_from_nobody() {
+    let (fleet, _operator) = kept("checkout").await;
+    // Who asked first is overtaken on the way.
+    let slot_is_written = |line: &Line| line.resource == "testruns/status";
+    let slow = Fault::Delay(Duration::from_secs(3));
+    fleet.server.rule(Rule::first(slot_is_written, slow)).await;
+    fleet.hand_off("slow", "checkout", "ada", json!({})).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(slot(&fleet, "checkout").await, Value::Null, "it is still on its way");
+    fleet.hand_off("quick", "checkout", "bob", json!({})).await;
+    fleet.until_handoff("quick", "granted", running).await;
+    assert_eq!(ending(&fleet, "slow").await, pair("Failed", "AlreadyHeld"));
+    assert_eq!(slot(&fleet, "checkout").await["handoff"], "quick");
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_an_agent_lives_its_browser_can_be_watched_and_not_taken() {
     let fleet = Fleet::start().await;
     let _operator = fleet.operator("one");
@@ -320,8 +336,12 @@ async fn a_handoff_that_is_deleted_ends_at_the_gate_and_leaves_the_slot() {
 /// Asked for as soon as the one before is gone, wherever the operator stands with that.
 #[tokio::test(start_paused = true)]
 async fn whoever_follows_one_that_was_deleted_is_not_refused_for_it() {
-    for wait in [0, 1, 5, 10, 20, 40, 80, 200] {
+    for (wait, late) in [(0, 0), (20, 0), (80, 0), (0, 300), (20, 300), (200, 300), (400, 300)] {
         let (fleet, _operator) = kept("checkout").await;
+        // Before the gate is told to end what is not wanted any more, that is asked of the API server.
+        let asks = |line: &Line| line.resource == "handoffs" && line.verb == Verb::List;
+        let late = Fault::Delay(Duration::from_millis(late));
+        fleet.server.rule(Rule::all(asks, late)).await;
         let uid = fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
         fleet.until_handoff("ho-1", "granted", running).await;
         fleet.server.delete("handoffs", SHOP, "ho-1").await;
@@ -418,7 +438,14 @@ async fn activity_is_written_once_a_minute_and_the_near_end_is_said_once() {
     };
     sleep(Duration::from_secs(5)).await;
     let before = writes().await;
-    for _ in 0..46 {
+    for _ in 0..5 {
+        fleet.gates.handoffs.leave(&uid);
+        sleep(Duration::from_secs(1)).await;
+        fleet.gates.handoffs.connect(&uid);
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(writes().await, before, "coming and going is no news within a minute");
+    for _ in 0..44 {
         fleet.gates.handoffs.act(&uid);
         sleep(Duration::from_secs(5)).await;
     }
@@ -430,7 +457,11 @@ async fn activity_is_written_once_a_minute_and_the_near_end_is_said_once() {
     assert!((0..130).contains(&ago) && at.as_second() % 60 == 0, "{at}, {ago} s ago");
     let wrote = writes().await - before;
     assert!((3..=4).contains(&wrote), "{wrote} writes in 230 s");
-    sleep(Duration::from_secs(40)).await;
+    for _ in 0..8 {
+        // Whatever happens in the last minute, it is not said again.
+        fleet.gates.handoffs.act(&uid);
+        sleep(Duration::from_secs(5)).await;
+    }
     assert_eq!(expiring().await, Some(true), "said, and once");
     fleet.gates.handoffs.end(&uid, HandoffPhase::TimedOut(ClosedBy::Timeout));
     assert_eq!(ending(&fleet, "ho-1").await, pair("TimedOut", "Timeout"));

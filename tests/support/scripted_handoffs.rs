@@ -84,6 +84,11 @@ impl ScriptedHandoffs {
         });
     }
 
+    /// The holder's page is gone.
+    pub fn leave(&self, uid: &str) {
+        self.change(uid, |report| report.connected = false);
+    }
+
     fn change(&self, uid: &str, change: impl FnOnce(&mut HandoffReport)) {
         self.state.send_modify(|state| {
             let found = state.heard.handoffs.iter_mut().find(|one| one.uid == uid);

@@ -219,7 +219,7 @@ fn what_the_holder_did_is_written_with_the_rest_and_else_once_a_minute() {
     let active = |second, connected: bool| {
         let first_connected = connected.then(|| at(5));
         let last_active = Some(at(second));
-        let told = Told { connected, first_connected, last_active, ..told(GatePhase::Running) };
+        let told = Told { first_connected, connected, last_active, ..told(GatePhase::Running) };
         Word::There(told)
     };
     // It was granted a moment ago: that somebody came with a ticket is no news by itself.

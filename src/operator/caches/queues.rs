@@ -99,7 +99,7 @@ mod tests {
             queues.pod(ObjectRef::from_obj(&pod));
             queues.handoff(&handoff);
         }
-        let (mut runs, mut pods, mut handoffs) = queues.clone().open().unwrap();
+        let (mut runs, mut pods, mut handoffs) = queues.open().unwrap();
         assert_eq!((runs.len(), pods.len(), handoffs.len()), (0, 0, 0));
         assert!(queues.open().is_none(), "somebody takes from them already");
         caches.queue_all(&queues);

@@ -138,6 +138,7 @@ pub enum Outcome {
 }
 
 /// From the gate.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and nearly always a report")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromGateStream {
