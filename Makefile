@@ -62,7 +62,7 @@ takeover-tests:
 
 # Everything that needs images and nodes. Three parts of it have a cluster of their own and mostly wait for it.
 .PHONY: test-fleet
-test-fleet: images ## On a Kubernetes: the test cluster itself, the chart, the quickstart, runs and takeovers
+test-fleet: programs images ## On a Kubernetes: the test cluster itself, the chart, the quickstart, runs and takeovers
 	$(call say,the test cluster itself$(comma) the chart and the quickstart$(comma) side by side: three minutes without a word)
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going SIDE_BY_SIDE=yes test-cluster test-chart test-quickstart
 	$(call say,a real Kubernetes)
@@ -72,13 +72,13 @@ test-fleet: images ## On a Kubernetes: the test cluster itself, the chart, the q
 # a registry; ours gets them here. TESTS is a part of a test's name.
 .PHONY: test-e2e
 test-e2e: setup-cluster ## Everything on a real Kubernetes: that of KUBECONFIG, or else the test cluster
-	@[ -n "$${KUBECONFIG:-}" ] || $(MAKE) --no-print-directory images
+	@[ -n "$${KUBECONFIG:-}" ] || $(MAKE) --no-print-directory programs images
 	$(call say,a real Kubernetes)
 	@scripts/test-e2e.sh $(TESTS)
 
 # A real S3 server, which the test cluster's programs have with them, and a client that is not ours.
 .PHONY: test-s3
-test-s3:
+test-s3: programs
 	$(call say,the files of a run in a real S3 server)
 	@HANDBACK_VERSITYGW=$$(scripts/versitygw.sh) cargo test --locked --test s3
 
@@ -91,7 +91,7 @@ test-quickstart: setup-cluster web ## Type every line of examples/quickstart.md
 
 # A cluster of its own, unless KUBECONFIG says which. The images have to be there.
 .PHONY: test-chart
-test-chart: setup-cluster ## Helm chart, rights and pipeline examples; install, upgrade and uninstall on a cluster
+test-chart: programs ## Helm chart, rights and pipeline examples; install, upgrade and uninstall on a cluster
 	$(call say,the chart)
 	@scripts/test-chart.sh
 
@@ -108,6 +108,11 @@ setup: ## Install what is missing, or say exactly what to install
 .PHONY: setup-cluster
 setup-cluster:
 	@scripts/setup.sh cluster
+
+# What a cluster is made of, and others that are built with it: helm, kubeconform, versitygw.
+.PHONY: programs
+programs: setup-cluster
+	@tests/cluster/programs
 
 .PHONY: cluster-up
 cluster-up: setup-cluster ## A Kubernetes of one node on this machine, for tests; one that is half dead is repaired

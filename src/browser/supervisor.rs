@@ -161,13 +161,13 @@ impl Supervisor {
             // Handled where it is read, so that it is never behind anything else.
             ToBrowser::Stop => {}
             ToBrowser::Rejoin => {
-                drop(tell.send(match &self.running {
-                    Some(running) => FromBrowser::Ready(running.facts.clone()),
-                    None => {
-                        let message = "The browser ended while the gate was away.".to_owned();
-                        FromBrowser::Failed { message }
-                    }
-                }));
+                let answer = if let Some(running) = &self.running {
+                    FromBrowser::Ready(running.facts.clone())
+                } else {
+                    let message = "The browser ended while the gate was away.".to_owned();
+                    FromBrowser::Failed { message }
+                };
+                drop(tell.send(answer));
             }
             ToBrowser::Start { viewport, insecure_tls, resolver_rules } => {
                 let wishes = Wishes { viewport, insecure_tls, resolver_rules };

@@ -56,15 +56,19 @@ async fn renewed(
 
 /// What the person can do about it.
 fn ended(error: Error) -> Error {
-    match error {
-        Error::NoBrowser(_) | Error::NoPod { .. } | Error::Deleted { .. } | Error::GivenUp => error,
-        other => Error::NotGranted {
-            code: other.code(),
-            message: format!(
-                "Watching has ended: it could not be renewed. {other}\n  To watch on, run the same \
-                 command again."
-            ),
-        },
+    let gone = matches!(
+        error,
+        Error::NoBrowser(_) | Error::NoPod { .. } | Error::Deleted { .. } | Error::GivenUp
+    );
+    if gone {
+        return error;
+    }
+    Error::NotGranted {
+        code: error.code(),
+        message: format!(
+            "Watching has ended: it could not be renewed. {error}\n  To watch on, run the same command \
+             again."
+        ),
     }
 }
 

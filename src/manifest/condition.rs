@@ -27,7 +27,7 @@ pub struct Condition {
     #[schemars(length(max = 64))]
     pub reason: String,
     /// Why, as a sentence for people.
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 256))]
     pub message: String,
 }
 

@@ -3,10 +3,12 @@
 use std::{
     fs::File,
     io::{BufRead as _, BufReader},
+    time::Duration,
 };
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::fleet::{OPERATOR, SYSTEM, variable};
 
@@ -33,14 +35,36 @@ impl Request {
     }
 }
 
-/// All that the operator asked about this namespace so far. An answer is given after its line is written.
+/// Where the API server writes its audit log. Tests that need it ask first, before they change anything.
+///
+/// # Panics
+/// Where it is not to be had.
+pub fn log() -> String {
+    variable("HANDBACK_TEST_AUDIT").expect(
+        "HANDBACK_TEST_AUDIT says where the API server writes its audit log; the cluster of tests/cluster has one",
+    )
+}
+
+/// All that the operator asked about this namespace so far, as soon as nothing is added for a second: a
+/// line is written once its request is over, which others may have seen the effect of before.
 ///
 /// # Panics
 /// Where the log is not to be had.
-pub fn operator_requests(namespace: &str) -> Vec<Request> {
-    let path = variable("HANDBACK_TEST_AUDIT").expect(
-        "HANDBACK_TEST_AUDIT says where the API server writes its audit log; the cluster of tests/cluster has one",
-    );
+pub async fn operator_requests(namespace: &str) -> Vec<Request> {
+    let mut seen = read(namespace);
+    for _ in 0..30 {
+        sleep(Duration::from_secs(1)).await;
+        let now = read(namespace);
+        if now.len() == seen.len() {
+            break;
+        }
+        seen = now;
+    }
+    seen
+}
+
+fn read(namespace: &str) -> Vec<Request> {
+    let path = log();
     let user = format!("system:serviceaccount:{SYSTEM}:{OPERATOR}");
     let log = File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let lines = BufReader::new(log).lines().map(|line| line.expect("UTF-8"));

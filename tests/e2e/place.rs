@@ -32,7 +32,7 @@ pub const WAITS: &str =
 
 /// A run that goes on until it is ended, five minutes at most.
 pub fn goes_on() -> String {
-    (1..=10).map(|number| format!("#Case {number}\n{WAITS}\n")).collect()
+    (1..=10).map(|number| format!("#Case {number}\n{WAITS}\n")).collect::<Vec<_>>().concat()
 }
 
 /// A `TestRun` against the shop; `spec` is laid over what it says.
@@ -64,11 +64,19 @@ pub fn is_true(object: &Value, name: &str) -> bool {
 }
 
 /// Looks every quarter of a second until there is something.
-pub async fn until<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
+pub async fn until<T, F>(what: &str, look: impl FnMut() -> F) -> T
 where
     F: Future<Output = Result<T, String>>,
 {
-    let deadline = Instant::now() + PATIENCE;
+    until_within(PATIENCE, what, look).await
+}
+
+/// The same, with a limit of its own.
+pub async fn until_within<T, F>(limit: Duration, what: &str, mut look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, String>>,
+{
+    let deadline = Instant::now() + limit;
     loop {
         match look().await {
             Ok(found) => return found,

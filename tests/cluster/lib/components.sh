@@ -22,6 +22,7 @@ run_containerd() {
 }
 healthy_containerd() { timeout 3 ctr --address "$socket" version; }
 
+# What was asked is counted over hours: its log is not changed for another in the middle.
 run_kube_apiserver() {
   start kube-apiserver "$etc/audit.yaml" -- "$bin/kube-apiserver" \
     --etcd-servers=http://127.0.0.1:2379 \
@@ -41,7 +42,7 @@ run_kube_apiserver() {
     --requestheader-group-headers=X-Remote-Group --requestheader-username-headers=X-Remote-User \
     --proxy-client-cert-file="$pki/front-proxy.crt" --proxy-client-key-file="$pki/front-proxy.key" \
     --audit-policy-file="$etc/audit.yaml" --audit-log-path="$dir/log/audit.log" \
-    --audit-log-maxsize=256 --audit-log-maxbackup=1
+    --audit-log-maxsize=4096 --audit-log-maxbackup=1
 }
 healthy_kube_apiserver() { kubectl --request-timeout=3s get --raw /readyz; }
 

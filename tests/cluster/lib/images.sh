@@ -63,6 +63,8 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 TOML
   containerd --config "$scratch/containerd.toml" >"$cache/images/unpack.log" 2>&1 9>&- &
   daemon=$!
+  # shellcheck disable=SC2064 # as they are now
+  trap "kill $daemon; rm -rf --one-file-system '$scratch'" EXIT
   local socket=$scratch/sock
   await 30 command ctr --address "$socket" version || die "no containerd; its words are in $cache/images/unpack.log"
   for archive in "$archives"/*.tar; do
@@ -71,23 +73,24 @@ TOML
   kill "$daemon"
   wait "$daemon" || true
   rm -rf --one-file-system "$scratch"
+  trap - EXIT
   mv "$root.making" "$root"
 }
 
 # The root of a containerd that has not been started yet. Without what was unpacked, `up` loads the archives.
-seed_images() {
-  local root new=$dir/containerd/root.new database
+# In a subshell, so that the lock ends with it: new images take the root away.
+seed_images() (
+  [ ! -d "$dir/containerd/root" ] || return 0
+  lock "$cache/images/lock"
   root=$(unpacked_root)
-  [ ! -d "$dir/containerd/root" ] && [ -d "$root" ] || return 0
+  new=$dir/containerd/root.new
+  [ -d "$root" ] || return 0
   mkdir -p "$dir/containerd"
   rm -rf "$new"
-  # Links end at a file system's border. New images may take the root away while it is read.
-  if cp -al "$root" "$new" 2>/dev/null || { rm -rf "$new" && cp -a "$root" "$new" 2>/dev/null; }; then
-    for database in $(cd "$root" && find . -name '*.db'); do
-      cp --remove-destination "$root/$database" "$new/$database" || return
-    done
-    mv "$new" "$dir/containerd/root"
-  else
-    rm -rf "$new"
-  fi
-}
+  # Links end at a file system's border.
+  cp -al "$root" "$new" 2>/dev/null || { rm -rf "$new" && cp -a "$root" "$new"; }
+  (cd "$root" && find . -name '*.db') | while IFS= read -r database; do
+    cp --remove-destination "$root/$database" "$new/$database"
+  done
+  mv "$new" "$dir/containerd/root"
+)

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    audit::operator_requests,
+    audit,
     faults::running,
     fleet::{OPERATOR, SYSTEM, install},
     node,
@@ -17,6 +17,7 @@ const DEFINITION: &str = "crd/testruns.handback.dev";
 /// One test, since each step begins where the one before it ends, and others wait meanwhile.
 #[tokio::test]
 async fn a_chart_is_uninstalled_installed_for_one_namespace_and_upgraded_while_browsers_live() {
+    audit::log();
     let place = Place::alone().await;
     an_uninstall_leaves_browsers_and_definitions_and_nothing_that_ends_for_ever(&place).await;
     // As in a cluster that never had one: the next operator makes its Lease.
@@ -64,13 +65,13 @@ async fn one_namespace_is_served_and_another_left_alone(place: &Place, other: &P
     assert_eq!(run["status"]["verdict"], "Passed", "{}", run["status"]);
     let accepted = run["status"]["times"]["accepted"].as_str().expect("a time");
     let accepted: Timestamp = accepted.parse().expect("RFC 3339");
-    let asked = operator_requests(place.name());
+    let asked = audit::operator_requests(place.name()).await;
     let asked: Vec<_> = asked.iter().filter(|request| request.at >= accepted).collect();
     assert!(asked.len() > 5 && asked.iter().all(|one| one.code != 403), "{asked:#?}");
     // Whoever looks at the other would have begun with it, which is the older one.
     let elsewhere = other.find("elsewhere").await.expect("the run");
     assert!(elsewhere["status"].is_null(), "{elsewhere}");
-    let asked = operator_requests(other.name());
+    let asked = audit::operator_requests(other.name()).await;
     assert!(asked.is_empty(), "{asked:#?}");
 }
 

@@ -10,18 +10,33 @@ use crate::{
     programs::kubectl,
 };
 
-/// A run that takes two seconds at least.
-const LATE: &str = "Open /faults/late-button\nClick \"Here I am\"\nVerify \"Pressed\" is visible";
+/// A run that takes half a minute, and passes.
+fn late() -> String {
+    let step = "Open /faults/late-button\nClick \"Here I am\"\nVerify \"Pressed\" is visible\n";
+    step.repeat(15)
+}
 
 #[tokio::test]
 async fn an_operator_that_is_killed_in_mid_run_and_at_the_verdict_loses_nothing() {
     let place = Place::alone().await;
     let never = json!({"keepAlive": {"policy": "Never"}});
     let pod = running(&place, "survives", &goes_on(), &json!({})).await;
-    place.apply(&test_run("unseen", LATE, &never)).await;
+    place.apply(&test_run("unseen", &late(), &never)).await;
     place.until_true("unseen", "BrowserReady").await;
     kill_operator().await;
     // At the verdict: nobody sees the agent end.
+    operators(0).await;
+    let unseen = place.find("unseen").await.expect("the run");
+    assert!(unseen["status"]["verdict"].is_null(), "it was too quick: {}", unseen["status"]);
+    until("the end of the agent", || async {
+        let pod = place.pod_of("unseen").await;
+        let containers = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
+        let mut agent = containers.filter(|one| one["name"] == "agent");
+        let ended = agent.any(|one| one["state"]["terminated"].is_object());
+        if ended { Ok(()) } else { Err(pod["status"].to_string()) }
+    })
+    .await;
+    operators(1).await;
     assert_eq!(place.verdict("unseen").await.0, "Passed");
     let run = place.until_true("unseen", "Finished").await;
     assert_eq!(run["status"]["attempt"], 1, "{}", run["status"]);

@@ -417,7 +417,7 @@ async fn a_vnc_program_watches_on_when_the_view_it_began_with_is_over() {
     let said = ada.ended().await;
     assert_eq!(said.exit, 3, "{said:?}");
     assert!(said.stderr.contains("Watching has ended"), "{said:?}");
-    assert!(said.stderr.contains("create testruns.handback.dev/view"), "{said:?}");
+    assert!(said.stderr.contains("testruns.handback.dev/view"), "{said:?}");
     assert!(said.stderr.contains("run the same command again"), "{said:?}");
     kept.nothing_is_held().await;
 }
