@@ -191,15 +191,14 @@ impl Hold {
     /// A ticket to watch, under a View that lasts.
     async fn watch(&mut self) -> Result<Pass, Error> {
         let fresh = Instant::now() + FRESH;
-        let old = self.view.take_if(|view| view.deadline < fresh);
-        if self.view.is_none() {
+        if self.view.as_ref().is_none_or(|view| view.deadline < fresh) {
             let view =
                 self.cluster.ask(&self.run, Mode::View, &self.me, &self.give_up, |_| {}).await?;
-            self.view = Some(view);
-        }
-        if let Some(old) = old {
-            // Whoever sits under it has a minute to come over.
-            self.cluster.finish(&old).await.ok();
+            // The old one is ours to end until there is another.
+            if let Some(old) = self.view.replace(view) {
+                // Whoever sits under it has a minute to come over.
+                self.cluster.finish(&old).await.ok();
+            }
         }
         self.pass_under(self.view.as_ref()).await
     }
