@@ -8,12 +8,15 @@ import { personAt } from './person.mjs';
 const [namespace, run] = process.argv.slice(2);
 const person = await personAt(namespace, run);
 try {
-  const page = await person.open(person.take('--view'));
+  const watching = person.take('--view');
+  const page = await person.open(watching);
   console.log('watching');
   const end = once(process.stdin, 'end');
   process.stdin.resume();
   await end;
-  await page.close();
+  // As a tab is closed, which Playwright's own close is not: the page says that it goes.
+  await page.goto('about:blank');
+  await watching.stop();
 } finally {
   await person.stop();
 }
