@@ -396,6 +396,9 @@ async fn whoever_follows_one_of_whom_the_gate_never_heard_is_not_refused_for_it(
     fleet.hand_off("watch", "checkout", "eve", json!({"mode": "View"})).await;
     fleet.until_handoff("watch", "granted", running).await;
     let answer = fleet.gates.answer.send_replace(None);
+    // Its run is looked at when the slot is free, and by then it is not over yet.
+    let status = |line: &Line| line.resource == "handoffs/status" && line.name == "ho-1";
+    fleet.server.rule(Rule::all(status, Fault::Delay(Duration::from_secs(2)))).await;
     let uid = fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
     assert_eq!(ending(&fleet, "ho-1").await, pair("Failed", "GateLost"));
     sleep(Duration::from_secs(30)).await;
