@@ -95,8 +95,8 @@ fn owns(entry: &ManagedFieldsEntry, field: &str) -> bool {
     fields.is_some_and(|fields| fields.get(field).is_some())
 }
 
-/// `runRef` is whoever's made it. Who made it with a holder owns both, and no claim is its: its time is
-/// that of anything else that he wrote since.
+/// When it was claimed. Whoever made it owns its `runRef`; if he owns `holder` as well, he made it with one:
+/// that is no claim, and the time beside it is that of whatever he wrote last.
 fn claimed(fields: &[ManagedFieldsEntry]) -> Option<&Time> {
     let made = |entry: &&ManagedFieldsEntry| owns(entry, "f:runRef");
     let claimed = |entry: &&ManagedFieldsEntry| owns(entry, "f:holder");
