@@ -1,6 +1,8 @@
 //! Copies of what the API server has: kept by watches, each of its own age.
 //!
 //! # Guarantees
+//! - A namespace that was named and is not there, or is not allowed, counts as empty once another one
+//!   was seen; all others are cared for. It is asked for again.
 //! - An object that cannot be read is left out and said so, and does not stop the others.
 //! - Plans, contracts and managed fields are not kept: ten thousand runs would not fit.
 //! - Whatever changes has its run, or its pod, decided again; so has everything when a watch had to
@@ -35,7 +37,7 @@ pub(super) use self::{
     handoffs::{CLAIMED, CLOSER, keep_handoffs},
     queues::{Queue, Queues},
 };
-use super::{handoffs::Door, memory::Memory};
+use super::{error::code, handoffs::Door, memory::Memory};
 use crate::{
     manifest::{handoff::Handoff, test_run::TestRun},
     metrics::Metrics,
@@ -273,25 +275,68 @@ async fn keep<K>(
 {
     let store = writer.as_reader();
     let mut several = Several::new(apis.len());
+    // Empty in place of all of them, of which none may be missing.
+    let names: Vec<String> =
+        apis.iter().map(|api| api.namespace().unwrap_or_default().to_owned()).collect();
     let watches = apis.into_iter().enumerate().map(|(index, api)| {
         let events = watcher::watcher(api, config.clone()).default_backoff();
         events.map(move |event| (index, event)).boxed()
     });
     let mut events = stream::select_all(watches);
     while let Some((index, event)) = events.next().await {
-        let event = match event {
-            Ok(event) => event,
+        let told = match event {
+            Ok(event) => {
+                let Some(event) = readable(event, metrics) else { continue };
+                let event = event.modify(&mut slim);
+                let known = |known: &ObjectRef<K>| store.get(known).map(|object| K::clone(&object));
+                let was_missing = several.is_missing(index);
+                let told = several.take(index, event, known);
+                if was_missing && !several.is_missing(index) {
+                    let namespace = names.get(index);
+                    tracing::info!(kind = kind::<K>(), namespace, "the namespace is watched now");
+                }
+                told
+            }
             Err(error) => {
-                let kind = K::kind(&K::DynamicType::default()).into_owned();
-                tracing::warn!(kind, error = &error as &dyn std::error::Error, "watch interrupted");
                 metrics.reconcile_error("watch");
-                continue;
+                let namespace = names.get(index).filter(|name| !name.is_empty());
+                let error_text = &error as &dyn std::error::Error;
+                match namespace {
+                    Some(namespace) if refused(&error) => {
+                        let (news, told) = several.missing(index);
+                        if !news && !several.is_missing(index) {
+                            tracing::warn!(
+                                kind = kind::<K>(),
+                                namespace,
+                                error = error_text,
+                                "a namespace that was watched is refused"
+                            );
+                        }
+                        if news {
+                            tracing::error!(
+                                kind = kind::<K>(),
+                                namespace,
+                                error = error_text,
+                                "a watched namespace does not exist, or this operator has no Role \
+                                 in it; it counts as empty until it can be listed: make both, or \
+                                 take it out of watchNamespaces"
+                            );
+                        }
+                        told
+                    }
+                    Some(_) | None => {
+                        tracing::warn!(
+                            kind = kind::<K>(),
+                            namespace,
+                            error = error_text,
+                            "watch interrupted"
+                        );
+                        continue;
+                    }
+                }
             }
         };
-        let Some(event) = readable(event, metrics) else { continue };
-        let event = event.modify(&mut slim);
-        let known = |known: &ObjectRef<K>| store.get(known).map(|object| K::clone(&object));
-        for event in several.take(index, event, known) {
+        for event in told {
             if let Event::Apply(object) | Event::InitApply(object) = &event {
                 hear(Heard::Coming(object));
             }
@@ -305,6 +350,16 @@ async fn keep<K>(
             }
         }
     }
+}
+
+fn kind<K: Resource<DynamicType: Default>>() -> String {
+    K::kind(&K::DynamicType::default()).into_owned()
+}
+
+/// The list was refused: it is not there, or not for us.
+fn refused(error: &watcher::Error) -> bool {
+    let watcher::Error::InitialListFailed(error) = error else { return false };
+    matches!(code(error), Some(403 | 404))
 }
 
 /// Leaves out what cannot be read.

@@ -388,6 +388,29 @@ async fn whoever_follows_one_that_was_given_up_is_not_refused_for_it() {
     }
 }
 
+/// The way to the pod breaks for longer than it takes to give up, and one more try fails after that.
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_one_of_whom_the_gate_never_heard_is_not_refused_for_it() {
+    let (fleet, _operator) = kept("checkout").await;
+    // It was heard from before, and says nothing new until the end of this.
+    fleet.hand_off("watch", "checkout", "eve", json!({"mode": "View"})).await;
+    fleet.until_handoff("watch", "granted", running).await;
+    let answer = fleet.gates.answer.send_replace(None);
+    // Its run is looked at when the slot is free, and by then it is not over yet.
+    let status = |line: &Line| line.resource == "handoffs/status" && line.name == "ho-1";
+    fleet.server.rule(Rule::all(status, Fault::Delay(Duration::from_secs(2)))).await;
+    let uid = fleet.hand_off("ho-1", "checkout", "ada", json!({})).await;
+    assert_eq!(ending(&fleet, "ho-1").await, pair("Failed", "GateLost"));
+    sleep(Duration::from_secs(30)).await;
+    fleet.gates.answer.send_replace(answer);
+    fleet.hand_off("ho-2", "checkout", "bob", json!({})).await;
+    let settled = |one: &Value| running(one) || ended(one);
+    let handoff = fleet.until_handoff("ho-2", "settled", settled).await;
+    assert_eq!(phase(&handoff), "Running", "{}", handoff["status"]);
+    let heard = fleet.gates.handoffs.heard();
+    assert!(heard.handoffs.iter().all(|one| one.uid != uid), "the gate never heard of it");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_nobody_had_can_be_claimed_for_two_minutes_and_is_granted_then() {
     let (fleet, _operator) = kept("checkout").await;
@@ -405,7 +428,10 @@ async fn what_nobody_had_can_be_claimed_for_two_minutes_and_is_granted_then() {
         .edit("handoffs", SHOP, "ho-1", move |handoff| {
             handoff["spec"]["holder"] = json!("ada");
             handoff["spec"]["holderKey"] = json!(key);
+            let made = handoff["metadata"]["creationTimestamp"].clone();
             handoff["metadata"]["managedFields"] = json!([{
+                "manager": "handback-operator", "operation": "Update", "fieldsType": "FieldsV1",
+                "time": made, "fieldsV1": {"f:spec": {"f:runRef": {}}}}, {
                 "manager": "handback", "operation": "Update", "fieldsType": "FieldsV1", "time": now,
                 "fieldsV1": {"f:spec": {"f:holder": {}, "f:holderKey": {}}}}]);
         })

@@ -14,6 +14,7 @@ use crate::support::{
     api_server::{
         call::Verb,
         fault::{Fault, Line, Rule},
+        refusal::Refusal,
     },
     fleet::{Fleet, SHOP, condition, passed},
 };
@@ -250,6 +251,39 @@ async fn nobody_leads_before_he_has_seen_everything_that_decisions_need() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_gone_does_not_keep_the_others_from_being_served() {
+    let refusals = [Refusal::new(403, "Forbidden", "no"), Refusal::new(404, "NotFound", "no")];
+    for refusal in refusals {
+        let fleet = Fleet::with_kubelet().await;
+        let gone = |line: &Line| line.namespace == "gone";
+        fleet.server.rule(Rule::all(gone, Fault::Refuse(refusal.clone()))).await;
+        let _operator = fleet.operator_in("one", &[SHOP, "gone"]);
+        live(&fleet).await;
+        assert_good_life(&fleet, &refusal.message).await;
+        // The other way round, and what is there after all is served.
+        let fleet = Fleet::with_kubelet().await;
+        let ours =
+            |line: &Line| line.namespace == SHOP && matches!(line.verb, Verb::List | Verb::Watch);
+        fleet.server.rule(Rule::all(ours, Fault::Refuse(refusal.clone()))).await;
+        let _operator = fleet.operator_in("one", &[SHOP, "other"]);
+        sleep(Duration::from_secs(30)).await;
+        let lease = fleet.server.get("leases", "handback", "handback-operator").await;
+        assert!(lease.is_some(), "it leads");
+        fleet.server.heal().await;
+        live(&fleet).await;
+        assert_good_life(&fleet, &refusal.message).await;
+        // Of whom nothing can be seen, nothing is known.
+        let fleet = Fleet::with_kubelet().await;
+        let lists = |line: &Line| line.verb == Verb::List && line.resource != "leases";
+        fleet.server.rule(Rule::all(lists, Fault::Refuse(refusal.clone()))).await;
+        let _operator = fleet.operator_in("one", &[SHOP, "other"]);
+        sleep(Duration::from_secs(30)).await;
+        let lease = fleet.server.get("leases", "handback", "handback-operator").await;
+        assert!(lease.is_none(), "it leads and has seen nothing");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_operator_that_cannot_renew_its_lease_stops_before_another_begins() {
     let fleet = Fleet::with_kubelet().await;
     let mut first = fleet.operator("one");
@@ -343,7 +377,7 @@ async fn a_target_that_is_not_ready_is_waited_for_with_words() {
 async fn a_pod_that_is_refused_says_so_and_is_tried_again() {
     let fleet = Fleet::with_kubelet().await;
     let _operator = fleet.operator("one");
-    let quota = crate::support::api_server::refusal::Refusal::new(
+    let quota = Refusal::new(
         403,
         "Forbidden",
         "exceeded quota: pods, requested: pods=1, used: pods=10, limited: pods=10",

@@ -110,8 +110,17 @@ impl Fleet {
 
     /// Starts an operator of this name and these profiles.
     pub fn operator_with(&self, identity: &str, profiles: Profiles) -> Running {
+        self.begin(identity, &[], profiles)
+    }
+
+    /// Starts an operator of this name that cares for these namespaces alone.
+    pub fn operator_in(&self, identity: &str, namespaces: &[&str]) -> Running {
+        self.begin(identity, namespaces, Profiles::default())
+    }
+
+    fn begin(&self, identity: &str, namespaces: &[&str], profiles: Profiles) -> Running {
         let config = Config {
-            namespaces: Vec::new(),
+            namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
             own_namespace: "handback".to_owned(),
             lease: "handback-operator".to_owned(),
             identity: identity.to_owned(),

@@ -173,6 +173,42 @@ fn who_is_not_granted_in_time_is_refused_once_the_gate_was_asked() {
 }
 
 #[test]
+fn whoever_was_given_up_is_ended_at_the_gate_again_and_again_until_its_word_is_known() {
+    let mut seen = seen();
+    seen.run.as_mut().unwrap().listed = true;
+    let close = [Action::Close { pod: pod(), outcome: HandoffState::Cancelled }];
+    for ending in [
+        Ending::failed(FailureCode::GateLost),
+        Ending::Cancelled(ClosedBy::Human),
+        Ending::TimedOut(ClosedBy::Timeout),
+    ] {
+        seen.record =
+            Record { generation: 1, ending: Some((ending.clone(), at(60))), ..Record::default() };
+        seen.gate = Gate { word: Word::Unsure, ..Gate::default() };
+        let decision = decide(&seen, at(61));
+        assert_eq!(decision.actions, close, "{ending:?}");
+        assert_eq!(decision.wake_at, Some(at(66)));
+        // While that is said, its end is waited for.
+        seen.gate.talking = true;
+        let decision = decide(&seen, at(61));
+        assert_eq!((decision.actions.as_slice(), decision.wake_at), ([].as_slice(), Some(at(66))));
+        // Once it has failed, tries keep their distance, and do not end.
+        seen.gate.talking = false;
+        (seen.gate.failures, seen.gate.tried) = (4, Some(at(63)));
+        let decision = decide(&seen, at(66));
+        assert_eq!((decision.actions.as_slice(), decision.wake_at), ([].as_slice(), Some(at(68))));
+        assert_eq!(decide(&seen, at(68)).actions, close);
+        // What is known needs no more of it: only its time is waited for.
+        for word in [Word::Absent, Word::There(told(GatePhase::Cancelled(By::Operator)))] {
+            seen.gate = Gate { word, ..Gate::default() };
+            let decision = decide(&seen, at(61));
+            let quiet = ([].as_slice(), Some(at(160)));
+            assert_eq!((decision.actions.as_slice(), decision.wake_at), quiet, "{ending:?}");
+        }
+    }
+}
+
+#[test]
 fn what_was_never_granted_is_cancelled_and_not_finished() {
     let mut seen = seen();
     seen.handoff.desired = HandoffState::Finished;

@@ -134,11 +134,15 @@ impl<'a> Turn<'a> {
             && matches!(ending, Ending::Failed(FailureCode::GateLost, _) | Ending::Cancelled(_));
         let active = match &self.seen.gate.word {
             Word::There(told) => told.phase.is_active(),
-            Word::Unheard | Word::Unsure => given_up,
+            Word::Unheard => given_up,
+            // While that is so, nobody else is given control there.
+            Word::Unsure => true,
             Word::Absent => false,
         };
         if let (Place::Here { pod, .. }, true) = (&self.seen.place, active) {
             self.close(pod, HandoffState::Cancelled);
+            // Others wait for its answer, and whoever is over is not looked at for their sake.
+            self.wake(self.now.plus(self.seen.tuning.retry));
         }
         let due = at.plus(self.seen.handoff.ttl);
         if due <= self.now {

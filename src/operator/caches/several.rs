@@ -5,8 +5,12 @@
 //! From then on a namespace whose watch begins anew is compared with what was known of it, since a
 //! list of one namespace says nothing about the others.
 //!
+//! A namespace that does not exist any more, or whose rights were taken away, is counted as empty: the
+//! others do not wait for it. Should it be listed after all, that is told as changes.
+//!
 //! # Guarantees
-//! What is told is what one watch of all of these namespaces would tell.
+//! What is told is what one watch of all of these namespaces would tell. Nothing is told before one of
+//! them was listed in fact: whoever may see nothing at all has not seen that there is nothing.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -33,6 +37,8 @@ where
     K::DynamicType: Hash + Eq,
 {
     listed: bool,
+    /// It is not there, or not for us.
+    missing: bool,
     /// What it has, as far as it was told; while not all are listed, with the objects themselves.
     known: HashMap<ObjectRef<K>, Option<K>>,
     /// What a list that is under way has named so far.
@@ -45,7 +51,8 @@ where
 {
     /// Of so many namespaces.
     pub(super) fn new(count: usize) -> Self {
-        let new = || Namespace { listed: false, known: HashMap::new(), listing: None };
+        let new =
+            || Namespace { listed: false, missing: false, known: HashMap::new(), listing: None };
         Self { namespaces: std::iter::repeat_with(new).take(count).collect(), listed: false }
     }
 
@@ -67,9 +74,34 @@ where
                 namespace.known.insert(ObjectRef::from_obj(&object), Some(object));
             }
             Event::Delete(object) => drop(namespace.known.remove(&ObjectRef::from_obj(&object))),
-            Event::InitDone => namespace.listed = true,
+            Event::InitDone => (namespace.listed, namespace.missing) = (true, false),
         }
-        self.listed = self.namespaces.iter().all(|namespace| namespace.listed);
+        self.once_listed()
+    }
+
+    /// The first list of this namespace was refused: it is not there, or not for us. Whether that is
+    /// news, and what one watch would tell now.
+    pub(super) fn missing(&mut self, index: usize) -> (bool, Vec<Event<K>>) {
+        let Some(namespace) = self.namespaces.get_mut(index) else { return (false, Vec::new()) };
+        if namespace.listed || namespace.missing {
+            return (false, Vec::new());
+        }
+        namespace.missing = true;
+        // Of a list that was refused in its middle.
+        namespace.known.clear();
+        (true, if self.listed { Vec::new() } else { self.once_listed() })
+    }
+
+    /// Whether this namespace counts as empty because its list was refused.
+    pub(super) fn is_missing(&self, index: usize) -> bool {
+        self.namespaces.get(index).is_some_and(|namespace| namespace.missing)
+    }
+
+    /// The lists as one, once there is none to wait for.
+    fn once_listed(&mut self) -> Vec<Event<K>> {
+        let known = |one: &Namespace<K>| one.listed || one.missing;
+        self.listed =
+            self.namespaces.iter().all(known) && self.namespaces.iter().any(|one| one.listed);
         if !self.listed {
             return Vec::new();
         }
@@ -106,6 +138,7 @@ where
                 vec![Event::Delete(object)]
             }
             Event::InitDone => {
+                (self.listed, self.missing) = (true, false);
                 let Some(listing) = self.listing.take() else { return Vec::new() };
                 let gone: Vec<ObjectRef<K>> =
                     self.known.keys().filter(|known| !listing.contains(known)).cloned().collect();
@@ -173,6 +206,42 @@ mod tests {
         assert_eq!(take(1, Event::InitDone), ["init", "listed", "listed a/2", "listed b/3"]);
         assert_eq!(take(0, Event::Apply(map("a", "4"))), ["is a/4"]);
         assert_eq!(take(1, Event::Delete(map("b", "3"))), ["gone b/3"]);
+    }
+
+    #[test]
+    fn a_namespace_that_is_gone_is_not_waited_for_and_comes_as_changes_should_it_come() {
+        let mut several = Several::new(2);
+        several.take(0, Event::Init, find);
+        several.take(0, Event::InitApply(map("a", "1")), find);
+        assert!(several.take(0, Event::InitDone, find).is_empty());
+        several.take(1, Event::Init, find);
+        several.take(1, Event::InitApply(map("b", "half of a list")), find);
+        let (news, events) = several.missing(1);
+        assert!(news && several.is_missing(1) && !several.is_missing(0));
+        assert_eq!(told(&events), ["init", "listed", "listed a/1"]);
+        // Asked again and again, and told once.
+        several.take(1, Event::Init, find);
+        let (news, events) = several.missing(1);
+        assert!(!news && events.is_empty());
+        several.take(1, Event::Init, find);
+        assert_eq!(told(&several.take(1, Event::InitApply(map("b", "1")), find)), ["is b/1"]);
+        assert!(several.take(1, Event::InitDone, find).is_empty());
+        assert!(!several.is_missing(1));
+        // What was listed once is known, whatever is refused later.
+        assert!(!several.missing(1).0 && !several.missing(0).0);
+    }
+
+    #[test]
+    fn whoever_may_see_nothing_at_all_has_not_seen_that_there_is_nothing() {
+        let mut several = Several::<ConfigMap>::new(2);
+        for index in [0, 1] {
+            let (news, events) = several.missing(index);
+            assert!(news && events.is_empty());
+        }
+        several.take(1, Event::Init, find);
+        several.take(1, Event::InitApply(map("b", "1")), find);
+        let events = several.take(1, Event::InitDone, find);
+        assert_eq!(told(&events), ["init", "listed", "listed b/1"]);
     }
 
     #[test]

@@ -64,9 +64,16 @@ impl Door {
             one.uid != uid && acts && one.phase.is_active()
         });
         let may = |(other, talk): (&String, &Talk)| {
-            other != uid && talk.control && (talk.talking || talk.unsure)
+            other != uid && talk.control && (talk.talking || self.unsure(other, *talk))
         };
         if has || self.talks.iter().any(may) { Beside::Somebody } else { Beside::Nobody }
+    }
+
+    /// Whether what it was told and has not answered may have changed anything: what it has ended stays
+    /// so, and it may have said that to somebody who listened.
+    fn unsure(&self, uid: &str, talk: Talk) -> bool {
+        let reports = self.heard.iter().flat_map(|heard| &heard.handoffs);
+        talk.unsure && !reports.into_iter().any(|one| one.uid == uid && !one.phase.is_active())
     }
 
     /// The last state that was heard of.
@@ -78,7 +85,7 @@ impl Door {
     pub(in crate::operator) fn active(&self) -> BTreeSet<String> {
         let reports = self.heard.iter().flat_map(|heard| &heard.handoffs);
         let active = reports.filter(|one| one.phase.is_active()).map(|one| &one.uid);
-        let unsure = self.talks.iter().filter(|(_, talk)| talk.unsure);
+        let unsure = self.talks.iter().filter(|(uid, talk)| self.unsure(uid, **talk));
         active.chain(unsure.map(|(uid, _)| uid)).cloned().collect()
     }
 
@@ -253,6 +260,19 @@ mod tests {
         view.handoffs[0].epoch = None;
         assert!(door.hear(view));
         assert_eq!(door.gate("other").beside, Beside::Nobody);
+    }
+
+    #[test]
+    fn what_has_ended_is_in_nobodys_way_whatever_it_was_told_and_did_not_answer() {
+        let mut door = Door::default();
+        assert!(door.hear(heard(1, Some(HandoffPhase::Running))));
+        door.telling("u", true, Moment(5));
+        door.told("u", None, Moment(6));
+        assert_eq!(door.gate("other").beside, Beside::Somebody);
+        // It did hear of the end, and says so to who listens.
+        assert!(door.hear(heard(2, Some(HandoffPhase::Finished(ClosedBy::Operator)))));
+        assert_eq!(door.gate("other").beside, Beside::Nobody);
+        assert!(door.active().is_empty());
     }
 
     #[test]
