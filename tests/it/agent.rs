@@ -181,7 +181,7 @@ async fn run(url: &str, text: &str, browsers: Vec<(Chromium, Wire)>, killed: Kil
     let job = assignment.job("01a", clock);
     let tasks = TaskTracker::new();
     let cancel = CancellationToken::new();
-    let gate = tokio::net::UnixStream::connect(&socket).await.unwrap();
+    let gate = UnixStream::connect(&socket).await.unwrap();
     let connected = connect(&job, gate, &mut journal, &tasks, &cancel);
     let driven = drive(&job, &mut journal, connected, &tasks).await;
     let out_of_memory = driven.out_of_memory;
