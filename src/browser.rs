@@ -37,7 +37,7 @@ use tokio::{
     io::AsyncReadExt,
     net::UnixListener,
     process::Child,
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinSet,
     time::timeout,
@@ -114,9 +114,12 @@ pub async fn run(config: Config) -> Result<(), BrowserError> {
     if grace.is_some() {
         reaper.spawn(process::reap_strangers());
     }
+    let terminated = async {
+        terminate.recv().await;
+    };
     tokio::select! {
         () = supervisor.supervise(listener, stop.clone(), gate.clone()) => {}
-        () = end_of_pod(&mut terminate, gate.subscribe(), grace) => {}
+        () = end_of_pod(terminated, gate.subscribe(), grace) => {}
         () = parent_gone() => {}
         () = stop.cancelled() => {}
     }
@@ -139,33 +142,37 @@ enum Gate {
 
 /// Resolves when the supervisor has to end by itself. As a child that is SIGTERM. In a pod (`grace` is
 /// what the kubelet gives it) it is the gate's end, since files that only the gate can save may still
-/// come out of the browser; after SIGTERM that much of the grace is left for ending.
+/// come out of the browser; after SIGTERM that much of the grace is left for ending. A gate that is
+/// just being started again comes back in either case.
 async fn end_of_pod(
-    terminate: &mut Signal,
+    terminate: impl Future<Output = ()>,
     mut gate: watch::Receiver<Gate>,
     grace: Option<Duration>,
 ) {
     let Some(grace) = grace else {
-        terminate.recv().await;
-        return;
-    };
-    let abandoned = async {
-        loop {
-            // The sender lives as long as we do.
-            drop(gate.wait_for(|gate| *gate == Gate::Gone).await);
-            let back = gate.wait_for(|gate| *gate == Gate::There);
-            if timeout(RETURN, back).await.is_err() {
-                return;
-            }
-        }
+        return terminate.await;
     };
     tokio::select! {
-        () = abandoned => return,
-        _ = terminate.recv() => {}
+        () = abandoned(&mut gate) => return,
+        () = terminate => {}
+    }
+    if *gate.borrow() == Gate::Awaited {
+        return;
     }
     tracing::info!("the pod is being ended; the browser waits for its gate");
-    let closed = gate.wait_for(|gate| *gate != Gate::There);
-    drop(timeout(grace.saturating_sub(ENDING), closed).await);
+    drop(timeout(grace.saturating_sub(ENDING), abandoned(&mut gate)).await);
+}
+
+/// Resolves when the gate has gone for good.
+async fn abandoned(gate: &mut watch::Receiver<Gate>) {
+    loop {
+        // The sender lives as long as we do.
+        drop(gate.wait_for(|gate| *gate == Gate::Gone).await);
+        let back = gate.wait_for(|gate| *gate == Gate::There);
+        if timeout(RETURN, back).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Resolves when the parent's end of our standard input is closed; never if that is no pipe.
@@ -194,4 +201,40 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(90);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pod_that_ends_waits_for_a_gate_that_is_just_being_started_again() {
+        let gate = watch::Sender::new(Gate::There);
+        let began = Instant::now();
+        let mut end =
+            pin!(end_of_pod(sleep(Duration::from_secs(1)), gate.subscribe(), Some(GRACE)));
+        gate.send_replace(Gate::Gone);
+        assert!(timeout(Duration::from_secs(2), &mut end).await.is_err(), "it does not wait");
+        gate.send_replace(Gate::There);
+        assert!(timeout(Duration::from_secs(20), &mut end).await.is_err(), "it is back");
+        gate.send_replace(Gate::Gone);
+        end.await;
+        assert_eq!(began.elapsed(), Duration::from_secs(22) + RETURN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pod_that_ends_waits_neither_for_a_gate_that_never_came_nor_past_its_grace() {
+        for (state, end) in [(Gate::Awaited, Duration::ZERO), (Gate::There, GRACE - ENDING)] {
+            let gate = watch::Sender::new(state);
+            let began = Instant::now();
+            end_of_pod(async {}, gate.subscribe(), Some(GRACE)).await;
+            assert_eq!(began.elapsed(), end, "{state:?}");
+        }
+    }
 }

@@ -4,10 +4,11 @@
 //! Nothing here fails upwards: whatever happens is in the journal, and [`drive`] returns so that the
 //! report can be written.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio::{
+    net::UnixStream,
     sync::mpsc,
     time::{Instant, sleep, timeout, timeout_at},
 };
@@ -117,31 +118,25 @@ pub struct Connected {
 }
 
 /// Says hello to the gate; from here on the run's time counts and it can be stopped.
-///
-/// # Errors
-/// If nothing listens on `socket`.
-pub async fn connect(
+pub fn connect(
     job: &Job,
-    socket: &Path,
+    gate: UnixStream,
     journal: &mut Journal,
     tasks: &TaskTracker,
     cancel: &CancellationToken,
-) -> Result<Connected, Halt> {
+) -> Connected {
     let hello = ToGate::Hello {
         run: job.run_id.clone(),
         name: job.name.clone(),
         url: journal.results.url.clone(),
     };
-    let (link, notices) = Link::connect(socket, hello, tasks).await.map_err(|error| Halt {
-        reason: Reason::Internal,
-        message: format!("The gate does not answer on its socket: {error}."),
-    })?;
+    let (link, notices) = Link::open(gate, hello, tasks);
     journal.attach(link.clone());
     let stop = Stop::new(job.clock.boot(), job.timeout);
     let (others, others_heard) = mpsc::unbounded_channel();
     let clock = Arc::clone(&job.clock);
     tasks.spawn(stop.clone().watch(cancel.clone(), clock, notices, others));
-    Ok(Connected { stop, link, notices: others_heard })
+    Connected { stop, link, notices: others_heard }
 }
 
 /// Drives every scenario of `job`.

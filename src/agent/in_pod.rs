@@ -19,9 +19,11 @@ use std::{
 
 use serde_json::json;
 use tokio::{
+    net::UnixStream,
     sync::mpsc,
     time::{Instant, sleep},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::{
@@ -141,10 +143,9 @@ async fn carry_out(
     };
     let job = assignment.job(&id, clock);
     let (tasks, cancel) = (&shutdown.tasks, &shutdown.cancel);
-    let connected = match gate_socket(config, shutdown).await {
-        Ok(socket) => drive::connect(&job, &socket, &mut journal, tasks, cancel).await,
-        Err(halt) => Err(halt),
-    };
+    let connected = gate(&config.sockets, cancel)
+        .await
+        .map(|gate| drive::connect(&job, gate, &mut journal, tasks, cancel));
     let driven = match connected {
         Err(halt) => {
             let by = (halt.reason == Reason::Cancelled).then_some(StoppedBy::Signal);
@@ -197,33 +198,36 @@ async fn decline(
         name: contract.run.name.clone(),
         url: journal.results.url.clone(),
     };
-    if let Ok(socket) = gate_socket(config, shutdown).await
-        && let Ok((link, _)) = Link::connect(&socket, hello, &shutdown.tasks).await
-    {
+    if let Ok(gate) = gate(&config.sockets, &shutdown.cancel).await {
+        let (link, _) = Link::open(gate, hello, &shutdown.tasks);
         journal.attach(link);
     }
     refuse(&mut journal, refusal).await;
     refused(refusal)
 }
 
-/// Waits for the gate to listen.
-async fn gate_socket(config: &Config, shutdown: &Shutdown) -> Result<PathBuf, Halt> {
-    let socket = config.sockets.join(AGENT_SOCKET);
+/// Connects to the gate once it listens. A socket alone says nothing: a gate that died leaves its own
+/// until the next one takes its place.
+async fn gate(sockets: &Path, cancel: &CancellationToken) -> Result<UnixStream, Halt> {
+    let socket = sockets.join(AGENT_SOCKET);
     let until = Instant::now() + GATE_START;
-    while !socket.exists() {
-        if shutdown.cancel.is_cancelled() {
+    loop {
+        let error = match UnixStream::connect(&socket).await {
+            Ok(gate) => return Ok(gate),
+            Err(error) => error,
+        };
+        if cancel.is_cancelled() {
             let message = "The run was ended before its gate was there.".to_owned();
             return Err(Halt { reason: Reason::Cancelled, message });
         }
         if Instant::now() > until {
             return Err(Halt {
                 reason: Reason::Internal,
-                message: format!("There is no gate at {}.", socket.display()),
+                message: format!("There is no gate at {}: {error}.", socket.display()),
             });
         }
         sleep(Duration::from_millis(20)).await;
     }
-    Ok(socket)
 }
 
 fn read_secrets(contract: &RunContract, directory: &Path) -> Result<Vec<SecretVariable>, Refusal> {
@@ -401,6 +405,29 @@ fn camel_case(code: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_a_dead_gate_left_is_no_gate() {
+        let sockets = tempfile::tempdir().unwrap();
+        let path = sockets.path().join(AGENT_SOCKET);
+        drop(tokio::net::UnixListener::bind(&path).unwrap());
+        let cancel = CancellationToken::new();
+        let began = Instant::now();
+        let halt = gate(sockets.path(), &cancel).await.unwrap_err();
+        assert_eq!(halt.reason, Reason::Internal);
+        assert!(began.elapsed() > GATE_START, "{}", halt.message);
+        let next = async {
+            sleep(Duration::from_secs(3)).await;
+            fs::remove_file(&path).unwrap();
+            tokio::net::UnixListener::bind(&path).unwrap()
+        };
+        let (gate, _listener) = tokio::join!(gate(sockets.path(), &cancel), next);
+        gate.unwrap();
+        fs::remove_file(&path).unwrap();
+        cancel.cancel();
+        let halt = super::gate(sockets.path(), &cancel).await.unwrap_err();
+        assert_eq!(halt.reason, Reason::Cancelled);
+    }
 
     #[test]
     fn reasons_are_spelled_as_a_status_has_them() {

@@ -2,7 +2,7 @@
 //! [`contract`](crate::pod::contract).
 //!
 //! # Expected flow
-//! [`Link::connect`] says hello; [`Link::granted`] gives the browser as a [`Wire`]. Each tool call
+//! [`Link::open`] says hello; [`Link::granted`] gives the browser as a [`Wire`]. Each tool call
 //! stands between [`Link::begin`] and [`Link::end`]; at the end [`Link::close_video`], then
 //! [`Link::finished`], which returns when the manifest is written.
 //!
@@ -14,8 +14,6 @@
 //! - When the connection ends, every open question is answered with [`Lost`] and the wire closes.
 
 mod pump;
-
-use std::path::Path;
 
 use tokio::{
     net::UnixStream,
@@ -109,16 +107,12 @@ pub enum Refused {
 }
 
 impl Link {
-    /// Connects and says hello. Notices come out of the second half.
-    ///
-    /// # Errors
-    /// If nothing listens on `socket`.
-    pub async fn connect(
-        socket: &Path,
+    /// Says hello over a connection to the gate. Notices come out of the second half.
+    pub fn open(
+        stream: UnixStream,
         hello: ToGate,
         tasks: &TaskTracker,
-    ) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Notice>)> {
-        let stream = UnixStream::connect(socket).await?;
+    ) -> (Self, mpsc::UnboundedReceiver<Notice>) {
         let (read, write) = stream.into_split();
         let (send, outgoing) = mpsc::unbounded_channel();
         let (ask, questions) = mpsc::unbounded_channel();
@@ -130,7 +124,7 @@ impl Link {
         tasks.spawn(pump::read(read, questions, notices, rewire));
         let link = Self { send, ask };
         link.tell(hello);
-        Ok((link, notified))
+        (link, notified)
     }
 
     /// Sends something that has no answer. Nothing happens if the gate is gone: [`Notice::Lost`]

@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::mpsc;
+use tokio::{net::UnixStream, sync::mpsc};
 
 pub(crate) use progress::colour_wanted;
 pub(in crate::cli) use progress::show as show_progress;
@@ -136,10 +136,16 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
         Ok(house) => {
             let job = assignment.job(&id, clock);
             let socket = house.agent_socket();
-            let connected = drive::connect(&job, &socket, &mut journal, tasks, cancel).await;
-            let driven = match connected {
-                Ok(connected) => drive::drive(&job, &mut journal, connected, tasks).await,
-                Err(halt) => drive::give_up(&mut journal, halt, None),
+            let driven = match UnixStream::connect(&socket).await {
+                Ok(gate) => {
+                    let connected = drive::connect(&job, gate, &mut journal, tasks, cancel);
+                    drive::drive(&job, &mut journal, connected, tasks).await
+                }
+                Err(error) => {
+                    let message = format!("The gate does not answer on its socket: {error}.");
+                    let halt = Halt { reason: Reason::Internal, message };
+                    drive::give_up(&mut journal, halt, None)
+                }
             };
             (finish(&mut journal, driven, assignment).await, Some(house))
         }

@@ -401,6 +401,14 @@ impl State {
         }
     }
 
+    /// The seat that gets the input once what was pressed is released.
+    pub fn next(&self) -> Option<Seat> {
+        match &self.input {
+            Input::Clearing { next } => next.map(|claim| claim.seat),
+            Input::Free | Input::Agent { .. } | Input::Human(_) => None,
+        }
+    }
+
     /// Whether a frame that the agent sent under `epoch` may go to the browser now. While quiescing
     /// only the open tool's may; as tool boundaries travel on the same stream, what comes while a
     /// tool is open belongs to it.
@@ -718,6 +726,10 @@ impl Turn {
                 self.state.input = Input::Agent { quiescing: None };
             }
             Input::Clearing { next: Some(claim) } if claim.seat == seat => {
+                if claim.deadline.is_some() {
+                    // It was granted before, and must not be once more.
+                    self.act(Action::Journal(Record::Closing(why)));
+                }
                 self.state.input = Input::Clearing { next: None };
             }
             Input::Free | Input::Clearing { .. } | Input::Agent { .. } | Input::Human(_) => {}

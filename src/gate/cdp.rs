@@ -20,7 +20,7 @@ mod allow;
 mod head;
 mod held;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
@@ -73,6 +73,8 @@ pub(super) struct Mux {
     waiting: HashMap<u64, Waiting>,
     sessions: HashMap<String, Owner>,
     agent: Option<String>,
+    /// What was attached on the pipe's root and has to be detached by somebody.
+    loose: BTreeSet<String>,
     browser_target: Option<String>,
     held: Held,
 }
@@ -155,6 +157,17 @@ impl Mux {
     /// The browser's own target, to which nobody else attaches.
     pub(super) fn guard_target(&mut self, target: String) {
         self.browser_target = Some(target);
+    }
+
+    /// The sessions that outlive whoever made them, as the pipe's root does: the agent's, with all that
+    /// nests below it, and the gate's own.
+    pub(super) fn loose_sessions(&self) -> impl Iterator<Item = &String> {
+        self.loose.iter()
+    }
+
+    /// This session of the gate's lives as long as the browser.
+    pub(super) fn keep_session(&mut self, session: &str) {
+        self.loose.remove(session);
     }
 
     /// The agent's session, if it has one.
@@ -301,11 +314,18 @@ impl Mux {
         let method = head.method.as_deref()?;
         if let "Target.attachedToTarget" | "Target.detachedFromTarget" = method {
             let session: Attached = serde_json::from_str(params()?.get()).ok()?;
+            let root = head.session.is_none();
             if method == "Target.attachedToTarget" {
+                if root {
+                    self.loose.insert(session.session_id.clone());
+                }
                 // The root hears of the session that is being attached for the agent, too.
                 self.sessions.entry(session.session_id).or_insert(owner);
             } else {
                 self.sessions.remove(&session.session_id);
+                if root {
+                    self.loose.remove(&session.session_id);
+                }
             }
         }
         Some(match owner {

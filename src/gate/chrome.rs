@@ -43,6 +43,8 @@ pub(super) struct Call {
 pub(super) struct Prepared {
     /// The browser's own target.
     pub(super) browser_target: Option<String>,
+    /// The session whose end would undo something.
+    pub(super) kept_session: Option<String>,
 }
 
 impl Chrome {
@@ -103,17 +105,35 @@ impl Chrome {
         let session = self.attach(&target).await?;
         let resized = viewport.width >= NARROWEST_WINDOW && self.resize(&target, viewport).await;
         // Without windows (the browser's own headless mode) a size may not be taken.
-        if resized && self.becomes(&session, viewport).await {
+        let kept_session = if resized && self.becomes(&session, viewport).await {
             self.detach(&session).await;
+            None
         } else {
             let (width, height) = (viewport.width, viewport.height);
             let metrics =
                 json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
             // The override ends with the session that made it: this one stays.
             self.on(&session, "Emulation.setDeviceMetricsOverride", metrics).await?;
+            Some(session)
+        };
+        self.deny_downloads().await?;
+        Ok(Prepared { browser_target, kept_session })
+    }
+
+    /// Takes up a browser that an earlier gate has set up, and ends the sessions that it left, by whomever
+    /// they were made: new tabs and frames would wait for an agent that is gone. The page itself is
+    /// not touched, since a person may be at work in it; it may show a dialog or hang.
+    pub(super) async fn take_up(&self, left: Vec<String>) -> Result<Prepared, ChromeError> {
+        let info = self.root("Target.getTargetInfo", json!({})).await?;
+        for session in left {
+            self.detach(&session).await;
         }
-        self.root("Browser.setDownloadBehavior", json!({"behavior": "deny"})).await?;
-        Ok(Prepared { browser_target })
+        self.deny_downloads().await?;
+        Ok(Prepared { browser_target: text(&info, "/targetInfo/targetId"), kept_session: None })
+    }
+
+    async fn deny_downloads(&self) -> Result<(), ChromeError> {
+        self.root("Browser.setDownloadBehavior", json!({"behavior": "deny"})).await.map(drop)
     }
 
     async fn resize(&self, target: &str, to: Size) -> bool {

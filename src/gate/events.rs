@@ -65,6 +65,14 @@ impl Feed {
         self.live.send(Item::Run { seq, line }).ok();
     }
 
+    /// The same for a line that may have been told already: numbers only rise.
+    pub(super) fn missed(&mut self, line: &str) {
+        let Ok(Numbered { seq }) = serde_json::from_str(line) else { return };
+        if self.lines.last().is_none_or(|(last, _)| seq > *last) {
+            self.event(line);
+        }
+    }
+
     /// A sentence for one page, or for all.
     pub(super) fn notice(&self, seat: Option<Seat>, code: &str, message: &str) {
         let text: Value = json!({"code": code, "message": message});

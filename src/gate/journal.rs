@@ -69,6 +69,8 @@ pub(super) struct Facts {
     pub(super) upload: Option<UploadReport>,
     /// There was a browser.
     pub(super) browser: bool,
+    /// Its sessions that somebody has to detach.
+    pub(super) sessions: Vec<String>,
     /// The end that waits for the files.
     pub(super) leaving: Option<(Why, String)>,
 }

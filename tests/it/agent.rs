@@ -181,7 +181,8 @@ async fn run(url: &str, text: &str, browsers: Vec<(Chromium, Wire)>, killed: Kil
     let job = assignment.job("01a", clock);
     let tasks = TaskTracker::new();
     let cancel = CancellationToken::new();
-    let connected = connect(&job, &socket, &mut journal, &tasks, &cancel).await.unwrap();
+    let gate = UnixStream::connect(&socket).await.unwrap();
+    let connected = connect(&job, gate, &mut journal, &tasks, &cancel);
     let driven = drive(&job, &mut journal, connected, &tasks).await;
     let out_of_memory = driven.out_of_memory;
     let exit = finish(&mut journal, driven, &assignment).await as u8;

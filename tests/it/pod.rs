@@ -53,6 +53,16 @@ const WELCOME: &str = "<title>Welcome</title><h1>Signed in</h1><label>Note <inpu
     oninput=\"new Image().src='http://127.0.0.1:{PORT}/'+this.value\"></label>";
 const PLAN: &str = "Type \"{{NAME}}\" into the \"Name\" field\nType \"{{PASSWORD}}\" into the \"Password\" field\n\
     Click \"Sign in\"\nVerify \"Signed in\" is visible\nClick the \"Note\" field";
+/// A key opens another tab, which tells port `{PORT}` that it runs.
+const LINKS: &str = "<title>Sign in</title><a id=next href=/next target=_blank>Next</a><label>Note \
+    <input onkeydown=\"document.getElementById('next').click()\"></label>";
+const NEXT: &str =
+    "<title>Next</title><script>new Image().src='http://127.0.0.1:{PORT}/hi'</script>";
+const ASKS: &str = "<script>function ask() {
+    const to = new XMLHttpRequest(); to.open('GET', 'http://127.0.0.1:{PORT}/asks', false);
+    try { to.send(); } catch {} alert('Sure?'); }</script>";
+const LINKED: &str = "Click the \"Note\" field\nWait for \"never there\" for up to 30 s\n\
+    Verify \"x\" is visible";
 const WAITS: &str = "Verify the title is \"Sign in\"\nWait for \"never there\" for up to 30 s\n\
     Verify \"x\" is visible";
 
@@ -290,6 +300,18 @@ fn send(pid: u32, signal: Signal) {
     kill_process(pid, signal).expect("alive until now");
 }
 
+/// The page asks for this path at the port that is listened to.
+async fn heard(ear: &TcpListener, path: &str) {
+    let wanted = format!("GET {path} ");
+    until(path, async || {
+        let (mut heard, _) = ear.accept().await.unwrap();
+        let mut line = vec![0; wanted.len()];
+        heard.read_exact(&mut line).await.ok()?;
+        (line == wanted.as_bytes()).then_some(())
+    })
+    .await;
+}
+
 async fn site() -> Pages {
     Pages::start(&[("/", SIGN_IN), ("/in", WELCOME)]).await
 }
@@ -342,13 +364,7 @@ async fn a_pod_passes_seals_and_hands_the_very_same_browser_to_a_person() {
         screen.send(&[4, 1, 0, 0, 0, 0, 0, key]).await;
         screen.send(&[4, 0, 0, 0, 0, 0, 0, key]).await;
     }
-    until("what the person typed", async || {
-        let (mut heard, _) = ear.accept().await.unwrap();
-        let mut line = [0; 7];
-        heard.read_exact(&mut line).await.ok()?;
-        (line == *b"GET /hi").then_some(())
-    })
-    .await;
+    heard(&ear, "/hi").await;
     control.say(json!({"type": "release", "outcome": "finish"})).await;
     assert_eq!(control.revoked().await, "released");
     operator.handoff("c1", |one| one.phase == HandoffPhase::Finished(ClosedBy::Human)).await;
@@ -388,13 +404,7 @@ async fn one_command_puts_a_real_pods_browser_into_a_persons_hands() {
         screen.send(&[4, 1, 0, 0, 0, 0, 0, key]).await;
         screen.send(&[4, 0, 0, 0, 0, 0, 0, key]).await;
     }
-    until("what the person typed", async || {
-        let (mut heard, _) = ear.accept().await.unwrap();
-        let mut line = [0; 7];
-        heard.read_exact(&mut line).await.ok()?;
-        (line == *b"GET /hi").then_some(())
-    })
-    .await;
+    heard(&ear, "/hi").await;
     let bob = cluster.run_as("bob", &["take", "checkout"]).await;
     assert_eq!((bob.exit, bob.stdout.as_str()), (3, ""), "{bob:?}");
     ada.interrupt();
@@ -506,8 +516,10 @@ async fn a_killed_agent_leaves_what_it_wrote_sealed_and_the_browser_alive() {
 async fn a_gate_that_is_killed_comes_back_with_browser_seat_and_hold() {
     let ear = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = ear.local_addr().unwrap().port().to_string();
-    let welcome = WELCOME.replace("{PORT}", &port);
-    let site = Pages::start(&[("/", SIGN_IN), ("/in", &welcome)]).await;
+    // A dialog opens as soon as somebody heard of it.
+    let asks = WELCOME.replace("this.value\"", "this.value;if (this.value == 'hi!') ask()\"");
+    let asks = format!("{asks}{ASKS}").replace("{PORT}", &port);
+    let site = Pages::start(&[("/", SIGN_IN), ("/in", &asks)]).await;
     let mut pod = Pod::start(&contract(&site.origin, PLAN)).await;
     let chromium = pod.chromium().await;
     assert_eq!(pod.verdict().await.0, 0);
@@ -527,6 +539,12 @@ async fn a_gate_that_is_killed_comes_back_with_browser_seat_and_hold() {
     screen.send(&[4, 1, 0, 0, 0, 0, 0xff, 0xe1]).await;
     let pressed = || fs::read(pod.path("journal/pressed")).is_ok_and(|all| all.contains(&0xe1));
     until("what is pressed", async || pressed().then_some(())).await;
+    // And the person's size of the desktop.
+    let (original, resized) = (screen.size, (1300, 700));
+    let [a, b] = 1300_u16.to_be_bytes();
+    let [c, d] = 700_u16.to_be_bytes();
+    screen.send(&[251, 0, a, b, c, d, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d, 0, 0, 0, 0]).await;
+    until("the person's size", async || (page.screen().await.size == resized).then_some(())).await;
     pod.kill_worker().await;
 
     // The page has its seat's secret, and with it the hold that is kept for it.
@@ -547,17 +565,12 @@ async fn a_gate_that_is_killed_comes_back_with_browser_seat_and_hold() {
     events.find("run", |event| step(event) || event["type"] == "report").await;
     let mut screen = page.screen().await;
     assert!(!pressed(), "what was pressed is not let go");
+    assert_eq!(screen.size, original);
     for key in *b"hi" {
         screen.send(&[4, 1, 0, 0, 0, 0, 0, key]).await;
         screen.send(&[4, 0, 0, 0, 0, 0, 0, key]).await;
     }
-    until("what the person typed", async || {
-        let (mut heard, _) = ear.accept().await.unwrap();
-        let mut line = [0; 7];
-        heard.read_exact(&mut line).await.ok()?;
-        (line == *b"GET /hi").then_some(())
-    })
-    .await;
+    heard(&ear, "/hi").await;
 
     // The operator sees the same handoffs and files again, and that they go on.
     let mut operator = pod.operator().await;
@@ -572,10 +585,13 @@ async fn a_gate_that_is_killed_comes_back_with_browser_seat_and_hold() {
     operator.handoff("c2", |one| one.phase == HandoffPhase::Failed(Failure::AlreadyHeld)).await;
     // Whoever comes now comes under the new epoch.
     pod.enter(&ada, "c1", now).await;
+    screen.send(&[4, 1, 0, 0, 0, 0, 0, b'!']).await;
+    screen.send(&[4, 0, 0, 0, 0, 0, 0, b'!']).await;
+    heard(&ear, "/asks").await;
     control.say(json!({"type": "release", "outcome": "finish"})).await;
     assert_eq!(control.revoked().await, "released");
     operator.handoff("c1", |one| one.phase == HandoffPhase::Finished(ClosedBy::Human)).await;
-    // What is over stays over.
+    // What is over stays over, and a page that asks somebody something is no browser that is lost.
     pod.kill_worker().await;
     let mut operator = pod.operator().await;
     operator.handoff("c1", |one| one.phase == HandoffPhase::Finished(ClosedBy::Human)).await;
@@ -589,8 +605,10 @@ async fn a_gate_that_is_killed_comes_back_with_browser_seat_and_hold() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_that_is_killed_in_mid_run_costs_the_run_but_neither_files_nor_browser() {
-    let site = site().await;
-    let mut pod = Pod::start(&contract(&site.origin, WAITS)).await;
+    let ear = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = ear.local_addr().unwrap().port().to_string();
+    let site = Pages::start(&[("/", LINKS), ("/next", &NEXT.replace("{PORT}", &port))]).await;
+    let mut pod = Pod::start(&contract(&site.origin, LINKED)).await;
     let chromium = pod.chromium().await;
     pod.waits().await;
     pod.kill_worker().await;
@@ -601,14 +619,23 @@ async fn a_gate_that_is_killed_in_mid_run_costs_the_run_but_neither_files_nor_br
     let report = operator.until(|report| report.upload.state.is_settled()).await;
     assert_eq!(report.upload.state, UploadState::KeptInPod);
     let sealed = pod.sealed();
-    for path in ["events.ndjson", "results.json", "video.webm"] {
+    for path in ["events.ndjson", "results.json", "junit.xml", "player.html", "video.webm"] {
         assert!(sealed.iter().any(|one| one == path), "{path} is not among {sealed:?}");
     }
     let ada = Keys::new(1);
     operator.prepare(prepare("c1", Mode::Control, "ada", &ada)).await;
     let epoch = operator.handoff("c1", |one| one.epoch.is_some()).await.epoch.unwrap();
     let page = pod.enter(&ada, "c1", epoch).await;
-    assert_eq!(page.control().await.hear().await["state"], "granted");
+    // What the agent wrote when nobody listened any more.
+    let mut events = page.events(None).await;
+    events.find("run", |event| event["type"] == "report").await;
+    let mut control = page.control().await;
+    assert_eq!(control.hear().await["state"], "granted");
+    // No tab waits for the agent that is gone.
+    let mut screen = page.screen().await;
+    screen.send(&[4, 1, 0, 0, 0, 0, 0, b'x']).await;
+    screen.send(&[4, 0, 0, 0, 0, 0, 0, b'x']).await;
+    heard(&ear, "/hi").await;
     assert_eq!(pod.chromium().await, chromium, "another browser");
     pod.end().await;
 }

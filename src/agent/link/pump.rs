@@ -306,7 +306,11 @@ mod tests {
             name: "n".to_owned(),
             url: "http://x/".to_owned(),
         };
-        let (link, notices) = Link::connect(&path, hello, &TaskTracker::new()).await.unwrap();
+        let (link, notices) = Link::open(
+            tokio::net::UnixStream::connect(&path).await.unwrap(),
+            hello,
+            &TaskTracker::new(),
+        );
         let (stream, _) = listener.accept().await.unwrap();
         let mut gate = Gate { stream, buffer: Vec::new() };
         assert!(gate.frame().await.starts_with(r#"J{"type":"hello""#));

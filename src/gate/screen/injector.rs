@@ -48,14 +48,17 @@ pub(in crate::gate) enum Order {
     Finish(oneshot::Sender<()>),
 }
 
+/// Takes input until the end, which gives the desktop its `original` size again.
+///
 /// Runs until [`Order::Finish`], until whoever gives orders is gone, or until the display server is.
 pub(in crate::gate) async fn run(
     socket: &Path,
     mut orders: mpsc::Receiver<Order>,
     size: watch::Sender<(u16, u16)>,
+    original: (u16, u16),
     record: Option<PathBuf>,
 ) {
-    let mut injector = match Injector::open(socket, size, record).await {
+    let mut injector = match Injector::open(socket, size, original, record).await {
         Ok(injector) => injector,
         Err(error) => {
             warn!(%error, "no connection for input");
@@ -73,7 +76,7 @@ struct Injector {
     pressed: Pressed,
     record: Option<Record>,
     size: watch::Sender<(u16, u16)>,
-    /// The desktop as it was found.
+    /// The desktop as it was made.
     original: (u16, u16),
     fences: u64,
     answered: u64,
@@ -83,14 +86,15 @@ impl Injector {
     async fn open(
         socket: &Path,
         size: watch::Sender<(u16, u16)>,
+        original: (u16, u16),
         record: Option<PathBuf>,
     ) -> io::Result<Self> {
         let record = record.map(Record::open).transpose()?;
         let mut stream = UnixStream::connect(socket).await?;
         let init = enter(&mut stream).await?;
         stream.write_all(&Message::SetEncodings(ENCODINGS.to_vec()).encode()).await?;
-        let original = (init.width, init.height);
-        size.send_replace(original);
+        // A gate that died may have left the desktop in somebody's size.
+        size.send_replace((init.width, init.height));
         let discard = Discard::default();
         // What a gate that died has left pressed is let go like everything else.
         let pressed = record.as_ref().map(Record::read).unwrap_or_default();

@@ -39,6 +39,8 @@ pub(super) struct Browser {
     chrome: Option<mpsc::UnboundedSender<Vec<u8>>>,
     /// Counts the browsers of this run, so that what is said of an earlier one is known as such.
     generation: u64,
+    /// Sessions of a gate before this one, until they are detached.
+    pub(super) left: Vec<String>,
     /// It was asked for, and is neither ready nor known to have failed.
     starting: bool,
     /// Its pipe has closed and its supervisor has not said why yet.
@@ -66,6 +68,7 @@ impl Default for Browser {
             size: watch::Sender::new((0, 0)),
             chrome: None,
             generation: 0,
+            left: Vec::new(),
             starting: false,
             exit_awaited: false,
             gone: CancellationToken::new(),
@@ -77,6 +80,18 @@ impl Browser {
     /// Whether it will be ready, or fail, without being asked for again.
     pub(super) fn is_starting(&self) -> bool {
         self.starting
+    }
+
+    /// The size in which the display was made; a person may have changed it since.
+    pub(super) fn desktop(&self) -> (u16, u16) {
+        let side = |pixels| u16::try_from(pixels).unwrap_or(u16::MAX);
+        let size = self.facts.as_ref().and_then(|facts| facts.display);
+        size.map_or((0, 0), |size| (side(size.width), side(size.height)))
+    }
+
+    /// The sessions that another gate would have to detach.
+    pub(super) fn loose_sessions(&self) -> Vec<String> {
+        self.left.iter().chain(self.mux.loose_sessions()).cloned().collect()
     }
 
     /// Whether nothing of it is left to wait for.
@@ -207,20 +222,18 @@ impl Session {
         self.browser.generation += 1;
         self.browser.mux = Mux::default();
         self.browser.gone = CancellationToken::new();
-        if let Some(size) = facts.display {
-            let side = |pixels| u16::try_from(pixels).unwrap_or(u16::MAX);
-            self.browser.size.send_replace((side(size.width), side(size.height)));
-        }
         if let Some(reason) = &facts.video_unavailable {
             self.video.status = "unavailable";
             self.video.reason = Some(reason.clone());
         }
         self.browser.facts = Some(facts);
+        self.browser.size.send_replace(self.browser.desktop());
         let generation = self.browser.generation;
         let socket = self.config.browser_sockets.join(CDP_SOCKET);
         let (chrome, viewport) = (self.chrome(), self.config.viewport);
         let commands = self.commands.clone();
         let tasks = self.tasks.clone();
+        let left = self.rejoining.then(|| self.browser.left.clone());
         self.task(async move {
             let Ok(stream) = wire::connect(&socket).await else {
                 commands.send(Command::ChromeClosed { generation }).await.ok();
@@ -232,7 +245,10 @@ impl Session {
             commands.send(Command::ChromeConnected { generation, send }).await.ok();
             let preparing = commands.clone();
             tasks.spawn(async move {
-                let prepared = chrome.prepare(viewport).await;
+                let prepared = match left {
+                    Some(left) => chrome.take_up(left).await,
+                    None => chrome.prepare(viewport).await,
+                };
                 preparing.send(Command::Prepared { generation, prepared }).await.ok();
             });
             let mut read = BufReader::with_capacity(64 << 10, read);
@@ -264,6 +280,10 @@ impl Session {
                 if let Some(target) = prepared.browser_target {
                     self.browser.mux.guard_target(target);
                 }
+                if let Some(session) = prepared.kept_session {
+                    self.browser.mux.keep_session(&session);
+                }
+                self.browser.left.clear();
                 self.browser.starting = false;
                 self.rejoined();
                 self.step(Event::BrowserReady);
@@ -291,6 +311,7 @@ impl Session {
         self.browser.generation += 1;
         self.browser.chrome = None;
         self.browser.gone.cancel();
+        self.browser.left.clear();
         let was_ready = self.lease.browser();
         self.step(Event::BrowserGone(Close::BrowserLost));
         self.browser.mux = Mux::default();
@@ -342,8 +363,11 @@ impl Session {
     }
 
     fn chrome_event(&mut self, session: Option<&str>, method: &str, params: &RawValue) {
-        if let (Some(session), "Overlay.inspectNodeRequested") = (session, method) {
-            self.node_picked(session, params);
+        match (session, method) {
+            (Some(session), "Overlay.inspectNodeRequested") => self.node_picked(session, params),
+            // Chromium's pipe outlives this gate, and so do sessions: the next one has to know them.
+            (None, "Target.attachedToTarget" | "Target.detachedFromTarget") => self.keep_journal(),
+            _ => {}
         }
     }
 

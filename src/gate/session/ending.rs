@@ -88,9 +88,13 @@ impl Session {
         for (path, kind, media_type) in [
             ("events.ndjson", "events", "application/x-ndjson"),
             ("results.json", "results", "application/json"),
+            ("junit.xml", "junit", "application/xml"),
+            ("player.html", "player", "text/html; charset=utf-8"),
         ] {
             self.store.adopt(path, kind, media_type);
         }
+        // It went on after a gate before this one had died.
+        self.recall_events();
         self.finish("errored".to_owned(), Some(reason.to_owned()));
     }
 

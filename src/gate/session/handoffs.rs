@@ -131,13 +131,22 @@ impl Session {
 
     fn call_off(&mut self, uid: &str, outcome: Outcome) {
         let now = self.both_clocks();
-        let holder = self.lease.hold().map(|hold| hold.seat);
+        // Between two pages of the holder's it is the next one that gives back.
+        let next = self.lease.next();
+        let holder = self.lease.hold().map(|hold| hold.seat).or(next);
         let Some(seat) = self.handoffs.call_off(uid, outcome, holder, now) else { return };
         let why = match outcome {
             Outcome::Finished => Close::Finished,
             Outcome::Cancelled => Close::Cancelled,
         };
         self.step(Event::Release(seat, self.lease.epoch(), why));
+        if next == Some(seat) {
+            // Nothing is left that would be taken back.
+            self.handoffs.revoked(why, now);
+            for (_, reply) in self.asks.extract_if(.., |(of, _)| *of == seat) {
+                reply.send(Err(Problem::NOT_ALLOWED)).ok();
+            }
+        }
     }
 
     /// A page with a ticket: a new seat, or another right for the one it has.

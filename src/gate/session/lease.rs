@@ -160,9 +160,9 @@ impl Session {
             let (orders, receive) = mpsc::channel(BACKLOG_OF_INPUT);
             let socket = self.config.browser_sockets.join(RFB_SOCKET);
             let (size, commands) = (self.browser.size.clone(), self.commands.clone());
-            let pressed = self.journal.pressed();
+            let (pressed, original) = (self.journal.pressed(), self.browser.desktop());
             self.task(async move {
-                injector::run(&socket, receive, size, pressed).await;
+                injector::run(&socket, receive, size, original, pressed).await;
                 // After an orderly end nobody holds under this epoch any more.
                 commands.send(Command::InjectorFailed { epoch }).await.ok();
             });

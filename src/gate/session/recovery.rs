@@ -3,6 +3,7 @@
 //!
 //! # Expected flow
 //! A gate that finds a journal asks the supervisor for the browser that there is. When that is ready
+//! (the sessions of the gate before and of its agent are detached, the page is not touched)
 //! the lease begins from its records: nobody holds the input, what was pressed is let go, and a handoff
 //! that was granted is granted again, to the same seat, under a new epoch and until the same time.
 //! Only then is anybody let in: a page that comes back finds its seat and its hold.
@@ -73,6 +74,7 @@ impl Session {
                 files: self.store.all(),
                 upload: upload.state.is_settled().then_some(upload),
                 browser: self.lease.browser() || self.rejoining,
+                sessions: self.browser.loose_sessions(),
                 leaving: ended.or(leaving),
             },
         }
@@ -112,6 +114,7 @@ impl Session {
             self.grow_deadline(Time::ZERO);
         }
         self.rejoining = browser;
+        self.browser.left = facts.sessions;
         if browser {
             self.tell_supervisor(ToBrowser::Rejoin);
             self.await_browser();
@@ -134,13 +137,13 @@ impl Session {
         }
     }
 
-    /// What pages are told from the beginning on.
-    fn recall_events(&mut self) {
+    /// Tells pages what the agent wrote and nobody told them yet. Blocks.
+    pub(super) fn recall_events(&mut self) {
         match fs::read_to_string(self.config.run_dir.join(EVENTS)) {
             Ok(text) => {
                 // The last line may not be complete; it comes again if the agent is there.
                 for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
-                    self.feed.event(line);
+                    self.feed.missed(line);
                 }
             }
             Err(error) => warn!(%error, "the run's events are not shown"),
@@ -156,8 +159,11 @@ impl Session {
         let (orders, receive) = mpsc::channel(BACKLOG_OF_INPUT);
         let socket = self.config.browser_sockets.join(RFB_SOCKET);
         let (size, pressed) = (self.browser.size.clone(), self.journal.pressed());
+        let original = self.browser.desktop();
         if self.browser.facts.as_ref().is_some_and(|facts| facts.display.is_some()) {
-            self.task(async move { injector::run(&socket, receive, size, pressed).await });
+            self.task(async move {
+                injector::run(&socket, receive, size, original, pressed).await;
+            });
             self.injector = Some((self.lease.epoch(), orders));
         }
         self.begin_lease();

@@ -392,8 +392,11 @@ impl Person {
 
     /// A screen past its handshake.
     pub(crate) async fn screen(&self) -> Screen {
-        let mut screen =
-            Screen { socket: self.socket("/api/rfb").await.unwrap(), bytes: Vec::new() };
+        let mut screen = Screen {
+            socket: self.socket("/api/rfb").await.unwrap(),
+            bytes: Vec::new(),
+            size: (0, 0),
+        };
         assert_eq!(screen.take(12).await, b"RFB 003.008\n");
         screen.send(b"RFB 003.008\n").await;
         assert_eq!(screen.take(2).await, [1, 1]);
@@ -402,6 +405,8 @@ impl Person {
         // Not shared: the gate does not pass that on.
         screen.send(&[0]).await;
         let init = screen.take(24).await;
+        let side = |at: usize| u16::from_be_bytes([init[at], init[at + 1]]);
+        screen.size = (side(0), side(2));
         let name = u32::from_be_bytes(init[20..24].try_into().unwrap());
         screen.take(name as usize).await;
         screen
@@ -460,6 +465,8 @@ impl Events {
 pub(crate) struct Screen {
     pub(crate) socket: Socket,
     bytes: Vec<u8>,
+    /// Width and height of the desktop when it was opened.
+    pub(crate) size: (u16, u16),
 }
 
 impl Screen {

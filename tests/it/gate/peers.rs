@@ -54,7 +54,7 @@ pub(crate) struct Peers {
     pub(crate) events: mpsc::UnboundedSender<String>,
     /// The supervisor's messages, to be sent.
     pub(crate) says: mpsc::UnboundedSender<FromBrowser>,
-    /// Chromium stops answering input while this is true.
+    /// While this is true Chromium does not answer input, and the display no fence.
     pub(crate) deaf: watch::Sender<bool>,
     /// Chromium's pipe closes, as when it is killed; the next connection is another browser.
     pub(crate) close_pipe: mpsc::UnboundedSender<()>,
@@ -90,7 +90,7 @@ impl Peers {
         }
         if display && !sockets.join(RFB_SOCKET).exists() {
             let (listener, log) = (listen(RFB_SOCKET), peers.display.clone());
-            peers.tasks.spawn(displays(listener, log));
+            peers.tasks.spawn(displays(listener, log, deaf.subscribe()));
         }
         peers
     }
@@ -271,21 +271,26 @@ async fn browser(
     }
 }
 
-async fn displays(listener: UnixListener, log: Log) {
+async fn displays(listener: UnixListener, log: Log, deaf: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     for connection in 0.. {
         let Ok((stream, _)) = listener.accept().await else { return };
-        let log = log.clone();
+        let (log, deaf) = (log.clone(), deaf.clone());
         connections.spawn(async move {
             // The client may close at any time.
-            display(stream, connection, &log).await.ok();
+            display(stream, connection, &log, &deaf).await.ok();
             log.note(json!({"connection": connection, "type": "closed"}));
         });
     }
 }
 
 /// A display server that takes nothing on trust: whatever it does not know ends the test.
-async fn display(mut stream: UnixStream, connection: usize, log: &Log) -> std::io::Result<()> {
+async fn display(
+    mut stream: UnixStream,
+    connection: usize,
+    log: &Log,
+    deaf: &watch::Receiver<bool>,
+) -> std::io::Result<()> {
     stream.write_all(b"RFB 003.008\n").await?;
     let mut version = [0; 12];
     stream.read_exact(&mut version).await?;
@@ -333,7 +338,9 @@ async fn display(mut stream: UnixStream, connection: usize, log: &Log) -> std::i
                 assert_eq!(head[3] & 0x80, 0x80);
                 let mut answer = vec![248, 0, 0, 0, 0, 0, 0, 0, head[7]];
                 answer.extend(&payload);
-                stream.write_all(&answer).await?;
+                if !*deaf.borrow() {
+                    stream.write_all(&answer).await?;
+                }
             }
             4 => {
                 let body = read(&mut stream, 7).await?;

@@ -225,6 +225,36 @@ async fn a_page_that_watches_gets_the_input_on_its_own_seat_and_nobody_elses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_handoff_that_is_called_off_between_two_pages_of_its_holder_goes_to_neither() {
+    let house = pod().await;
+    let ada = Keys::new(1);
+    let mut operator = operator(&house).await;
+    house.finished().await;
+    operator.prepare(prepare("c1", Mode::Control, "ada", &ada)).await;
+    let epoch = operator.handoff("c1", |one| one.epoch.is_some()).await.epoch.unwrap();
+    let (page, _) = enter(&house, &ada, "c1", epoch).await;
+    let (second, _) = enter(&house, &ada, "c1", epoch).await;
+    let mut control = page.control().await;
+    assert_eq!(control.hear().await["state"], "granted");
+    // The display takes a second to be given up, and so long nobody holds the input.
+    house.peers.deaf.send_replace(true);
+    let taken = async {
+        let (code, body) = second.post("/api/takeover", json!({"move": true})).await;
+        assert_ne!(code, StatusCode::OK, "{body}");
+    };
+    let called_off = async {
+        control.revoked().await;
+        operator.close("c1", Outcome::Cancelled).await;
+        let over = HandoffPhase::Cancelled(ClosedBy::Operator);
+        operator.handoff("c1", |one| one.phase == over).await;
+    };
+    tokio::join!(taken, called_off);
+    // The next one finds the input free.
+    operator.prepare(prepare("c2", Mode::Control, "ada", &ada)).await;
+    operator.handoff("c2", |one| one.epoch.is_some()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_whose_handoff_has_ended_goes_a_minute_later_unless_it_brings_another() {
     let house = pod().await;
     let ada = Keys::new(1);
