@@ -14,7 +14,7 @@ mod handoffs;
 mod queues;
 mod several;
 
-use std::{fmt::Debug, hash::Hash, sync::Arc};
+use std::{fmt::Debug, hash::Hash, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
@@ -31,6 +31,7 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use self::several::Several;
 pub(super) use self::{
@@ -64,9 +65,20 @@ impl Caches {
     /// Waits until each of them was filled once: a decision from some of them would take what the
     /// others have for lost.
     ///
+    /// A store wakes only whoever asked it last. So everybody asks once more each second, and nobody's
+    /// question, that of a readiness probe for example, leaves another one waiting for ever.
+    ///
     /// # Errors
     /// When a watch has ended.
     pub(super) async fn filled(&self) -> Result<(), WriterDropped> {
+        loop {
+            if let Ok(filled) = timeout(Duration::from_secs(1), self.each_filled()).await {
+                return filled;
+            }
+        }
+    }
+
+    async fn each_filled(&self) -> Result<(), WriterDropped> {
         self.runs.wait_until_ready().await?;
         self.pods.wait_until_ready().await?;
         self.handoffs.wait_until_ready().await?;

@@ -125,6 +125,10 @@ mod tests {
         watcher::Event,
     };
     use serde_json::{Value, json};
+    use tokio::{
+        task::JoinSet,
+        time::{Duration, timeout},
+    };
     use tower::ServiceExt as _;
 
     use super::*;
@@ -132,6 +136,7 @@ mod tests {
 
     struct Filled {
         app: Router,
+        caches: Caches,
         runs: Writer<TestRun>,
         pods: Writer<Pod>,
         handoffs: Writer<Handoff>,
@@ -150,8 +155,17 @@ mod tests {
             handoffs: handoff_store,
             namespaces: Some(namespace_store),
         };
-        let app = super::app(State::new(caches, metrics));
-        Filled { app, runs, pods, handoffs, namespaces }
+        let app = super::app(State::new(caches.clone(), metrics));
+        Filled { app, caches, runs, pods, handoffs, namespaces }
+    }
+
+    fn fill<K>(writer: &mut Writer<K>)
+    where
+        K: Lookup + Clone + 'static,
+        K::DynamicType: Eq + std::hash::Hash + Clone,
+    {
+        writer.apply_watcher_event(&Event::Init);
+        writer.apply_watcher_event(&Event::InitDone);
     }
 
     async fn get(app: &Router, path: &str) -> (u16, String) {
@@ -179,14 +193,6 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_answers_is_alive_and_ready_once_all_caches_are_filled() {
-        fn fill<K>(writer: &mut Writer<K>)
-        where
-            K: Lookup + Clone + 'static,
-            K::DynamicType: Eq + std::hash::Hash + Clone,
-        {
-            writer.apply_watcher_event(&Event::Init);
-            writer.apply_watcher_event(&Event::InitDone);
-        }
         // Whichever is the last one, it is waited for.
         for last in 0..4 {
             let mut filled = app();
@@ -205,6 +211,23 @@ mod tests {
         }
         let filled = app();
         assert_eq!(get(&filled.app, "/").await.0, 404);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_whether_it_is_ready_leaves_nobody_else_waiting_for_ever() {
+        let mut filled = app();
+        let caches = filled.caches.clone();
+        // In a task of its own, which somebody else's question does not wake.
+        let mut candidate = JoinSet::new();
+        candidate.spawn(async move { caches.filled().await.is_ok() });
+        tokio::task::yield_now().await;
+        assert_eq!(get(&filled.app, "/readyz").await.0, 503);
+        fill(&mut filled.runs);
+        fill(&mut filled.pods);
+        fill(&mut filled.handoffs);
+        fill(&mut filled.namespaces);
+        let woken = timeout(Duration::from_secs(10), candidate.join_next()).await;
+        assert!(woken.expect("somebody wakes it").unwrap().unwrap());
     }
 
     #[tokio::test]
