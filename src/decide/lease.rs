@@ -726,10 +726,6 @@ impl Turn {
                 self.state.input = Input::Agent { quiescing: None };
             }
             Input::Clearing { next: Some(claim) } if claim.seat == seat => {
-                if claim.deadline.is_some() {
-                    // It was granted before, and must not be once more.
-                    self.act(Action::Journal(Record::Closing(why)));
-                }
                 self.state.input = Input::Clearing { next: None };
             }
             Input::Free | Input::Clearing { .. } | Input::Agent { .. } | Input::Human(_) => {}

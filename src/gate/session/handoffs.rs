@@ -14,7 +14,7 @@ use super::{
     Entered, Proof, Reply, Session,
 };
 use crate::{
-    decide::lease::{Close, Event, Seat, Time},
+    decide::lease::{Close, Event, Record, Seat, Time},
     pod::contract::{
         FromGate, StoppedBy,
         stream::{Failure, Mode, Outcome, Prepare, Report, ToGateStream},
@@ -141,7 +141,8 @@ impl Session {
         };
         self.step(Event::Release(seat, self.lease.epoch(), why));
         if next == Some(seat) {
-            // Nothing is left that would be taken back.
+            // Nothing is left that would be taken back, and no later gate grants it again.
+            self.record(Record::Closing(why));
             self.handoffs.revoked(why, now);
             for (_, reply) in self.asks.extract_if(.., |(of, _)| *of == seat) {
                 reply.send(Err(Problem::NOT_ALLOWED)).ok();

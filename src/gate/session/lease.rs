@@ -79,7 +79,7 @@ impl Session {
     }
 
     /// Written down before it has any effect.
-    fn record(&mut self, record: Record) {
+    pub(super) fn record(&mut self, record: Record) {
         match record {
             Record::Closing(why) => self.closing = Some(why),
             Record::Granted { .. } => self.closing = None,
