@@ -230,7 +230,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pod_that_ends_waits_neither_for_a_gate_that_never_came_nor_past_its_grace() {
-        for (state, end) in [(Gate::Awaited, Duration::ZERO), (Gate::There, GRACE - ENDING)] {
+        for (state, end) in
+            [(Gate::Awaited, Duration::ZERO), (Gate::There, GRACE.saturating_sub(ENDING))]
+        {
             let gate = watch::Sender::new(state);
             let began = Instant::now();
             end_of_pod(async {}, gate.subscribe(), Some(GRACE)).await;
