@@ -26,7 +26,7 @@ const LIST = {
   twins: 'two buttons of one name',
   popup: 'a link that opens a new tab',
   'script-error': 'throws, and writes to the console',
-  memory: 'takes 64 MiB more twenty times a second, for ever',
+  memory: 'takes all the memory that there is, one second after it was opened',
   reaches: 'a button that asks every address in the field and says what answered, in the ledger too',
   'status/500': 'answers with that status',
 };
@@ -60,8 +60,8 @@ export function fault(name) {
     case 'moves':
       return simple('Moves', html`<style>@keyframes slide { from { transform: translateX(0) } to { transform: translateX(400px) } } #runner { animation: slide 2s linear both }</style><button type="button" id="runner" onclick="this.textContent='Caught'">Catch me</button>`);
     case 'memory':
-      return simple('Memory', html`<p>Taken <output id="taken">0</output> MiB</p>`,
-        `const all = []; setInterval(() => { all.push(new Uint8Array(64 << 20).fill(all.length)); taken.textContent = 64 * all.length }, 50);`);
+      return simple('Memory', html`<p>Soon there is none left.</p>`,
+        `const all = []; setTimeout(() => { for (;;) all.push(new Uint8Array(64 << 20).fill(1)) }, 1000);`);
     case 'reaches':
       return simple('Reaches', html`<label>Addresses <input id="addresses" size="80"></label> <button type="button" id="ask">Ask them all</button><ul id="answers"></ul><p id="done"></p>`,
         `ask.onclick = async () => {
