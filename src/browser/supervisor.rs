@@ -1,6 +1,6 @@
 //! Display and Chromium: started when the gate asks, ended together, and told of.
 
-use std::{fs, future::pending, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{fs, future::pending, io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     net::UnixListener,
@@ -127,7 +127,8 @@ impl Supervisor {
                         by_memory = true;
                     }
                 }
-                (who, reason) = ended(&mut self.running) => {
+                end = ended(&mut self.running) => {
+                    let (who, reason) = self.who_was_first(end).await;
                     if kills.more() {
                         drop(tell.send(FromBrowser::MemoryKill));
                         by_memory = true;
@@ -271,6 +272,22 @@ impl Supervisor {
         Ok(Some(display))
     }
 
+    /// Chromium ends when its display does, and exits with success even then, so its code tells
+    /// nothing.
+    async fn who_was_first(&mut self, end: End) -> (&'static str, String) {
+        let display = self.running.as_mut().and_then(|running| running.display.as_mut());
+        match (end, display) {
+            (End::Display(reason), _) => ("display", reason),
+            (End::Chromium(reason), None) => ("chromium", reason),
+            (End::Chromium(reason), Some(display)) => {
+                match timeout(WHO_WAS_FIRST, display.ended()).await {
+                    Ok(reason) => ("display", reason),
+                    Err(_) => ("chromium", reason),
+                }
+            }
+        }
+    }
+
     /// Ends whatever runs but an encoder that is writing its last frames.
     async fn down(&mut self, why: String) {
         drop(self.recorder.as_ref().map(|recorder| recorder.send(Command::Source(Err(why)))));
@@ -319,18 +336,21 @@ fn display_size(wishes: &Wishes, bars: u32) -> Size {
     Size { width, height: height + bars }
 }
 
-/// Resolves when display or Chromium has ended: who was first, and what it says. Chromium ends when
-/// its display does, and exits with success even then, so its code tells nothing.
-async fn ended(running: &mut Option<Running>) -> (&'static str, String) {
+/// Which of the two has ended, and what it says.
+enum End {
+    Display(String),
+    Chromium(String),
+}
+
+/// Resolves when display or Chromium has ended, again and again if nobody sees to it. Nothing here
+/// waits on after that: whatever else the supervisor does would begin it anew, and its looks at
+/// the memory are as frequent as the wait is long.
+async fn ended(running: &mut Option<Running>) -> End {
     let Some(Running { display, chromium, .. }) = running else { return pending().await };
-    let Some(display) = display else { return ("chromium", chromium.ended().await) };
-    let mut display = pin!(display.ended());
+    let Some(display) = display else { return End::Chromium(chromium.ended().await) };
     tokio::select! {
         biased;
-        reason = &mut display => ("display", reason),
-        reason = chromium.ended() => match timeout(WHO_WAS_FIRST, display).await {
-            Ok(reason) => ("display", reason),
-            Err(_) => ("chromium", reason),
-        },
+        reason = display.ended() => End::Display(reason),
+        reason = chromium.ended() => End::Chromium(reason),
     }
 }

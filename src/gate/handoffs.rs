@@ -238,6 +238,9 @@ impl Handoffs {
         let place = place.or_else(|| self.list.iter().position(goes_on));
         let waiting = place.and_then(|place| self.list.get_mut(place));
         if let Some(one) = waiting {
+            let ran = one.phase == HandoffPhase::Running;
+            let lost = ran && why == Denied::BrowserGone;
+            let phase = if lost { HandoffPhase::Failed(Failure::BrowserLost) } else { phase };
             one.end(phase, now);
             self.position += 1;
         }
@@ -288,6 +291,15 @@ impl Handoffs {
         };
         one.end(phase, now);
         self.position += 1;
+    }
+
+    /// The browser ended while no gate was there: nothing that was granted goes on, and nothing that
+    /// waits is granted.
+    pub(super) fn browser_lost(&mut self, now: Now) {
+        self.revoked(Close::BrowserLost, now);
+        for (seat, _) in self.waiting() {
+            self.denied(seat, Denied::BrowserGone, now);
+        }
     }
 
     /// What the operator's wish to end a handoff means for the lease: which seat gives back, if the

@@ -236,8 +236,8 @@ impl Session {
             // The agent is on its way; a browser takes a second or two.
             self.start_browser();
         }
-        self.publish();
         self.keep_journal();
+        self.publish();
         loop {
             if self.is_recovered() {
                 open.cancel();
@@ -256,10 +256,11 @@ impl Session {
                 () = async { sleep(wake.unwrap_or_default()).await }, if wake.is_some() => {}
             }
             self.on_time();
-            self.publish();
+            // What is told has to outlast this gate.
             if !often {
                 self.keep_journal();
             }
+            self.publish();
             if let Some(ended) = &self.ended
                 && self.browser.is_down()
             {

@@ -287,6 +287,8 @@ impl Pod {
 fn handback(command: &str) -> Command {
     let mut handback = Command::new(env!("CARGO_BIN_EXE_handback"));
     handback.arg(command).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    // Whoever looks for what went wrong asks for more.
+    handback.envs(std::env::var_os("HANDBACK_LOG").map(|log| ("HANDBACK_LOG", log)));
     handback.stdin(Stdio::null()).kill_on_drop(true);
     handback
 }

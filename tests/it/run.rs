@@ -21,11 +21,11 @@ use crate::support::{leftovers, run::Run, shop::Shop};
 const DEMO: &str = include_str!("../../examples/shop.md");
 const FAILING: &str = include_str!("../../examples/shop-failing.md");
 
-/// The demo, with its customer's password as the secret that it is.
 /// For runs whose pictures nobody looks at. What is wider than 1280 pixels is made smaller for the
 /// player, which without optimisation takes longer than all the rest of a step.
 const SMALL: &[&str] = &["--viewport", "1000x600"];
 
+/// The demo, with its customer's password as the secret that it is.
 fn demo(shop: &Shop) -> Run {
     Run::new(&shop.url, DEMO)
         .with(&["--secret", "SHOP_PASSWORD=env:SHOP_PASSWORD"])
@@ -66,7 +66,7 @@ async fn the_demo_plan_passes_with_video_player_and_whole_artifacts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_plan_fails_with_the_reason_the_page_gave() {
     let shop = Shop::start().await;
-    let ended = Run::new(&shop.url, FAILING).finish().await;
+    let ended = Run::new(&shop.url, FAILING).with(SMALL).finish().await;
     ended.assert_verdict("failed", Some("assertion_failed"), 1);
     ended.assert_complete();
     let junit = String::from_utf8(ended.read("junit.xml")).expect("UTF-8");

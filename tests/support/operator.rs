@@ -86,7 +86,7 @@ impl Operator {
         let signature = keys.sign(&proof(pod, &challenge));
         say(&mut socket, &ToGateStream::Prove { signature }).await;
         let mut operator = Self { socket, report: Report::default(), said: 0 };
-        operator.hear().await;
+        timeout(PATIENCE, operator.hear()).await.expect("a first report");
         operator
     }
 
@@ -102,7 +102,7 @@ impl Operator {
     }
 
     async fn hear(&mut self) {
-        let text = next(&mut self.socket).await.expect("a report");
+        let text = text(self.socket.next().await).expect("a report");
         match serde_json::from_str(&text).expect("JSON") {
             FromGateStream::Report(report) => self.report = report,
             FromGateStream::Challenge { .. } => panic!("a challenge twice"),
@@ -162,7 +162,11 @@ pub async fn open(address: SocketAddr, host: &str) -> Result<WebSocketStream<Tcp
 
 /// The next text; `Err` has the code with which the gate closed.
 pub async fn next(socket: &mut WebSocketStream<TcpStream>) -> Result<String, u16> {
-    match timeout(PATIENCE, socket.next()).await.expect("the gate says something") {
+    text(timeout(PATIENCE, socket.next()).await.expect("the gate says something"))
+}
+
+fn text(said: Option<Result<Message, Error>>) -> Result<String, u16> {
+    match said {
         Some(Ok(Message::Text(text))) => Ok(text.as_str().to_owned()),
         Some(Ok(Message::Close(Some(frame)))) => Err(frame.code.into()),
         other => panic!("{other:?}"),

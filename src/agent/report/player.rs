@@ -1,10 +1,10 @@
 //! player.html: one file with script, style, steps and screenshots inside, the video beside it
 //! (agent.md 12). The template in `web/player/` says what goes where.
 
-use std::{io::Cursor, sync::mpsc};
+use std::sync::mpsc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use image::{ImageReader, codecs::jpeg::JpegEncoder, imageops::FilterType};
+use image::codecs::jpeg::JpegEncoder;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
@@ -104,12 +104,12 @@ fn picture(jpeg: &[u8]) -> String {
 }
 
 fn shrink(jpeg: &[u8]) -> Option<Vec<u8>> {
-    let reader = ImageReader::new(Cursor::new(jpeg)).with_guessed_format().ok()?;
-    let image = reader.decode().ok()?;
+    let image = image::load_from_memory(jpeg).ok()?;
     if image.width().max(image.height()) <= LONG_SIDE {
         return None;
     }
-    let small = image.resize(LONG_SIDE, LONG_SIDE, FilterType::Triangle).into_rgb8();
+    // Averages whole numbers: a quarter of the time of a filter of fractions, and text reads the same.
+    let small = image.thumbnail(LONG_SIDE, LONG_SIDE).into_rgb8();
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(&small).ok()?;
     Some(bytes)

@@ -193,6 +193,11 @@ fn a_restart_takes_nothing_away_and_decides_nothing_again() {
     handoffs.resume(true, None, at(700));
     handoffs.denied(Seat(2), Denied::Deadline, at(700));
     assert_eq!(phases(&handoffs)[0], HandoffPhase::TimedOut(ClosedBy::Timeout));
+    // The browser ended before it was granted again.
+    let mut handoffs = running();
+    handoffs.resume(true, None, at(3));
+    handoffs.denied(Seat(2), Denied::BrowserGone, at(3));
+    assert_eq!(phases(&handoffs)[0], HandoffPhase::Failed(Failure::BrowserLost));
     // The end was decided, and is read back.
     for (closing, phase) in [
         (Some(Close::Finished), HandoffPhase::Finished(ClosedBy::Human)),
@@ -204,4 +209,17 @@ fn a_restart_takes_nothing_away_and_decides_nothing_again() {
         assert_eq!(phases(&handoffs), [phase, HandoffPhase::Running]);
         assert!(handoffs.position() > position);
     }
+}
+
+#[test]
+fn without_a_browser_neither_what_ran_nor_what_waited_is_left_open() {
+    let mut handoffs = Handoffs::default();
+    handoffs.ask(prepare("ran", Mode::Control), Seat(9));
+    handoffs.granted(Seat(9), Epoch(1), Time::from_mins(10), at(0));
+    handoffs.ask(prepare("waited", Mode::Control), Seat(8));
+    handoffs.resume(true, None, at(5));
+    handoffs.browser_lost(at(5));
+    let lost = HandoffPhase::Failed(Failure::BrowserLost);
+    let gone = HandoffPhase::Failed(Failure::BrowserGone);
+    assert_eq!(phases(&handoffs), [lost, gone]);
 }

@@ -156,6 +156,8 @@ impl Session {
         let now = self.now();
         let clocks = self.both_clocks();
         self.handoffs.granted(seat, epoch, deadline, clocks);
+        // Before anybody is told: whoever asked gets the answer within this turn.
+        self.keep_journal();
         if self.injector.as_ref().is_none_or(|(of, _)| *of != epoch) {
             let (orders, receive) = mpsc::channel(BACKLOG_OF_INPUT);
             let socket = self.config.browser_sockets.join(RFB_SOCKET);

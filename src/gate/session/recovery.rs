@@ -122,11 +122,7 @@ impl Session {
             // There was none yet.
             self.start_browser();
         } else {
-            self.begin_lease();
-            self.step(Event::BrowserGone(Close::BrowserLost));
-            if finished.is_some() {
-                self.browser_ended(Why::Lost, "The browser has ended.");
-            }
+            self.go_on_without_browser("The browser has ended.");
         }
         if finished.is_some() && upload.is_none() {
             self.uploader.close();
@@ -183,8 +179,12 @@ impl Session {
         if !std::mem::take(&mut self.rejoining) {
             return;
         }
+        self.go_on_without_browser(message);
+    }
+
+    fn go_on_without_browser(&mut self, message: &str) {
         let now = self.both_clocks();
-        self.handoffs.revoked(Close::BrowserLost, now);
+        self.handoffs.browser_lost(now);
         self.begin_lease();
         self.step(Event::BrowserGone(Close::BrowserLost));
         if self.finished.is_some() && self.ended.is_none() {
