@@ -31,6 +31,7 @@ help: ## Print this list
 demo: setup web build ## Watch a plan buy something in a small shop, then take the browser over
 	@scripts/demo.sh $(PLAN) $(DEMO_ARGS)
 
+# The tests of library and program wait for browsers half of their time: one more goes on than there are cores.
 .PHONY: test
 test: setup-cluster ## Everything: lints, the page, the library, real browsers, a real S3 server, a real Kubernetes
 	$(call say,the shop under test)
@@ -40,7 +41,7 @@ test: setup-cluster ## Everything: lints, the page, the library, real browsers, 
 	@npm --prefix web test
 	@$(MAKE) --no-print-directory lints
 	$(call say,library and program)
-	@cargo test --locked --no-fail-fast
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} cargo test --locked --no-fail-fast
 	@$(MAKE) --no-print-directory takeover-tests
 	@$(MAKE) --no-print-directory test-s3
 	@$(MAKE) --no-print-directory test-fleet
