@@ -439,11 +439,12 @@ async fn run_and_save(
     closing.cancel();
     tasks.close();
     // Pages hear the end first; those that do not listen are not waited for.
-    timeout(FAREWELL, async {
+    let ends = timeout(FAREWELL, async {
         tokio::join!(server.join_next(), tasks.wait());
-    })
-    .await
-    .ok();
+    });
+    if ends.await.is_err() {
+        tracing::debug!(tasks = tasks.len(), "what is still open is not waited for any longer");
+    }
     Ok(Saved { ended, report })
 }
 

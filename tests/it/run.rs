@@ -294,6 +294,19 @@ async fn ten_runs_of_one_direct_plan_take_the_same_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_nobody_watches_ends_with_its_browser_and_not_later() {
+    let shop = Shop::start().await;
+    let run = Run::new(&shop.url, "Verify the url contains \"127\"")
+        .with(SMALL)
+        .with(&["--no-video"])
+        .env("HANDBACK_LOG", "handback=debug");
+    let ended = run.finish().await;
+    ended.assert_verdict("passed", None, 0);
+    assert!(ended.stderr.contains("the browser is being ended"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("not waited for any longer"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn four_runs_at_once_do_not_disturb_each_other() {
     let shop = Shop::start().await;
     // All four want the same profile: one gets it, the others are told.

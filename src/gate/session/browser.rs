@@ -164,9 +164,14 @@ impl Session {
                 self.tell_supervisor(ToBrowser::Stop);
                 let commands = self.commands.clone();
                 self.task(async move {
-                    // Ending takes a second; one that hangs is ended by whoever started it.
-                    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
-                    commands.send(Command::SupervisorClosed).await.ok();
+                    tokio::select! {
+                        // The session is over, and nobody waits for its tasks in vain.
+                        () = commands.closed() => {}
+                        // Ending takes a second; one that hangs is ended by whoever started it.
+                        () = tokio::time::sleep(std::time::Duration::from_secs(10)) => {
+                            commands.send(Command::SupervisorClosed).await.ok();
+                        }
+                    }
                 });
             }
             Supervisor::Down => {}
