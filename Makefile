@@ -31,7 +31,8 @@ help: ## Print this list
 demo: setup web build ## Watch a plan buy something in a small shop, then take the browser over
 	@scripts/demo.sh $(PLAN) $(DEMO_ARGS)
 
-# The tests of library and program wait for browsers half of their time: one more goes on than there are cores.
+# Tests of library and program wait for browsers and clocks a good part of their time: one more of them goes on
+# than there are cores.
 .PHONY: test
 test: setup-cluster ## Everything: lints, the page, the library, real browsers, a real S3 server, a real Kubernetes
 	$(call say,the shop under test)

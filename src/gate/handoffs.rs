@@ -220,12 +220,6 @@ impl Handoffs {
 
     /// The lease was not granted to what stands for a page.
     pub(super) fn denied(&mut self, seat: Seat, why: Denied, now: Now) {
-        let phase = match why {
-            Denied::AlreadyHeld(_) => HandoffPhase::Failed(Failure::AlreadyHeld),
-            Denied::BrowserGone => HandoffPhase::Failed(Failure::BrowserGone),
-            Denied::DrainTimeout => HandoffPhase::Failed(Failure::DrainTimeout),
-            Denied::Deadline => HandoffPhase::TimedOut(ClosedBy::Timeout),
-        };
         // One that ran and was to go on, at another page or after a restart, waits again.
         let goes_on = |one: &Handoff| {
             one.prepare.mode == Mode::Control
@@ -238,9 +232,16 @@ impl Handoffs {
         let place = place.or_else(|| self.list.iter().position(goes_on));
         let waiting = place.and_then(|place| self.list.get_mut(place));
         if let Some(one) = waiting {
-            let ran = one.phase == HandoffPhase::Running;
-            let lost = ran && why == Denied::BrowserGone;
-            let phase = if lost { HandoffPhase::Failed(Failure::BrowserLost) } else { phase };
+            let phase = match why {
+                Denied::AlreadyHeld(_) => HandoffPhase::Failed(Failure::AlreadyHeld),
+                // It had this browser.
+                Denied::BrowserGone if one.phase == HandoffPhase::Running => {
+                    HandoffPhase::Failed(Failure::BrowserLost)
+                }
+                Denied::BrowserGone => HandoffPhase::Failed(Failure::BrowserGone),
+                Denied::DrainTimeout => HandoffPhase::Failed(Failure::DrainTimeout),
+                Denied::Deadline => HandoffPhase::TimedOut(ClosedBy::Timeout),
+            };
             one.end(phase, now);
             self.position += 1;
         }
