@@ -59,13 +59,16 @@ takeover-tests:
 	$(call say,a second browser takes over)
 	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
 
-# Everything that needs images and nodes. Three parts of it have a cluster of their own and mostly wait for it.
+# Everything that needs images and nodes. Four parts of it have a cluster of their own and mostly wait for it.
 .PHONY: test-fleet
 test-fleet: programs images ## On a Kubernetes: the test cluster itself, the chart, the quickstart, runs and takeovers
-	$(call say,the test cluster itself$(comma) the chart and the quickstart$(comma) side by side: three minutes without a word)
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going SIDE_BY_SIDE=yes test-cluster test-chart test-quickstart
-	$(call say,a real Kubernetes)
-	@scripts/test-e2e.sh
+	$(call say,a real Kubernetes; beside it$(comma) without a word until their end$(comma) the test cluster itself$(comma) the chart and the quickstart)
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going SIDE_BY_SIDE=yes \
+	  test-cluster test-chart test-quickstart & beside=$$!; \
+	passed=true; \
+	scripts/test-e2e.sh || passed=false; \
+	wait $$beside || passed=false; \
+	$$passed
 
 # The chart, runs and takeovers on a real Kubernetes. A cluster of somebody's own pulls its images from
 # a registry; ours gets them here. TESTS is a part of a test's name.

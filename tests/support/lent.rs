@@ -159,7 +159,7 @@ fn wire(tasks: &TaskTracker, socket: Socket) -> Wire {
     });
     tasks.spawn(async move {
         while let Some(Ok(message)) = stream.next().await {
-            if message.is_text() && incoming.send(message.into_data().into()).await.is_err() {
+            if message.is_text() && incoming.send(message.into_data()).await.is_err() {
                 return;
             }
         }
