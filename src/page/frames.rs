@@ -20,17 +20,20 @@ use tokio_util::{
 };
 
 use crate::{
-    page::{
-        DialogPolicy,
-        cdp::{CdpError, Frame as Event, Session, Wire, command::Evaluation, drive},
-    },
+    page::cdp::{CdpError, Frame as Event, Session, Wire, command::Evaluation, drive},
     policy::Policy,
 };
 
-pub(crate) use state::{Document, State};
+pub(crate) use state::{Chooser, Dialogs, Document, Listed, Owed, State, Struck};
 
 /// What runs in every document: the walker, and what acts.
-const SCRIPT: &str = concat!(include_str!("walker.js"), "\n", include_str!("act.js"));
+const SCRIPT: &str = concat!(
+    include_str!("walker.js"),
+    "\n",
+    include_str!("act.js"),
+    "\n",
+    include_str!("files.js"),
+);
 
 /// How long the first tab may take to be there: twice the navigation deadline would be absurd, a
 /// busy machine needs more than a second.
@@ -74,7 +77,7 @@ impl Browser {
     pub(crate) async fn attach(
         wire: Wire,
         policy: Arc<Policy>,
-        dialogs: DialogPolicy,
+        dialogs: Dialogs,
     ) -> Result<Self, CdpError> {
         let (inbox, queue) = mpsc::unbounded_channel();
         let events = inbox.clone();
