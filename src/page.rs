@@ -4,6 +4,7 @@
 //! are described, [`predicate`] what can be asked, [`cdp`] the connection to the browser. Nothing of
 //! the browser's protocol leaves [`cdp`]. `frames` knows which documents there are, `view` makes the
 //! tree of all of them, [`files`] has what can be uploaded, `actionability` finds out whether an element can be acted on and where,
+//! tree of all of them, `reader` remembers what was printed, `actionability` finds out whether an element can be acted on and where,
 //! `input` turns gestures and keys into events, `settle` waits until a page has come to rest.
 
 mod actionability;
@@ -15,6 +16,7 @@ pub mod keys;
 pub mod locate;
 pub mod predicate;
 mod projection;
+mod reader;
 mod settle;
 pub mod snapshot;
 pub mod target;
@@ -159,6 +161,7 @@ impl PageError {
 }
 
 pub use files::Files;
+pub use reader::Reader;
 pub use tool::Page;
 
 /// Text for a page. `shown` keeps the placeholders of secret variables and is what every record

@@ -20,7 +20,10 @@ use tokio_util::{
 };
 
 use crate::{
-    page::cdp::{CdpError, Frame as Event, Session, Wire, command::Evaluation, drive},
+    page::{
+        cdp::{CdpError, Frame as Event, Session, Wire, command::Evaluation, drive},
+        reader::Reader,
+    },
     policy::Policy,
 };
 
@@ -78,6 +81,7 @@ impl Browser {
         wire: Wire,
         policy: Arc<Policy>,
         dialogs: Dialogs,
+        reader: Reader,
     ) -> Result<Self, CdpError> {
         let (inbox, queue) = mpsc::unbounded_channel();
         let events = inbox.clone();
@@ -88,8 +92,8 @@ impl Browser {
         let gone = CancellationToken::new();
         let tasks = TaskTracker::new();
         let (bump, changed) = watch::channel(0);
-        let state =
-            State::new(session.clone(), policy, dialogs, tasks.clone(), Post(inbox.downgrade()));
+        let post = Post(inbox.downgrade());
+        let state = State::new(session.clone(), policy, dialogs, tasks.clone(), post, reader);
         let ended = gone.clone().drop_guard();
         tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
             driver.await;
@@ -119,6 +123,16 @@ impl Browser {
     /// Resolves when the wire is closed.
     pub(crate) async fn gone(&self) {
         self.gone.cancelled().await;
+    }
+
+    /// Gives up the reader's memory, also if the browser is gone.
+    pub(crate) async fn leave(&self) -> Reader {
+        let (reply, answer) = oneshot::channel();
+        let input = Input::Do(Box::new(move |state| {
+            reply.send(std::mem::take(&mut state.reader)).ok();
+        }));
+        self.inbox.send(input).ok();
+        answer.await.unwrap_or_default()
     }
 
     /// Looks at the state, or changes it.

@@ -7,6 +7,7 @@ mod drag;
 mod navigate;
 mod scroll;
 mod select;
+mod stale;
 mod tabs;
 mod text;
 mod upload;
