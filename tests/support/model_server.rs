@@ -238,7 +238,7 @@ async fn decide(asked: &Asked, inside: &Inside) -> Answer {
         let (anthropic, bearer) = (Some(key.as_str()), format!("Bearer {key}"));
         let given = (asked.header("x-api-key"), asked.header("authorization"));
         let fine =
-            if asked.is_anthropic() { given.0 == anthropic } else { given.1 == Some(&bearer) };
+            if asked.is_anthropic() { given.0 == anthropic } else { given.1 == Some(bearer.as_str()) };
         if !fine {
             let (given, kind) = (given.0.or(given.1).unwrap_or_default(), "authentication_error");
             return Answer::error(401, kind, &format!("Incorrect API key provided: {given}"));

@@ -144,8 +144,8 @@ async fn a_request_that_is_refused_fails_the_test_by_itself() {
     let mut server = ModelServer::scripted(Vec::new()).await;
     drop(ask(&model(&server, true).await, &opening()).await);
     assert_eq!(server.violations(), ["request 0 is not in the script"]);
-    let known = r#"{"claude-haiku-5-5": {"thinking": "adaptive"}, "claude-opus-5-5": {}}"#;
-    let table = Table::new(Some(&known.replace("adaptive", "between_tools"))).unwrap();
+    let wrong = r#"{"claude-haiku-5-5": {"thinking": "between_tools"}}"#;
+    let table = Table::new(Some(wrong)).unwrap();
     let choice = settings(&server, true).choose().unwrap().unwrap();
     let redactor = Arc::new(Redactor::new(Vec::new()));
     let model = Model::new(choice, &table, Patience::default(), redactor).await.unwrap();
