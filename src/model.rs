@@ -73,8 +73,8 @@ pub struct Model {
 
 #[derive(Debug)]
 enum Via {
-    Live(Live),
-    Record(Live, Recorder),
+    Live(Box<Live>),
+    Record(Box<Live>, Recorder),
     Replay(Player),
 }
 
@@ -98,9 +98,9 @@ impl Model {
             Some(Tape::Record(path)) => {
                 let live = Live::new(&choice, known.clone(), patience).await?;
                 let recorder = Recorder::create(path, &choice.name, redactor).await;
-                Via::Record(live, recorder.map_err(BadModel::Cassette)?)
+                Via::Record(Box::new(live), recorder.map_err(BadModel::Cassette)?)
             }
-            None => Via::Live(Live::new(&choice, known.clone(), patience).await?),
+            None => Via::Live(Box::new(Live::new(&choice, known.clone(), patience).await?)),
         };
         Ok(Self { choice, known, via })
     }

@@ -130,9 +130,9 @@ fn answers(turn: &Turn, images: bool) -> Vec<Value> {
         let mut content: Vec<Value> = text(result.shown()).into_iter().collect();
         let pictures = result.images.iter().filter(|_| images).map(picture);
         if result.is_error() {
-            late.extend(pictures)
+            late.extend(pictures);
         } else {
-            content.extend(pictures)
+            content.extend(pictures);
         }
         let mut block = json!({
             "type": "tool_result",

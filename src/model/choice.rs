@@ -121,7 +121,7 @@ impl Settings {
         let explicit = said(base_url.as_deref())
             .map(|url| (url, "--base-url"))
             .or_else(|| said(of_wire.as_deref()).map(|url| (url, variable)));
-        let base = explicit.unwrap_or((wire.own_base(), "built in"));
+        let base = explicit.unwrap_or_else(|| (wire.own_base(), "built in"));
         let base = address(base.0, base.1)?;
         let file = key_file.as_ref().filter(|file| !file.as_os_str().is_empty());
         let key = key.as_ref().filter(|key| !key.expose().trim().is_empty());
@@ -187,15 +187,15 @@ fn tape(text: &str) -> Result<Tape, BadChoice> {
 mod tests {
     use super::*;
 
-    fn secret(text: &str) -> Option<Secret<String>> {
-        Some(Secret::new(text.to_owned()))
+    fn secret(text: &str) -> Secret<String> {
+        Secret::new(text.to_owned())
     }
 
     fn with_keys(model: &str) -> Settings {
         Settings {
             model: Some(model.to_owned()),
-            anthropic_key: secret("ant-key"),
-            openai_key: secret("oai-key"),
+            anthropic_key: Some(secret("ant-key")),
+            openai_key: Some(secret("oai-key")),
             ..Settings::default()
         }
     }
@@ -223,16 +223,19 @@ mod tests {
     fn a_model_is_configured_by_a_key_a_base_url_or_a_cassette_to_replay() {
         let none = Settings::default();
         assert_eq!(none.choose(), Ok(None));
-        assert_eq!(Settings { openai_key: secret("k"), ..none.clone() }.choose(), Ok(None));
-        assert_eq!(Settings { anthropic_key: secret("  "), ..none.clone() }.choose(), Ok(None));
+        assert_eq!(Settings { openai_key: Some(secret("k")), ..none.clone() }.choose(), Ok(None));
+        assert_eq!(
+            Settings { anthropic_key: Some(secret("  ")), ..none.clone() }.choose(),
+            Ok(None)
+        );
         let record = Settings { cassette: Some("record:a".to_owned()), ..none.clone() };
         assert_eq!(record.choose(), Ok(None));
         for settings in [
-            Settings { anthropic_key: secret("k"), ..none.clone() },
+            Settings { anthropic_key: Some(secret("k")), ..none.clone() },
             Settings { key_file: Some("/run/key".into()), ..none.clone() },
             Settings { base_url: Some("http://127.0.0.1:1".to_owned()), ..none.clone() },
             Settings { anthropic_base_url: Some("http://127.0.0.1:1".to_owned()), ..none.clone() },
-            Settings { cassette: Some("replay:a:b".to_owned()), ..none.clone() },
+            Settings { cassette: Some("replay:a:b".to_owned()), ..none },
         ] {
             assert!(settings.choose().unwrap().is_some(), "{settings:?}");
         }

@@ -127,10 +127,10 @@ impl Table {
 fn undated(name: &str) -> &str {
     let digits =
         |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some((rest, last)) = name.rsplit_once(['-', '@']) {
-        if digits(last, 8) || last == "latest" {
-            return rest;
-        }
+    if let Some((rest, last)) = name.rsplit_once(['-', '@'])
+        && (digits(last, 8) || last == "latest")
+    {
+        return rest;
     }
     if let Some((at, _)) = name.rmatch_indices('-').nth(2)
         && let (rest, Some(date)) = (name.get(..at).unwrap_or(name), name.get(at + 1..))

@@ -207,7 +207,6 @@ fn redacted(failed: &Failed, key: Option<&Secret<String>>) -> String {
     Redactor::new(key.into_iter().collect()).line(&failed.to_string())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn lost(error: reqwest::Error) -> Failed {
     let error = error.without_url();
     // A body that ends early is a reply that broke off; everything else happened to the connection.

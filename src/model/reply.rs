@@ -51,7 +51,7 @@ pub enum Stop {
     Length,
     /// The model, or a filter of its provider, declines.
     Refusal,
-    /// The provider paused a long turn: sent back as it is, it goes on.
+    /// The provider paused a long turn of tools of its own, none of which we offer.
     Pause,
     /// The context window was full before it was done.
     Window,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// Longest wait that a provider can ask for.
-const LONGEST_ASKED: Duration = Duration::from_secs(60);
+const LONGEST_ASKED: Duration = Duration::from_mins(1);
 
 /// How much patience there is with a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Default for Patience {
             attempts: 6,
             waits: Duration::from_secs(90),
             first: Duration::from_secs(1),
-            silence: Duration::from_secs(120),
+            silence: Duration::from_mins(2),
         }
     }
 }
@@ -47,7 +47,8 @@ impl Patience {
         }
         let wait = asked.map_or_else(
             || {
-                let doubled = self.first * 2_u32.saturating_pow(failed.saturating_sub(1).min(16));
+                let doubled =
+                    self.first.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1)));
                 doubled / 2 + (doubled / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
             },
             |asked| asked.min(LONGEST_ASKED),

@@ -135,9 +135,9 @@ async fn a_turn_streams_text_and_ends_with_calls_and_usage() {
         assert_eq!(reply.usage, usage);
         let streamed: String = told
             .iter()
-            .filter_map(|progress| match progress {
-                Progress::Said(Event::Text(text)) => Some(text.as_str()),
-                _ => None,
+            .filter_map(|progress| {
+                let Progress::Said(Event::Text(text)) = progress else { return None };
+                Some(text.as_str())
             })
             .collect();
         assert_eq!(streamed, "I open the menu.");

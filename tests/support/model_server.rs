@@ -6,7 +6,12 @@ mod anthropic;
 mod openai;
 mod say;
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -92,13 +97,11 @@ impl Answer {
     /// The same with a header.
     #[must_use]
     pub fn with(self, name: &'static str, value: &str) -> Self {
-        match self {
-            Self::Status { status, mut headers, body } => {
-                headers.push((name, value.to_owned()));
-                Self::Status { status, headers, body }
-            }
-            other => panic!("{other:?} has no headers of its own"),
-        }
+        let Self::Status { status, mut headers, body } = self else {
+            panic!("{self:?} has no headers of its own")
+        };
+        headers.push((name, value.to_owned()));
+        Self::Status { status, headers, body }
     }
 }
 
@@ -237,8 +240,11 @@ async fn decide(asked: &Asked, inside: &Inside) -> Answer {
     if let Some(key) = inside.key.lock().await.as_ref() {
         let (anthropic, bearer) = (Some(key.as_str()), format!("Bearer {key}"));
         let given = (asked.header("x-api-key"), asked.header("authorization"));
-        let fine =
-            if asked.is_anthropic() { given.0 == anthropic } else { given.1 == Some(bearer.as_str()) };
+        let fine = if asked.is_anthropic() {
+            given.0 == anthropic
+        } else {
+            given.1 == Some(bearer.as_str())
+        };
         if !fine {
             let (given, kind) = (given.0.or(given.1).unwrap_or_default(), "authentication_error");
             return Answer::error(401, kind, &format!("Incorrect API key provided: {given}"));
@@ -327,7 +333,7 @@ async fn answer_with(mut stream: TcpStream, asked: &Asked, answer: Answer) {
         Answer::Status { status, headers, body } => {
             let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
             for (name, value) in headers {
-                head.push_str(&format!("{name}: {value}\r\n"));
+                write!(head, "{name}: {value}\r\n").unwrap();
             }
             let all = format!("{head}connection: close\r\n\r\n{body}");
             stream.write_all(all.as_bytes()).await.ok();

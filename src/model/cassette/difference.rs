@@ -47,9 +47,12 @@ fn walk(path: &str, recorded: &Value, asked: &Value, found: &mut Vec<String>) {
             found.push(format!("{at}\n  recorded: {}\n  asked:    {}", line(old), line(new)));
         }
         _ => {
-            let shown = |value: &Value| match value {
-                Value::Null => "(nothing)".to_owned(),
-                _ => cut(&value.to_string(), SHOWN),
+            let shown = |value: &Value| {
+                if value.is_null() {
+                    "(nothing)".to_owned()
+                } else {
+                    cut(&value.to_string(), SHOWN)
+                }
             };
             found.push(format!(
                 "{path}:\n  recorded: {}\n  asked:    {}",

@@ -157,7 +157,8 @@ async fn a_conversation_that_is_too_long_is_told_apart() {
 
 #[tokio::test]
 async fn silence_is_a_failed_attempt_before_the_first_byte_and_after_it() {
-    for silent in [Answer::Silence, Answer::Stalled { say: Say::text("I had begun."), bytes: 200 }] {
+    for silent in [Answer::Silence, Answer::Stalled { say: Say::text("I had begun."), bytes: 200 }]
+    {
         let mut answers = vec![silent.clone()].into_iter();
         let server = ModelServer::start(move |_| {
             answers.next().unwrap_or_else(|| Answer::Say(Say::text("Done.")))
@@ -166,8 +167,7 @@ async fn silence_is_a_failed_attempt_before_the_first_byte_and_after_it() {
         let choice = settings(&server, true).choose().unwrap().unwrap();
         // Long enough for an answer that is given on a busy machine.
         let silence = Duration::from_secs(1);
-        let patience =
-            Patience { first: Duration::from_millis(2), silence, ..Patience::default() };
+        let patience = Patience { first: Duration::from_millis(2), silence, ..Patience::default() };
         let redactor = Arc::new(Redactor::new(Vec::new()));
         let table = Table::new(None).unwrap();
         let model = Model::new(choice, &table, patience, redactor).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -11,8 +12,7 @@ use super::{Asked, bad_picture, is_name, unknown};
 pub(super) fn signature(before: &[Value]) -> String {
     let mut plain = json!(before);
     forget_marks(&mut plain);
-    let digest = Sha256::digest(plain.to_string());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    STANDARD.encode(Sha256::digest(plain.to_string()))
 }
 
 fn forget_marks(value: &mut Value) {

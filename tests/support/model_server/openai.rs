@@ -136,10 +136,10 @@ impl Check {
         if calls.is_some_and(Vec::is_empty) {
             self.say(format!("{path}.tool_calls: [] is too short"));
         }
-        match &message["content"] {
-            Value::String(text) if !text.trim().is_empty() => {}
-            Value::Null if calls.is_some() => {}
-            _ => self.say(format!("{path}.content: expected a text, or tool calls")),
+        let content = &message["content"];
+        let words = content.as_str().is_some_and(|text| !text.trim().is_empty());
+        if !words && !(content.is_null() && calls.is_some()) {
+            self.say(format!("{path}.content: expected a text, or tool calls"));
         }
         let mut ids = Vec::new();
         for call in calls.into_iter().flatten() {

@@ -1,5 +1,7 @@
 //! A reply in no provider's words, and as a stream in each one's.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::anthropic::signature;
@@ -67,7 +69,7 @@ impl Say {
         let mut stream = String::new();
         let mut event = |data: Value| {
             let name = data["type"].as_str().unwrap();
-            stream.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+            write!(stream, "event: {name}\ndata: {data}\n\n").unwrap();
         };
         event(json!({"type": "message_start", "message": {
             "id": "msg_1", "type": "message", "role": "assistant", "content": [],
@@ -116,7 +118,7 @@ impl Say {
         let mut chunk = |choices: Value, usage: Value| {
             let data = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "m",
                 "choices": choices, "usage": usage});
-            stream.push_str(&format!("data: {data}\n\n"));
+            write!(stream, "data: {data}\n\n").unwrap();
         };
         let mut delta = |delta: Value, finish: Value| {
             chunk(
