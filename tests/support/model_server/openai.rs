@@ -138,7 +138,8 @@ impl Check {
         }
         let content = &message["content"];
         let words = content.as_str().is_some_and(|text| !text.trim().is_empty());
-        if !words && !(content.is_null() && calls.is_some()) {
+        let fine = words || content.is_null() && calls.is_some();
+        if !fine {
             self.say(format!("{path}.content: expected a text, or tool calls"));
         }
         let mut ids = Vec::new();
