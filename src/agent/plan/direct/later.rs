@@ -3,21 +3,21 @@
 
 use super::{
     Meaning, Reader,
-    parts::{duration, last_target, target, url},
+    parts::{last_target, target, url},
 };
 use crate::page::{
     target::Among,
     words::{Cursor, Kind},
 };
 
-/// A15 to A18, A20 and A21.
+/// A15 to A18, the code of A20, and A21.
 pub(super) const ACTIONS: &[Reader] = &[
     ("A15", upload),
     ("A16", hover),
     ("A16", drag),
     ("A17", answer_dialog),
     ("A18", switch_tab),
-    ("A20", mail),
+    ("A20", paste),
     ("A21", hand_over),
 ];
 
@@ -65,21 +65,7 @@ fn switch_tab(at: Cursor<'_>) -> Option<Meaning> {
     ends(at.quoted().map(|(_, rest)| rest).or_else(|| Some(at.number()?.1))?)
 }
 
-fn mail(at: Cursor<'_>) -> Option<Meaning> {
-    if let Some(rest) = at.verb(&["create"]) {
-        let rest = rest.phrase(&["temporary email", "temp email"])?;
-        return ends(rest.maybe(&["address"]));
-    }
-    if let Some(rest) = at.verb(&["open"]) {
-        return ends(rest.phrase(&["link in email"])?);
-    }
-    if let Some(rest) = at.verb(&["wait"]) {
-        let rest = rest.phrase(&["for"])?.maybe(&["verification"]).phrase(&["code", "email"])?;
-        return match rest.phrase(&["for up to"]) {
-            Some(rest) => ends(duration(rest)?.1),
-            None => ends(rest),
-        };
-    }
+fn paste(at: Cursor<'_>) -> Option<Meaning> {
     let rest = at.verb(&["enter", "paste"])?.phrase(&["code"])?.phrase(&["in", "into"])?;
     last_target(rest, Among::TextFields).map(|_| Meaning::Later)
 }
