@@ -177,6 +177,8 @@ impl Imap {
             return Err(self.failed("there is no connection"));
         };
         let fetched = timeout(LIMIT, async {
+            // A server shows what has come only after a command, and this one takes no time.
+            open.connection.noop().await?;
             open.connection.uid_fetch(which, what).await?.try_collect::<Vec<_>>().await
         });
         let fetched = fetched.await;

@@ -34,6 +34,8 @@ mod cases;
 mod chromium;
 #[path = "../support/dovecot.rs"]
 mod dovecot;
+#[path = "../support/lent.rs"]
+mod lent;
 #[path = "../support/mail_tm.rs"]
 mod mail_tm;
 #[path = "../support/pages.rs"]

@@ -5,6 +5,7 @@ mod dialogs;
 mod fields;
 mod frames;
 mod navigating;
+mod refs;
 mod settling;
 
 use std::{sync::Arc, time::Duration};
@@ -23,7 +24,7 @@ use handback::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{chromium::Chromium, pages::Pages};
+use crate::{lent::Lent, pages::Pages};
 
 /// Long enough for the noisiest machine; nothing that works takes it.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -33,7 +34,7 @@ struct Bench {
     page: Page,
     pages: Pages,
     marks: mpsc::UnboundedReceiver<Mark>,
-    chromium: Chromium,
+    chromium: Lent,
 }
 
 impl Bench {
@@ -44,7 +45,7 @@ impl Bench {
 
     async fn open_with(documents: &[(&str, &str)], dialogs: DialogPolicy) -> Self {
         let pages = Pages::start(documents).await;
-        let (chromium, wire) = Chromium::start();
+        let (chromium, wire) = Lent::borrow().await;
         let (send, marks) = mpsc::unbounded_channel();
         let options = PageOptions {
             run_url: pages.origin.parse().unwrap(),

@@ -171,8 +171,8 @@ fn configuration(dir: &Path, imaps: SocketAddr, lmtp: SocketAddr) -> String {
     let users = if root {
         String::new()
     } else {
-        let user = std::process::Command::new("id").arg("-un").output().unwrap();
-        let group = std::process::Command::new("id").arg("-gn").output().unwrap();
+        let user = Command::new("id").arg("-un").output().unwrap();
+        let group = Command::new("id").arg("-gn").output().unwrap();
         let text = |output: Vec<u8>| String::from_utf8(output).unwrap().trim().to_owned();
         let (user, group) = (text(user.stdout), text(group.stdout));
         format!(

@@ -18,6 +18,7 @@ pub struct SignUp {
     pub url: String,
     /// Where mail can be read.
     pub mailpit: String,
+    auth: Option<String>,
     _process: Child,
     _alive: Option<ChildStdin>,
 }
@@ -44,7 +45,8 @@ impl SignUp {
         let address = |name: &str| addresses[name].as_str().unwrap().to_owned();
         let alive = process.stdin.take();
         let (url, mailpit) = (address("site"), address("mailpit"));
-        Self { url, mailpit, _process: process, _alive: alive }
+        let auth = auth.map(str::to_owned);
+        Self { url, mailpit, auth, _process: process, _alive: alive }
     }
 
     /// Its Mailpit as a run's provider; `more` goes to the end of its URL, `signed_in` is a user with a
@@ -90,12 +92,23 @@ impl SignUp {
     }
 
     async fn post(&self, url: &str, body: &str) {
-        let sent = reqwest::Client::new().post(url).body(body.to_owned()).send().await.unwrap();
-        assert!(sent.status().is_success(), "{url}: {}", sent.text().await.unwrap());
+        self.send(reqwest::Client::new().post(url).body(body.to_owned())).await;
     }
 
     async fn get(&self, url: &str) -> Value {
-        let answer = reqwest::get(url).await.unwrap();
-        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+        serde_json::from_str(&self.send(reqwest::Client::new().get(url)).await).unwrap()
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> String {
+        let signed_in = self.auth.as_deref().and_then(|auth| auth.split_once(':'));
+        let request = match signed_in {
+            Some((user, password)) => request.basic_auth(user, Some(password)),
+            None => request,
+        };
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{status}: {text}");
+        text
     }
 }
