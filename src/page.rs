@@ -3,7 +3,7 @@
 //! [`Page`] is the handle: [`tool`] has the calls and the one dispatcher, [`target`] how elements
 //! are described, [`predicate`] what can be asked, [`cdp`] the connection to the browser. Nothing of
 //! the browser's protocol leaves [`cdp`]. `frames` knows which documents there are, `view` makes the
-//! tree of all of them, `actionability` finds out whether an element can be acted on and where,
+//! tree of all of them, `reader` remembers what was printed, `actionability` finds out whether an element can be acted on and where,
 //! `input` turns gestures and keys into events, `settle` waits until a page has come to rest.
 
 mod actionability;
@@ -14,6 +14,7 @@ pub mod keys;
 pub mod locate;
 pub mod predicate;
 mod projection;
+mod reader;
 mod settle;
 pub mod snapshot;
 pub mod target;
@@ -117,6 +118,7 @@ impl PageError {
     }
 }
 
+pub use reader::Reader;
 pub use tool::Page;
 
 /// Text for a page. `shown` keeps the placeholders of secret variables and is what every record

@@ -26,7 +26,7 @@ use crate::{
         verdict::{self, Ending, Evidence, Reason, Verdict},
     },
     clock::Clock,
-    page::{DialogPolicy, Limits, Mark, Page, PageOptions, Text, tool::Call},
+    page::{DialogPolicy, Limits, Mark, Page, PageOptions, Reader, Text, tool::Call},
     pod::contract::{self, BrowserFacts, Recording, RecordingState, Sandbox, StoppedBy, ToGate},
     policy::Policy,
     telemetry::chain,
@@ -159,6 +159,7 @@ pub async fn drive(
         last_url: job.url.to_string(),
         next_step: 1,
         replaced: 0,
+        reader: Reader::default(),
         recordings: Vec::new(),
         out_of_memory: false,
     };
@@ -205,6 +206,8 @@ pub(super) struct Drive<'a> {
     pub(super) link: Link,
     pub(super) stop: Stop,
     pub(super) page: Option<Page>,
+    /// What was printed of a browser that is gone, for the next one.
+    reader: Reader,
     /// A call found the browser or its tab gone.
     pub(super) lost: bool,
     pub(super) last_url: String,
@@ -343,9 +346,10 @@ impl Drive<'_> {
             marks,
             clock: Arc::clone(&self.job.clock),
         };
+        let reader = std::mem::take(&mut self.reader);
         let attached = tokio::select! {
             () = self.stop.token.cancelled() => return Err(self.stopped()),
-            attached = timeout(BROWSER_START, Page::attach(grant.wire, options)) => attached,
+            attached = timeout(BROWSER_START, Page::attach_for(grant.wire, options, reader)) => attached,
         };
         let failed = match attached {
             Ok(Ok(page)) => {
@@ -474,7 +478,10 @@ impl Drive<'_> {
             return Ok(());
         }
         self.lost = false;
-        self.page = None;
+        if let Some(page) = self.page.take() {
+            // Refs of the old browser must not mean something in the new one.
+            self.reader = page.leave().await;
+        }
         self.browser_event("lost", None);
         if self.replaced == REPLACEMENTS {
             return Err(Halt {

@@ -202,7 +202,9 @@
   };
   const covered = (hit, target) => {
     const cover = hit ? coverOf(hit, target) : null;
-    return { ok: false, reason: 'covered', by: cover ? hb.ref(cover) : null, what: cover ? describe(cover) : 'something' };
+    if (!cover) return { ok: false, reason: 'covered', by: null, what: 'something' };
+    const { role, name } = hb.describe(cover);
+    return { ok: false, reason: 'covered', by: hb.ref(cover), what: describe(cover), role, name };
   };
 
   // ---- The guard ---------------------------------------------------------------------------
@@ -251,10 +253,15 @@
 
   // ---- One attempt -------------------------------------------------------------------------
   const fail = (reason, more) => ({ ok: false, reason, ...more });
-  // kind: click, hover, type, select, scroll, focus. `aim` asks for a point and the guard.
-  hb.check = async ({ n, kind, attempt, aim }) => {
+  // kind: click, hover, type, select, scroll, focus. `aim` asks for a point and the guard. `was` is
+  // what the reader of the ref was told: a role and a name.
+  hb.check = async ({ n, kind, attempt, aim, was }) => {
     const element = n === null ? focused() : hb.element(n);
     if (!element || !connected(element)) return fail('stale');
+    if (was) {
+      const is = hb.describe(element);
+      if (is.role !== was.role || is.name !== was.name) return fail('stale');
+    }
     const { subject, surface } = retarget(element, kind);
     if (!visible(surface)) return fail('not_visible');
     if (inert(subject)) return fail('inert');

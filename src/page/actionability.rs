@@ -13,6 +13,7 @@ use crate::page::{
     cdp::{CdpError, Session},
     frames::{Browser, Document},
     projection::{Point, Projection},
+    reader::Called,
     view::Element,
 };
 
@@ -126,7 +127,7 @@ pub(crate) struct Field {
 pub(crate) enum Miss {
     /// A condition does not hold.
     Not(Reason),
-    /// The element of a ref is no longer there.
+    /// The element of a ref is no longer there, or is called otherwise than its reader was told.
     Stale,
     /// Nothing can be said: the page is moving under us, or the browser is gone.
     Cdp(CdpError),
@@ -175,6 +176,10 @@ struct Verdict {
 struct Cover {
     by: Option<u32>,
     what: String,
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -199,10 +204,11 @@ impl From<CdpError> for Miss {
 }
 
 /// Makes one attempt. For a click the guards of all documents on the way are armed afterwards, and
-/// [`verdict`] must be asked.
+/// [`verdict`] must be asked. `was` is what the element must still be called.
 pub(crate) async fn attempt(
     browser: &Browser,
     element: &Element,
+    was: Option<&Called>,
     intent: Intent,
     attempt: usize,
 ) -> Result<Ready, Miss> {
@@ -210,6 +216,7 @@ pub(crate) async fn attempt(
     for turn in 0..SCROLLS {
         let argument = json!({
             "n": element.number, "kind": intent.word(), "attempt": attempt, "aim": aim,
+            "was": was.map(|was| json!({"role": was.role, "name": was.name})),
         });
         let checked: Checked = Browser::ask(&element.document, "check", argument).await?;
         used(browser, &element.document, &checked).await?;
@@ -322,7 +329,7 @@ pub(crate) async fn verdict(browser: &Browser, ready: &Ready) -> Result<Landing,
             Ok(verdict) => {
                 landed |= index == 0 && verdict.landed;
                 if let Some(cover) = verdict.missed {
-                    used_number(browser, document, cover.by).await?;
+                    met(browser, document, cover.by, &cover.role, &cover.name).await?;
                     missed.get_or_insert_with(|| name_cover(document, cover.by, &cover.what));
                 }
             }
@@ -366,17 +373,26 @@ fn name_cover(document: &Document, by: Option<u32>, what: &str) -> String {
 }
 
 async fn used(browser: &Browser, document: &Document, checked: &Checked) -> Result<(), CdpError> {
-    used_number(browser, document, checked.by.max(checked.n)).await
+    met(browser, document, checked.by.or(checked.n), &checked.role, &checked.name).await
 }
 
-async fn used_number(
+/// The document has given an element's number, and may be quoted with its role and name.
+async fn met(
     browser: &Browser,
     document: &Document,
     number: Option<u32>,
+    role: &str,
+    name: &str,
 ) -> Result<(), CdpError> {
     let Some(number) = number else { return Ok(()) };
-    let of = document.number;
-    browser.with(move |state| state.used(of, number)).await
+    let (of, reference) = (document.number, document.reference(number));
+    let called = Called { role: role.to_owned(), name: name.to_owned() };
+    browser
+        .with(move |state| {
+            state.used(of, number);
+            state.reader.met(reference, called);
+        })
+        .await
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::{
     page::{
         DialogPolicy,
         cdp::{CdpError, Frame as Event, Session, Wire, command::Evaluation, drive},
+        reader::Reader,
     },
     policy::Policy,
 };
@@ -75,6 +76,7 @@ impl Browser {
         wire: Wire,
         policy: Arc<Policy>,
         dialogs: DialogPolicy,
+        reader: Reader,
     ) -> Result<Self, CdpError> {
         let (inbox, queue) = mpsc::unbounded_channel();
         let events = inbox.clone();
@@ -85,8 +87,8 @@ impl Browser {
         let gone = CancellationToken::new();
         let tasks = TaskTracker::new();
         let (bump, changed) = watch::channel(0);
-        let state =
-            State::new(session.clone(), policy, dialogs, tasks.clone(), Post(inbox.downgrade()));
+        let post = Post(inbox.downgrade());
+        let state = State::new(session.clone(), policy, dialogs, tasks.clone(), post, reader);
         let ended = gone.clone().drop_guard();
         tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
             driver.await;
@@ -116,6 +118,16 @@ impl Browser {
     /// Resolves when the wire is closed.
     pub(crate) async fn gone(&self) {
         self.gone.cancelled().await;
+    }
+
+    /// Gives up the reader's memory, also if the browser is gone.
+    pub(crate) async fn leave(&self) -> Reader {
+        let (reply, answer) = oneshot::channel();
+        let input = Input::Do(Box::new(move |state| {
+            reply.send(std::mem::take(&mut state.reader)).ok();
+        }));
+        self.inbox.send(input).ok();
+        answer.await.unwrap_or_default()
     }
 
     /// Looks at the state, or changes it.

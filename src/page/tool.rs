@@ -5,6 +5,7 @@ mod dispatch;
 mod navigate;
 mod scroll;
 mod select;
+mod stale;
 mod text;
 mod wait;
 

@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::page::{
     cdp::CdpError,
     frames::{Browser, Document, within},
-    snapshot::{self, Child, Handle, Tree},
+    reader::Called,
+    snapshot::{self, Child, Handle, NodeId, Tree},
     tool::Where,
 };
 
@@ -94,6 +95,24 @@ impl View {
             }
         };
         Ok(number.map(|number| Element { document, number }))
+    }
+
+    /// The ref of a node of this tree, given now if it has none. It counts as met with the node's
+    /// role and name.
+    pub(crate) async fn name(
+        &self,
+        browser: &Browser,
+        id: NodeId,
+    ) -> Result<Option<String>, CdpError> {
+        let Some(element) = self.element(browser, self.tree.handle(id)).await? else {
+            return Ok(None);
+        };
+        let node = self.tree.node(id);
+        let called = Called { role: node.role.to_owned(), name: node.name.clone() };
+        let reference = element.reference();
+        let met = reference.clone();
+        browser.with(move |state| state.reader.met(met, called)).await?;
+        Ok(Some(reference))
     }
 
     /// Where the tab was when it was walked.

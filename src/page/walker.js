@@ -148,6 +148,8 @@
     return n;
   };
   const secret = new WeakSet(), listening = new WeakSet(), watched = new WeakSet();
+  // Custom elements that show nothing: they are called by their tag.
+  const closed = new WeakSet();
 
   // Fields that ever were passwords. The observer sees a type that changes back between two walks.
   const notice = (e) => {
@@ -992,6 +994,7 @@
       const b = measure();
       if (!empty(b)) {
         entry.n = entry.n || tag;
+        closed.add(e);
         entry.f |= 2;
         entry.ref = true;
         list.push('closed');
@@ -1180,7 +1183,7 @@
     clickable(...list) { for (const e of list.flat()) if (e && e.nodeType === 1) listening.add(e); },
     // What guards and stale refs compare, and how the element is called.
     describe: (e) => fresh(() => {
-      const role = roleOf(e) || 'generic', { name } = nameOf(e, roleOf(e));
+      const role = roleOf(e) || 'generic', name = nameOf(e, roleOf(e)).name || (closed.has(e) ? tagOf(e) : '');
       return { role, name, description: description(e, name), line: role + (name ? ' ' + quote(name) : '') + ' [ref=e' + number(e) + ']' };
     }),
     // The label that takes the pointer for a styled control, else the element itself.

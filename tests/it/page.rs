@@ -5,6 +5,7 @@ mod dialogs;
 mod fields;
 mod frames;
 mod navigating;
+mod refs;
 mod settling;
 
 use std::{sync::Arc, time::Duration};

@@ -47,7 +47,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 51] = [
+const PURE: [&str; 52] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -83,6 +83,7 @@ const PURE: [&str; 51] = [
     "src/page/predicate",
     "src/page/snapshot",
     "src/page/locate",
+    "src/page/reader",
     "src/page/input",
     "src/gate/rfb",
     "src/gate/range",

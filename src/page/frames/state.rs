@@ -24,6 +24,7 @@ use crate::{
                 Response, ResponseReceived,
             },
         },
+        reader::Reader,
     },
     policy::{Blocked, Policy},
 };
@@ -160,8 +161,8 @@ pub(crate) struct State {
     pub(crate) answered: Vec<Dialog>,
     console_errors: (usize, String),
     failed_requests: (usize, String),
-    floors: HashMap<Option<u32>, u32>,
-    last_number: u32,
+    /// What the reader of this browser was told, and the numbers of refs and frames.
+    pub(crate) reader: Reader,
     last_order: u64,
 }
 
@@ -172,6 +173,7 @@ impl State {
         dialogs: DialogPolicy,
         tasks: TaskTracker,
         post: Post,
+        reader: Reader,
     ) -> Self {
         Self {
             browser,
@@ -192,8 +194,7 @@ impl State {
             answered: Vec::new(),
             console_errors: (0, String::new()),
             failed_requests: (0, String::new()),
-            floors: HashMap::new(),
-            last_number: 0,
+            reader,
             last_order: 0,
         }
     }
@@ -295,13 +296,12 @@ impl State {
 
     /// The first ref number that no element of this frame number has.
     pub(crate) fn floor(&self, number: Option<u32>) -> u32 {
-        self.floors.get(&number).copied().unwrap_or(1)
+        self.reader.floor(number)
     }
 
     /// A ref was given.
     pub(crate) fn used(&mut self, number: Option<u32>, reference: u32) {
-        let floor = self.floors.entry(number).or_insert(1);
-        *floor = (*floor).max(reference + 1);
+        self.reader.used(number, reference);
     }
 
     /// What a person should hear since the last result.
@@ -549,10 +549,7 @@ impl State {
     }
 
     fn add_frame(&mut self, id: &str, parent: Option<String>, session: &str, tab: &str) {
-        let number = parent.is_some().then(|| {
-            self.last_number += 1;
-            self.last_number
-        });
+        let number = parent.is_some().then(|| self.reader.next_frame());
         self.last_order += 1;
         let frame = FrameState {
             parent,

@@ -20,6 +20,7 @@ use crate::{
         },
         frames::{Browser, within},
         locate::{self, Candidate, Located},
+        reader::{Known, Reader},
         settle,
         target::{Among, Target},
         tool::{Call, Code, Done, Failed, Subject, Where, wait},
@@ -70,11 +71,25 @@ impl Acted {
 impl Page {
     /// Attaches to the browser behind `wire` and to its first tab.
     pub async fn attach(wire: Wire, options: PageOptions) -> Result<Self, PageError> {
+        Self::attach_for(wire, options, Reader::default()).await
+    }
+
+    /// The same for a reader that was told something of another browser before.
+    pub async fn attach_for(
+        wire: Wire,
+        options: PageOptions,
+        reader: Reader,
+    ) -> Result<Self, PageError> {
         let PageOptions { run_url, policy, dialogs, marks, clock: _ } = options;
-        let browser = Browser::attach(wire, Arc::clone(&policy), dialogs)
+        let browser = Browser::attach(wire, Arc::clone(&policy), dialogs, reader)
             .await
             .map_err(|error| PageError::Attach(Box::new(error)))?;
         Ok(Self { browser, inner: Arc::new(Inner { run_url, policy, marks }) })
+    }
+
+    /// The reader's memory, for [`Page::attach_for`] another browser; also if this one is gone.
+    pub async fn leave(self) -> Reader {
+        self.browser.leave().await
     }
 
     /// Carries out one call.
@@ -96,10 +111,15 @@ impl Page {
                 Err(Failed::new(Code::Timeout, format!("{tool} did not end within {limit} s")))
             },
         };
+        let said = match &outcome {
+            Ok((acted, _)) => acted.target.clone().unwrap_or_default(),
+            Err(failed) => failed.message.clone(),
+        };
         let since = self
             .browser
-            .with(|state| {
+            .with(move |state| {
                 state.acting = None;
+                state.reader.said(&said);
                 (state.take_notes(), state.blocked.take())
             })
             .await;
@@ -278,10 +298,10 @@ impl Page {
                         format!("{reference} is not a ref; refs look like e12 or f1e3"),
                     ))));
                 };
-                let document = self.browser.document(frame).await?;
-                Ok(document
-                    .map(|document| Element { document, number })
-                    .ok_or_else(|| Unresolved::Final(stale(reference))))
+                Ok(match self.browser.document(frame).await? {
+                    Some(document) => Ok(Element { document, number }),
+                    None => Err(Unresolved::Final(self.stale(reference).await)),
+                })
             }
             Subject::Described { target, among } => self.find(target, *among, attempt).await,
         }
@@ -303,7 +323,10 @@ impl Page {
                 let failed = not_found(target, missing.as_deref(), &closest);
                 Ok(Err(Unresolved::Later(failed)))
             }
-            Located::Several { candidates, total } => {
+            Located::Several { mut candidates, total } => {
+                for candidate in &mut candidates {
+                    candidate.reference = view.name(&self.browser, candidate.node).await?;
+                }
                 let failed = ambiguous(target, &candidates, total);
                 Ok(Err(if attempt >= AMBIGUOUS_AFTER {
                     Unresolved::Final(failed)
@@ -340,11 +363,22 @@ impl Page {
         attempt: usize,
     ) -> Result<Ready, Unresolved> {
         let element = self.resolve(subject, attempt).await.map_err(Unresolved::from)??;
-        match actionability::attempt(&self.browser, &element, intent, attempt).await {
+        let was = match subject {
+            Subject::Ref(reference) => {
+                let of = reference.clone();
+                match self.browser.with(move |state| state.reader.known(&of)).await? {
+                    Known::As(called) => Some(called),
+                    Known::Own => None,
+                    Known::Never => return Err(Unresolved::Final(self.stale(reference).await)),
+                }
+            }
+            Subject::Described { .. } => None,
+        };
+        match actionability::attempt(&self.browser, &element, was.as_ref(), intent, attempt).await {
             Ok(ready) => Ok(ready),
             Err(Miss::Not(reason)) => Err(Unresolved::Later(not_actionable(subject, &reason))),
             Err(Miss::Stale) => Err(match subject {
-                Subject::Ref(reference) => Unresolved::Final(stale(reference)),
+                Subject::Ref(reference) => Unresolved::Final(self.stale(reference).await),
                 Subject::Described { .. } => {
                     let reason = Reason { reason: "detached".to_owned(), by: None };
                     Unresolved::Later(not_actionable(subject, &reason))
@@ -494,11 +528,6 @@ fn ambiguous(target: &Target, candidates: &[Candidate], total: usize) -> Failed 
         lines.join("; ")
     );
     Failed::new(Code::Ambiguous, message).with(json!({"candidates": lines, "total": total}))
-}
-
-pub(super) fn stale(reference: &str) -> Failed {
-    let message = format!("{reference} is no longer on the page; take a new snapshot");
-    Failed::new(Code::StaleRef, message).with(json!({"ref": reference}))
 }
 
 pub(super) fn not_actionable(subject: &Subject, reason: &Reason) -> Failed {

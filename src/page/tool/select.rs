@@ -14,6 +14,7 @@ use crate::page::{
     frames::Browser,
     settle,
     tool::{Button, Code, Failed, Subject},
+    view::Element,
 };
 
 #[derive(Debug, Deserialize)]
@@ -117,7 +118,8 @@ impl Page {
         let mut selected = Vec::new();
         for value in values {
             let option = self.reveal(from, widget, value, deadline).await?;
-            let reference = Subject::Ref(widget.element.document.reference(option));
+            let document = widget.element.document.clone();
+            let reference = self.found(&Element { document, number: option }).await?;
             let mut schedule = Schedule::until(deadline);
             let struck = self.press(&reference, Button::Left, 1, &mut schedule).await?;
             if let Some(t0) = self.browser.with(|state| state.acting).await? {
@@ -175,7 +177,7 @@ impl Page {
             }
             if !opened && !offers.expanded {
                 opened = true;
-                let itself = Subject::Ref(widget.element.reference());
+                let itself = self.found(&widget.element).await?;
                 let mut schedule = Schedule::until(deadline);
                 self.press(&itself, Button::Left, 1, &mut schedule).await?;
             } else if !typed && offers.editable && schedule.made() > 3 {

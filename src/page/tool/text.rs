@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     click,
-    dispatch::{Acted, Page, not_actionable, spell, stale},
+    dispatch::{Acted, Page, not_actionable, spell},
 };
 use crate::page::{
     Mark, Text,
@@ -17,6 +17,7 @@ use crate::page::{
     frames::Browser,
     input,
     tool::{Code, Failed, Subject},
+    view::Element,
 };
 
 /// Longest text, in characters (agent.md 4.3).
@@ -123,7 +124,8 @@ impl Page {
             let focus: Option<Focused> = Browser::ask(&document, "focusRef", json!(null)).await?;
             match focus {
                 Some(Focused { n, frame: false }) => {
-                    return Ok(Subject::Ref(document.reference(n)));
+                    let number = n;
+                    return Ok(self.found(&Element { document, number }).await?);
                 }
                 Some(Focused { n, frame: true }) => {
                     for child in &documents {
@@ -257,7 +259,7 @@ impl Page {
             if !focus.ok {
                 let message = format!("{} does not take the focus", spell(on));
                 return Err(match on {
-                    Subject::Ref(reference) if ready.name.is_empty() => stale(reference),
+                    Subject::Ref(reference) if ready.name.is_empty() => self.stale(reference).await,
                     Subject::Ref(_) | Subject::Described { .. } => {
                         Failed::new(Code::NotActionable, message)
                             .with(json!({"reason": "not_editable"}))
