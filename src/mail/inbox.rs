@@ -236,13 +236,15 @@ impl Told {
                 || MailError::Provider("The mail provider did not answer in time.".to_owned());
             return self.last.unwrap_or_else(silent);
         }
-        let mut message = format!("No new mail came within {} s.", wanted.timeout.as_secs());
-        if self.others > 0 {
-            message.push_str(&format!(" {} came from others or of other subjects.", self.others));
-        }
-        if let Some(last) = self.last {
-            message.push_str(&format!(" The provider failed in the end: {last}"));
-        }
+        let seconds = wanted.timeout.as_secs();
+        let others = match self.others {
+            0 => String::new(),
+            count => format!(" {count} came from others or of other subjects."),
+        };
+        let failed = self
+            .last
+            .map_or_else(String::new, |last| format!(" The provider failed in the end: {last}"));
+        let message = format!("No new mail came within {seconds} s.{others}{failed}");
         let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         MailError::Timeout { message, waited_ms }
     }

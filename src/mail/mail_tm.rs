@@ -27,7 +27,8 @@ pub struct MailTm {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Domain {
-    domain: String,
+    #[serde(rename = "domain")]
+    name: String,
     #[serde(default = "yes")]
     is_active: bool,
     #[serde(default)]
@@ -94,7 +95,7 @@ impl MailTm {
             return Err(MailError::Provider(format!("{host} has no domain for addresses.")));
         };
         let password = ulid::Ulid::new().to_string();
-        let body = json!({"address": format!("{id}@{}", domain.domain), "password": password});
+        let body = json!({"address": format!("{id}@{}", domain.name), "password": password});
         let account = self.http.ask(Method::POST, &["accounts"], &[], Some(&body)).await?;
         let account: Account = self.read(account)?;
         let token = self.http.ask(Method::POST, &["token"], &[], Some(&body)).await?;

@@ -228,10 +228,8 @@ mod tests {
     use super::*;
 
     fn mailbox(text: &str) -> Mailbox {
-        match Choice::parse(text).unwrap() {
-            Choice::Imap(mailbox) => mailbox,
-            other => panic!("{other:?}"),
-        }
+        let Choice::Imap(mailbox) = Choice::parse(text).unwrap() else { panic!("{text}") };
+        mailbox
     }
 
     #[test]
@@ -251,11 +249,11 @@ mod tests {
 
     #[test]
     fn a_mailpit_has_a_domain_of_its_own() {
-        let check = |text: &str, domain: &str| match Choice::parse(text).unwrap() {
-            Choice::Mailpit { url, domain: own } => {
-                assert_eq!((url.query(), own.as_str()), (None, domain));
-            }
-            other => panic!("{other:?}"),
+        let check = |text: &str, domain: &str| {
+            let Choice::Mailpit { url, domain: own } = Choice::parse(text).unwrap() else {
+                panic!("{text}")
+            };
+            assert_eq!((url.query(), own.as_str()), (None, domain));
         };
         check("mailpit=http://127.0.0.1:8025", "handback.test");
         check("mailpit=https://mail.test/pit?domain=shop.test", "shop.test");

@@ -128,11 +128,13 @@ const IMPURE: [&str; 18] = [
 ];
 
 /// Foreign types that live behind one door.
-const DOORS: [(&str, &str); 4] = [
+const DOORS: [(&str, &str); 6] = [
     ("chromiumoxide_cdp", "src/page/cdp"),
     ("chromiumoxide_types", "src/page/cdp"),
     ("aws_sdk_s3", "src/gate/upload/s3"),
     ("aws_smithy_http_client", "src/gate/upload/s3"),
+    ("async_imap", "src/mail/imap"),
+    ("mail_parser", "src/mail/mime"),
 ];
 
 fn root() -> &'static Path {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     agent::{describe, drive::Drive, plan::MailStep, results::Step},
@@ -50,7 +50,7 @@ impl Drive<'_> {
     }
 
     async fn create_address(&mut self) -> Result<Value, Failed> {
-        let address = self.inbox.create(&self.stop.token).await.map_err(failed)?;
+        let address = self.inbox.create(&self.stop.token).await.map_err(|error| failed(&error))?;
         self.variables.set_address(address.clone());
         self.journal.results.variables.insert("temp_email".to_owned(), json!(address));
         Ok(json!({
@@ -63,7 +63,11 @@ impl Drive<'_> {
     async fn wait_for_code(&mut self, timeout: Duration) -> Result<Value, Failed> {
         let wanted = Wanted { timeout, ..Wanted::default() };
         let host = self.job.url.host_str();
-        let arrived = self.inbox.wait(&wanted, host, &self.stop.token).await.map_err(failed)?;
+        let arrived = self
+            .inbox
+            .wait(&wanted, host, &self.stop.token)
+            .await
+            .map_err(|error| failed(&error))?;
         self.learn(&arrived.found);
         Ok(told(&arrived))
     }
@@ -99,18 +103,21 @@ impl Drive<'_> {
 /// What a mail told, by the names of what is secret in it.
 fn told(arrived: &Arrived) -> Value {
     let Arrived { letter: Letter { sender, subject, .. }, found: Found { code, link } } = arrived;
-    let mut data = json!({"sender": sender, "subject": subject});
+    let mut data = Map::new();
+    let mut put = |name: &str, value: Value| drop(data.insert(name.to_owned(), value));
+    put("sender", json!(sender));
+    put("subject", json!(subject));
     let mut names = Vec::new();
     if let Some(MailCode { shape, score, tie, .. }) = code {
-        data["code"] = json!({"value": "{{code}}", "shape": shape, "score": score, "tie": tie});
+        put("code", json!({"value": "{{code}}", "shape": shape, "score": score, "tie": tie}));
         names.push("a code, {{code}}");
     }
     if let Some(Link { host, score, tie, .. }) = link {
-        data["link"] = json!({"value": "{{mail_link}}", "host": host, "score": score, "tie": tie});
+        put("link", json!({"value": "{{mail_link}}", "host": host, "score": score, "tie": tie}));
         names.push("a link, {{mail_link}}");
     }
     let sentence = if names.is_empty() {
-        data["body"] = json!(cut(&arrived.letter.body(), BODY));
+        put("body", json!(cut(&arrived.letter.body(), BODY)));
         format!("A mail came from {sender}, and neither a code nor a link is in it.")
     } else {
         format!("A mail came from {sender} with {}.", names.join(" and "))
@@ -118,7 +125,7 @@ fn told(arrived: &Arrived) -> Value {
     json!({"ok": true, "sentence": sentence, "data": data})
 }
 
-fn failed(error: MailError) -> Failed {
+fn failed(error: &MailError) -> Failed {
     let message = error.to_string();
     match error {
         MailError::Timeout { waited_ms, .. } => {
