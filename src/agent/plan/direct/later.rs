@@ -3,12 +3,9 @@
 
 use super::{
     Meaning, Reader,
-    parts::{duration, last_target, url},
+    parts::{duration, url},
 };
-use crate::page::{
-    target::Among,
-    words::{Cursor, Kind},
-};
+use crate::page::words::{Cursor, Kind};
 
 /// A20 and A21.
 pub(super) const ACTIONS: &[Reader] = &[("A20", mail), ("A21", hand_over)];
@@ -28,15 +25,12 @@ fn mail(at: Cursor<'_>) -> Option<Meaning> {
     if let Some(rest) = at.verb(&["open"]) {
         return ends(rest.phrase(&["link in email"])?);
     }
-    if let Some(rest) = at.verb(&["wait"]) {
-        let rest = rest.phrase(&["for"])?.maybe(&["verification"]).phrase(&["code", "email"])?;
-        return match rest.phrase(&["for up to"]) {
-            Some(rest) => ends(duration(rest)?.1),
-            None => ends(rest),
-        };
+    let rest = at.verb(&["wait"])?.phrase(&["for"])?;
+    let rest = rest.maybe(&["verification"]).phrase(&["code", "email"])?;
+    match rest.phrase(&["for up to"]) {
+        Some(rest) => ends(duration(rest)?.1),
+        None => ends(rest),
     }
-    let rest = at.verb(&["enter", "paste"])?.phrase(&["code"])?.phrase(&["in", "into"])?;
-    last_target(rest, Among::TextFields).map(|_| Meaning::Later)
 }
 
 fn hand_over(at: Cursor<'_>) -> Option<Meaning> {

@@ -63,6 +63,7 @@ fn shown(meaning: &Meaning) -> String {
         ("Text { shown: ", ""),
         (", secret: None }", ""),
         (", modifiers: []", ""),
+        (", mode: Fill, submit: false", ""),
     ] {
         text = text.replace(from, to);
     }
@@ -340,7 +341,11 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("take a screenshot", "A19", "Screenshot"),
     ("create a temp email address", "A20", "later"),
     ("wait for the verification code for up to 60 s", "A20", "later"),
-    (r#"enter the code in the "Code" field"#, "A20", "later"),
+    (
+        r#"enter the code in the "Code" field"#,
+        "A20",
+        r#"PasteCode { into: { role: Field, name: "Code" }, among: TextFields }, code: "{{code}}" }"#,
+    ),
     ("open the link in the email", "A20", "later"),
     (r#"hand over to a human for 2fa: "Do it""#, "A21", "later"),
     ("hand off to a human", "A21", "later"),
@@ -566,7 +571,7 @@ fn every_form_of_the_table_has_an_example() {
     for form in grammar() {
         let mut examples = ACTIONS.iter().chain(CHECKS_READ);
         assert!(examples.any(|(_, id, _)| *id == form.id), "{form:?}");
-        assert_eq!(form.built, !is_later(form.id), "{form:?}");
+        assert!(form.built || is_later(form.id), "{form:?}");
     }
 }
 
