@@ -9,7 +9,7 @@ use crate::{
         Text,
         predicate::{Cmp, Counted, Op, Predicate, UrlPart},
         target::{Ordinal, Region, RoleNoun, Target},
-        tool::{Button, Call, ScrollBy, Subject},
+        tool::{Button, Call, ScrollBy, Subject, TypeMode},
     },
 };
 
@@ -33,8 +33,9 @@ fn in_words(call: &Call) -> String {
                 (Button::Right, _) => "right-click",
                 (Button::Middle, _) => "middle-click",
             };
-            let held: String = modifiers.iter().map(|held| format!("{}+", held.name())).collect();
-            format!("{held}{verb} {}", subject(on))
+            let mut words: Vec<&str> = modifiers.iter().map(|held| held.name()).collect();
+            words.push(verb);
+            format!("{} {}", words.join("+"), subject(on))
         }
         Call::Hover { on } => format!("hover over {}", subject(on)),
         Call::Drag { from, to } => format!("drag {} to {}", subject(from), subject(to)),
@@ -42,12 +43,21 @@ fn in_words(call: &Call) -> String {
         Call::SetChecked { on, checked: false } => format!("turn off {}", subject(on)),
         Call::Expand { on, expanded: true } => format!("open {}", subject(on)),
         Call::Expand { on, expanded: false } => format!("collapse {}", subject(on)),
-        Call::TypeText { into, text } => {
-            let verb = if text.shown().is_empty() { "clear" } else { "type into" };
-            format!(
-                "{verb} {}",
-                into.as_ref().map_or_else(|| "the focused element".to_owned(), subject)
-            )
+        Call::TypeText { into, text, mode, submit } => {
+            let clears = text.shown().is_empty() && *mode == TypeMode::Fill;
+            let verb = if clears { "clear" } else { "type into" };
+            let into = into.as_ref().map_or_else(|| "the focused element".to_owned(), subject);
+            let enter = if *submit { " and press Enter" } else { "" };
+            format!("{verb} {into}{enter}")
+        }
+        Call::PasteCode { into, .. } => {
+            let into =
+                into.as_ref().map_or_else(String::new, |on| format!(" into {}", subject(on)));
+            format!("enter the code{into}")
+        }
+        Call::Evaluate { on, .. } => {
+            let on = on.as_ref().map_or_else(String::new, |on| format!(" on {}", subject(on)));
+            format!("run a script{on}")
         }
         Call::SelectOption { from, values } => {
             format!("select {} from {}", list(values), subject(from))
@@ -125,11 +135,29 @@ pub fn args(call: &Call) -> Value {
             put("element", json!(subject(on)));
             put("expanded", json!(expanded));
         }
-        Call::TypeText { into, text } => {
+        Call::TypeText { into, text, mode, submit } => {
             if let Some(into) = into {
                 put("element", json!(subject(into)));
             }
             put("text", json!(typed(text)));
+            if *mode != TypeMode::Fill {
+                put("mode", json!(mode.name()));
+            }
+            if *submit {
+                put("submit", json!(true));
+            }
+        }
+        Call::PasteCode { into, code } => {
+            put("code", json!(typed(code)));
+            if let Some(into) = into {
+                put("element", json!(subject(into)));
+            }
+        }
+        Call::Evaluate { expression, on } => {
+            put("expression", json!(expression.shown()));
+            if let Some(on) = on {
+                put("element", json!(subject(on)));
+            }
         }
         Call::SelectOption { from, values } => {
             put("element", json!(subject(from)));
@@ -416,9 +444,17 @@ mod tests {
 
     #[test]
     fn typed_text_is_recorded_by_its_length_alone() {
-        let typing = Call::TypeText { into: Some(field("Name")), text: "Ada".into() };
-        assert_eq!(call(&typing), r#"Type into "Name""#);
-        assert_eq!(args(&typing), json!({"element": "\"Name\"", "text": "[3 characters]"}));
+        let typing = Call::TypeText {
+            into: Some(field("Name")),
+            text: "Ada".into(),
+            mode: TypeMode::Fill,
+            submit: true,
+        };
+        assert_eq!(call(&typing), r#"Type into "Name" and press Enter"#);
+        assert_eq!(
+            args(&typing),
+            json!({"element": "\"Name\"", "text": "[3 characters]", "submit": true})
+        );
         let key = Call::PressKey { key: "x".to_owned(), repeat: 1, on: None };
         assert_eq!(
             (call(&key), args(&key)),
@@ -430,10 +466,10 @@ mod tests {
     fn a_secret_is_recorded_by_its_name_and_only_if_it_stands_alone() {
         let secret = |shown: &str| {
             let text = Text::secret(shown, Secret::new("hunter2".to_owned()), Vec::new());
-            args(&Call::TypeText { into: None, text })
+            args(&Call::PasteCode { into: None, code: text })
         };
-        assert_eq!(secret("{{PW}}"), json!({"text": "{{PW}}"}));
-        assert_eq!(secret("{{PW}} mine {{PW}}"), json!({"text": "[18 characters]"}));
+        assert_eq!(secret("{{PW}}"), json!({"code": "{{PW}}"}));
+        assert_eq!(secret("{{PW}} mine {{PW}}"), json!({"code": "[18 characters]"}));
     }
 
     #[test]

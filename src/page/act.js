@@ -293,7 +293,7 @@
     if (!connected(subject)) return fail('detached');
     const { role, name } = hb.describe(subject);
     const about = {
-      ok: true, n: hb.ref(subject), role, name, origin: self.origin, width: innerWidth, height: innerHeight, field: fieldOf(subject),
+      ok: true, n: hb.ref(subject), role, name, width: innerWidth, height: innerHeight, field: fieldOf(subject),
     };
     let point = pointOf(surface);
     if (!point || kind === 'scroll' || (aim && attempt > 0 && !accepts(subject, surface, deepest(point.x, point.y)))) {
@@ -339,7 +339,7 @@
       return covered(hit, element);
     }
     if (guard) arm(element, element, true);
-    return { ok: true, n, origin: self.origin, width: innerWidth, height: innerHeight, x, y, field: null };
+    return { ok: true, n, width: innerWidth, height: innerHeight, x, y, field: null };
   };
   hb.size = () => ({ width: innerWidth, height: innerHeight });
 
@@ -366,25 +366,39 @@
     const name = nameOf(element);
     const byValue = name === 'input' && VALUE_TYPES.has(element.type);
     const kind = byValue ? 'value' : isText(element) ? 'text' : editingHost(element) === element ? 'editing' : name;
-    return { kind, type: typeOf(element), masked: masked(element), multiline: name === 'textarea' || kind === 'editing' };
+    return { kind, type: typeOf(element), masked: masked(element), multiline: name === 'textarea' || kind === 'editing', one: hb.isCodeBox(element) };
   };
   const before = new WeakMap();
   // What an insertion came to: `is` as wanted, `same` as before the focus, or `other`.
-  hb.filled = ({ n, wanted }) => {
+  hb.filled = ({ n, wanted, added }) => {
     const element = hb.element(n);
     if (!element || !connected(element)) return 'other';
     const value = valueOf(element);
-    return value === wanted ? 'is' : value === before.get(element) ? 'same' : 'other';
+    const was = before.get(element) || '';
+    return value === (added ? was + wanted : wanted) ? 'is' : value === was ? 'same' : 'other';
   };
-  // Focus, and everything selected (or the caret at the end).
+  // The caret behind everything. Some fields know no selection but the document's.
+  const toTheEnd = (element) => {
+    if (isText(element) && element.selectionStart !== null) {
+      element.setSelectionRange(element.value.length, element.value.length);
+    } else if (isText(element)) {
+      getSelection().modify('move', 'forward', 'documentboundary');
+    } else {
+      getSelection().selectAllChildren(element);
+      getSelection().collapseToEnd();
+    }
+  };
+  // Focus, and everything selected (`all`) or the caret at the end (`end`).
   hb.focus = ({ n, select }) => {
     const element = hb.element(n);
     if (!element || !connected(element)) return { ok: false };
     before.set(element, valueOf(element));
     element.focus({ preventScroll: true });
-    if (select && isText(element)) {
+    if (select === 'end') {
+      toTheEnd(element);
+    } else if (select === 'all' && isText(element)) {
       element.select();
-    } else if (select && editingHost(element)) {
+    } else if (select === 'all' && editingHost(element)) {
       const range = document.createRange();
       range.selectNodeContents(element);
       const selection = getSelection();
@@ -715,6 +729,7 @@
     attribute, boxOf, connected, everywhere, focused, frame, isText, labelsOf, nameOf, nativeSet, parentOf, shadowOf, tell, typeOf,
     up, valueOf, visible, within,
   };
+  hb.origin = () => self.origin;
   hb.title = () => document.title;
   hb.place = () => ({ url: location.href, title: document.title });
 })();

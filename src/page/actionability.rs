@@ -118,8 +118,6 @@ pub(crate) struct Ready {
     pub(crate) role: String,
     /// Its name, for people.
     pub(crate) name: String,
-    /// Origin of its document.
-    pub(crate) origin: String,
     /// What kind of field it is.
     pub(crate) field: Field,
     /// The documents whose guards are armed, the element's own first.
@@ -139,6 +137,8 @@ pub(crate) struct Field {
     pub(crate) masked: bool,
     /// It takes line breaks.
     pub(crate) multiline: bool,
+    /// It takes one character of a code.
+    pub(crate) one: bool,
 }
 
 /// An attempt that came to nothing.
@@ -180,8 +180,6 @@ struct Checked {
     role: String,
     #[serde(default)]
     name: String,
-    #[serde(default)]
-    origin: String,
     field: Option<Field>,
 }
 
@@ -249,7 +247,6 @@ pub(crate) async fn attempt(
             point: Point { x: checked.x, y: checked.y },
             role: checked.role,
             name: checked.name,
-            origin: checked.origin,
             field: checked.field.unwrap_or_default(),
             armed: Vec::new(),
         };

@@ -19,10 +19,12 @@
     const element = receiver(n);
     return element && (n === null || connected(element)) ? about(element) : { ok: false };
   };
-  // Called with the chooser's input. Its ref, if it stands in the document.
+  // Called with the chooser's input. What it is called, if it stands in the document.
   hb.choose_for = (element, floor) => {
     chosen = element;
-    return connected(element) ? hb.ref(element, floor) : null;
+    if (!connected(element)) return null;
+    const { role, name } = hb.describe(element);
+    return { n: hb.ref(element, floor), role, name };
   };
   // Files come in pieces: `begin` starts one, `data` (base64) is added to the latest.
   hb.parcel = ({ empty, begin, data }) => {

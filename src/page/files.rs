@@ -5,6 +5,7 @@
 //! - The browser never sees a path: it gets bytes.
 
 use std::{
+    fmt::Write as _,
     io::{self, Cursor},
     path::{Component, Path, PathBuf},
 };
@@ -249,13 +250,15 @@ fn pdf() -> String {
     let mut text = "%PDF-1.4\n".to_owned();
     let mut table = "0000000000 65535 f \n".to_owned();
     for (index, object) in objects.iter().enumerate() {
-        table.push_str(&format!("{:010} 00000 n \n", text.len()));
-        text.push_str(&format!("{} 0 obj\n{object}\nendobj\n", index + 1));
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "{:010} 00000 n ", text.len());
+        let _ = write!(text, "{} 0 obj\n{object}\nendobj\n", index + 1);
     }
     let (size, start) = (objects.len() + 1, text.len());
-    text.push_str(&format!(
+    let _ = write!(
+        text,
         "xref\n0 {size}\n{table}trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
-    ));
+    );
     text
 }
 

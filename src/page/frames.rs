@@ -36,6 +36,8 @@ const SCRIPT: &str = concat!(
     include_str!("act.js"),
     "\n",
     include_str!("files.js"),
+    "\n",
+    include_str!("codes.js"),
 );
 
 /// How long the first tab may take to be there: twice the navigation deadline would be absurd, a

@@ -146,6 +146,35 @@ pub(crate) fn chord(text: &str) -> Option<Vec<Key>> {
     Some(events)
 }
 
+/// How a piece of text is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Typing {
+    /// A key, as [`chord`] has it.
+    Key(String),
+    /// What a US keyboard lacks, as an input method does it.
+    Composed(String),
+}
+
+/// Text as a person would type it on a US keyboard.
+pub(crate) fn typing(text: &str) -> Vec<Typing> {
+    let mut typed: Vec<Typing> = Vec::new();
+    for c in text.chars() {
+        let key = match c {
+            '\n' => Some("Enter".to_owned()),
+            '\t' => Some("Tab".to_owned()),
+            ' ' | '!'..='~' => Some(c.to_string()),
+            _ => None,
+        };
+        match (key, typed.last_mut()) {
+            (Some(key), _) => typed.push(Typing::Key(key)),
+            (None, _) if c.is_control() => {}
+            (None, Some(Typing::Composed(text))) => text.push(c),
+            (None, _) => typed.push(Typing::Composed(c.to_string())),
+        }
+    }
+    typed
+}
+
 /// Whether a recorder may name it: a typed character is nobody's business.
 pub(crate) fn may_be_shown(chord: &str) -> bool {
     chord.chars().count() > 1
@@ -390,7 +419,7 @@ mod tests {
         let places = |events: Vec<Event>| -> Vec<(f64, f64)> {
             let place = |event| match event {
                 Event::Mouse(Mouse { kind: MouseKind::Drag, x, y, .. }) => (x, y),
-                other => panic!("no move with the button down: {other:?}"),
+                Event::Mouse(_) | Event::Key(_) => panic!("no move with the button down"),
             };
             events.into_iter().map(place).collect()
         };
@@ -401,5 +430,17 @@ mod tests {
         let carried = places(carry(from, to));
         assert!(carried.len() >= 5);
         assert_eq!(carried[carried.len() - 2..], [(9.0, 220.0), (10.0, 220.0)]);
+    }
+    #[test]
+    fn text_is_typed_by_keys_and_composed_where_the_keyboard_ends() {
+        let key = |key: &str| Typing::Key(key.to_owned());
+        let composed = |text: &str| Typing::Composed(text.to_owned());
+        assert_eq!(
+            typing("a+ ~\n日本\u{7}b"),
+            [key("a"), key("+"), key(" "), key("~"), key("Enter"), composed("日本"), key("b")]
+        );
+        for c in ' '..='~' {
+            assert!(chord(&c.to_string()).is_some_and(|keys| !keys[0].code.is_empty()), "{c}");
+        }
     }
 }

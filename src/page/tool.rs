@@ -4,7 +4,9 @@ mod click;
 mod dialogs;
 mod dispatch;
 mod drag;
+mod evaluate;
 mod navigate;
+mod paste;
 mod scroll;
 mod select;
 mod stale;
@@ -77,12 +79,30 @@ pub enum Call {
         /// The state to reach. `open` on something that is not expandable is a click.
         expanded: bool,
     },
-    /// Replaces the value of a field.
+    /// Types into a field.
     TypeText {
         /// Into what; `None` is the focused element.
         into: Option<Subject>,
-        /// The new value.
+        /// The new value, or what is added to it.
         text: Text,
+        /// How.
+        mode: TypeMode,
+        /// Presses Enter afterwards.
+        submit: bool,
+    },
+    /// Enters a code, box by box if it has boxes (agent.md 9.3).
+    PasteCode {
+        /// One of the boxes, or the field; `None` is the only place for a code on the page.
+        into: Option<Subject>,
+        /// The code.
+        code: Text,
+    },
+    /// Runs a script in the page's own world.
+    Evaluate {
+        /// An expression, statements or a function.
+        expression: Text,
+        /// What a function gets as its argument.
+        on: Option<Subject>,
     },
     /// Chooses among the options of a field.
     SelectOption {
@@ -220,6 +240,29 @@ impl Modifier {
     }
 }
 
+/// How text gets into a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TypeMode {
+    /// It replaces the value, at once.
+    #[default]
+    Fill,
+    /// It is put behind the value, at once.
+    Append,
+    /// It is typed behind the value with real keys.
+    Keys,
+}
+
+impl TypeMode {
+    /// As the tool's argument has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fill => "fill",
+            Self::Append => "append",
+            Self::Keys => "keys",
+        }
+    }
+}
+
 /// How far to scroll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScrollBy {
@@ -254,6 +297,8 @@ impl Call {
             Self::Drag { .. } => "drag",
             Self::TypeText { .. } => "type_text",
             Self::SelectOption { .. } => "select_option",
+            Self::PasteCode { .. } => "paste_code",
+            Self::Evaluate { .. } => "evaluate",
             Self::UploadFile { .. } => "upload_file",
             Self::HandleDialog { .. } => "handle_dialog",
             Self::SwitchTab { .. } => "switch_tab",
@@ -278,6 +323,7 @@ impl Call {
             | Self::Drag { .. }
             | Self::TypeText { .. }
             | Self::SelectOption { .. }
+            | Self::PasteCode { .. }
             | Self::UploadFile { .. }
             | Self::HandleDialog { .. }
             | Self::SwitchTab { .. }
@@ -289,6 +335,7 @@ impl Call {
             | Self::WaitUntil { .. }
             | Self::Sleep { .. }
             | Self::WaitForStable { .. }
+            | Self::Evaluate { .. }
             | Self::Screenshot => false,
         }
     }

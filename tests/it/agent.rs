@@ -37,7 +37,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{chromium::Chromium, signup::SignUp, support::shop::Shop};
+use crate::{chromium::Chromium, pages::Pages, signup::SignUp, support::shop::Shop};
 
 /// What a browser that ended in a test was killed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -320,4 +320,34 @@ async fn a_lost_browser_is_replaced_before_the_next_scenario() {
         outcome.results.scenarios.iter().map(|one| one.verdict.unwrap().as_str()).collect();
     assert_eq!(verdicts, ["errored", "passed"], "{told}");
     assert_eq!((outcome.exit, outcome.results.reason.as_deref()), (3, Some("browser_lost")));
+}
+
+const PLACE: &str = "<title>seen:</title><style>#menu { display:none } #top:hover #menu { display:block }</style>
+    <button onclick=\"out.textContent = confirm('Sure?') ? 'gone' : 'kept'\">Delete</button><p id=out></p>
+    <label>Photo <input type=file onchange=\"document.title += ' ' + this.files[0].name\"></label>
+    <div id=top><button>Menu</button><div id=menu><button onclick=\"document.title += ' item'\">Item</button></div></div>
+    <div draggable=true>Card</div><div id=done ondragover='return false' ondrop=\"document.title += ' dropped'; return false\">Done</div>
+    <a href='/more' target=_blank>More</a>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_answers_dialogs_uploads_hovers_drags_and_goes_from_tab_to_tab() {
+    let pages = Pages::start(&[("/", PLACE), ("/more", "<title>more</title>")]).await;
+    let plan = "#Case 1: Dialogs\n\
+        Click \"Delete\"\nVerify the dialog says \"Sure?\"\nDismiss the dialog\nVerify \"kept\" is visible\n\
+        Click \"Delete\"\nVerify \"gone\" is visible\n\
+        #Case 2: The rest\n\
+        Upload \"fixture:png\" to \"Photo\"\nHover over \"Menu\"\nClick \"Item\"\nDrag \"Card\" to \"Done\"\n\
+        Click \"More\"\nVerify the title is \"more\"\nSwitch to the first tab\nSwitch to tab \"more\"\n\
+        Close the tab\nVerify the title is \"seen: fixture.png item dropped\"";
+    let url = format!("{}/", pages.origin);
+    let outcome = run(&url, plan, vec![Chromium::start()], Killed::Somehow).await;
+    let told = serde_json::to_string_pretty(&outcome.results).unwrap();
+    assert_eq!(outcome.exit, 0, "{told}");
+    let dialogs: Vec<_> = outcome
+        .results
+        .dialogs
+        .iter()
+        .map(|one| format!("{} {}", one["answer"], one["by"]).replace('"', ""))
+        .collect();
+    assert_eq!(dialogs, ["dismissed agent", "accepted policy"]);
 }

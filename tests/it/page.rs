@@ -9,6 +9,7 @@ mod navigating;
 mod refs;
 mod settling;
 mod tabs;
+mod typing;
 mod uploading;
 
 use std::{
@@ -23,7 +24,7 @@ use handback::{
         DialogPolicy, Files, Limits, Mark, Page, PageOptions, Text,
         predicate::{Finding, Predicate},
         target::{Among, RoleNoun, Target},
-        tool::{Button, Call, Code, Done, Failed, Subject},
+        tool::{Button, Call, Code, Done, Failed, Subject, TypeMode},
     },
     policy::Policy,
     secret::Secret,
@@ -147,8 +148,12 @@ fn click(name: &str) -> Call {
     Call::Click { on: on(name), button: Button::Left, count: 1, modifiers: Vec::new() }
 }
 
+fn type_into(into: Option<Subject>, text: impl Into<Text>) -> Call {
+    Call::TypeText { into, text: text.into(), mode: TypeMode::Fill, submit: false }
+}
+
 fn fill(name: &str, text: impl Into<Text>) -> Call {
-    Call::TypeText { into: Some(field(name)), text: text.into() }
+    type_into(Some(field(name)), text.into())
 }
 
 fn select(name: &str, values: &[&str]) -> Call {

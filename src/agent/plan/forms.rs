@@ -133,7 +133,7 @@ static FORMS: [Form; 46] = [
         "wait_for_verification_code",
         &["wait"],
     ),
-    later("A20", "enter/paste the code in/into T", "paste_code", &["enter", "paste"]),
+    form("A20", "enter/paste the code in/into T", "paste_code", &["enter", "paste"]),
     form("A20", "open the link in the email", "navigate", &["open"]),
     later(
         "A21",

@@ -152,7 +152,7 @@ impl Options {
             // Beside the plan, if it has a place.
             None => plan_file.as_deref().map(|file| {
                 let beside = file.parent().filter(|dir| !dir.as_os_str().is_empty());
-                beside.unwrap_or(Path::new(".")).to_owned()
+                beside.map_or_else(|| PathBuf::from("."), Path::to_owned)
             }),
         };
         let Some(state) = here.state.as_ref().map(|state| state.join("handback")) else {

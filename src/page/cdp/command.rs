@@ -174,7 +174,7 @@ struct ThrownValue {
 }
 
 impl Session {
-    fn command(&self, params: &(impl Method + Serialize)) -> Reply {
+    pub(super) fn command(&self, params: &(impl Method + Serialize)) -> Reply {
         self.post(params.identifier(), params)
     }
 
@@ -441,6 +441,12 @@ impl Session {
         self.command(&params)
     }
 
+    /// Shows a text as an input method does before it is committed.
+    pub(crate) fn compose(&self, text: &str) -> Reply {
+        let end = i64::try_from(text.encode_utf16().count()).unwrap_or(i64::MAX);
+        self.command(&input::ImeSetCompositionParams::new(text, end, end))
+    }
+
     /// Types a text at once, as an input method does.
     pub(crate) fn insert_text(&self, text: &str) -> Reply {
         self.command(&input::InsertTextParams::new(text))
@@ -470,7 +476,7 @@ impl Session {
 /// A result of a script that is still to come.
 #[derive(Debug)]
 #[must_use = "a script may fail"]
-pub(crate) struct Evaluation(Reply);
+pub(crate) struct Evaluation(pub(super) Reply);
 
 impl Evaluation {
     /// Waits for the value. `undefined` is read as null.

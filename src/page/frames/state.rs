@@ -347,11 +347,6 @@ impl State {
         self.reader.used(number, reference);
     }
 
-    /// Something that a person should hear with the next result.
-    pub(crate) fn note(&mut self, note: String) {
-        self.notes.push(note);
-    }
-
     /// What a person should hear since the last result.
     pub(crate) fn take_notes(&mut self) -> Vec<String> {
         let mut notes = std::mem::take(&mut self.notes);

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::dispatch::{Acted, Page};
 use crate::page::{
     Answerer, HeldDialog, Text,
+    frames::State,
     tool::{Call, Code, Failed},
 };
 
@@ -18,7 +19,7 @@ impl Page {
 
     /// A scenario begins: nothing is held, and no dialog was seen in it yet.
     pub async fn forget_dialogs(&self) {
-        self.browser.with(|state| state.forget_dialogs()).await.ok();
+        self.browser.with(State::forget_dialogs).await.ok();
     }
 
     /// The dialog that waits for an answer.

@@ -119,11 +119,12 @@ impl Page {
             },
         };
         self.put_right().await;
-        self.tell_chooser().await;
-        let said = match &outcome {
+        let chooser = self.tell_chooser().await;
+        let mut said = match &outcome {
             Ok((acted, _)) => acted.target.clone().unwrap_or_default(),
             Err(failed) => failed.message.clone(),
         };
+        said.extend(chooser.clone());
         let since = self
             .browser
             .with(move |state| {
@@ -132,7 +133,8 @@ impl Page {
                 (state.take_notes(), state.blocked.take())
             })
             .await;
-        let (noted, blocked) = since.unwrap_or_default();
+        let (mut noted, blocked) = since.unwrap_or_default();
+        noted.extend(chooser);
         let outcome = match blocked {
             Some(blocked) => Err(forbidden(&blocked)),
             None => outcome,
@@ -195,7 +197,11 @@ impl Page {
             Call::Drag { from, to } => self.drag(from, to, deadline).await,
             Call::SetChecked { on, checked } => self.set_checked(on, *checked, deadline).await,
             Call::Expand { on, expanded } => self.expand(on, *expanded, deadline).await,
-            Call::TypeText { into, text } => self.type_text(into.as_ref(), text, deadline).await,
+            Call::TypeText { into, text, mode, submit } => {
+                self.type_text(into.as_ref(), text, *mode, *submit, deadline).await
+            }
+            Call::PasteCode { into, code } => self.paste_code(into.as_ref(), code, deadline).await,
+            Call::Evaluate { expression, on } => self.evaluate(expression, on.as_ref()).await,
             Call::SelectOption { from, values } => self.select(from, values, deadline).await,
             Call::UploadFile { to, files } => self.upload(to.as_ref(), files, deadline).await,
             Call::HandleDialog { accept, text } => {

@@ -69,13 +69,12 @@ impl Page {
                 .await?;
         }
         let target = self.ready(to, Intent::Drop, &mut Schedule::until(deadline)).await?;
-        match started {
-            Some(data) => self.bring(&data, target.point).await?,
-            None => {
-                self.gesture(&input::carry(torn, target.point)).await?;
-                self.browser.with(|state| state.owed.pressed = None).await?;
-                self.gesture(&input::let_go(target.point)).await?;
-            }
+        if let Some(data) = started {
+            self.bring(&data, target.point).await?;
+        } else {
+            self.gesture(&input::carry(torn, target.point)).await?;
+            self.browser.with(|state| state.owed.pressed = None).await?;
+            self.gesture(&input::let_go(target.point)).await?;
         }
         self.put_right().await;
         let mut acted = click::acted("dragged", &source);

@@ -182,7 +182,7 @@ impl Page {
                 self.press(&itself, &mut schedule).await?;
             } else if !typed && offers.editable && schedule.made() > 3 {
                 typed = true;
-                let argument = json!({"n": widget.element.number, "select": true});
+                let argument = json!({"n": widget.element.number, "select": "all"});
                 Browser::ask::<Value>(&widget.element.document, "focus", argument)
                     .await
                     .map(drop)?;

@@ -106,15 +106,14 @@ impl Page {
             let tabs = self.tabs().await?;
             let previous = self.browser.with(|state| state.previous_tab()).await?;
             match pick(&tabs, to, previous.as_deref()) {
-                Ok(tab) => match self.come_to(&tab.tab, deadline).await? {
-                    true => {
+                Ok(tab) => {
+                    if self.come_to(&tab.tab, deadline).await? {
                         let sentence = format!("switched to {} \"{}\"", tab.tab.id, tab.title);
                         let data = listed(&self.tabs().await?);
                         return Ok(Acted { data, ..Acted::say(sentence) });
                     }
-                    false => continue,
-                },
-                Err(failed) => last = Some(failed),
+                }
+                Err(failed) => last = Some(*failed),
             }
         }
         Err(last.unwrap_or_else(|| Failed::new(Code::NotFound, "the tab is gone")))
@@ -179,7 +178,7 @@ fn pick<'t>(
     tabs: &'t [Titled],
     choice: &TabChoice,
     previous: Option<&str>,
-) -> Result<&'t Titled, Failed> {
+) -> Result<&'t Titled, Box<Failed>> {
     let found = match choice {
         TabChoice::New | TabChoice::Last => tabs.last(),
         TabChoice::First => tabs.first(),
@@ -191,12 +190,16 @@ fn pick<'t>(
     };
     // What is new is not the one tab that there was.
     let alone = *choice == TabChoice::New && tabs.len() < 2;
-    found.filter(|_| !alone).ok_or_else(|| none(tabs, choice))
+    found.filter(|_| !alone).ok_or_else(|| Box::new(none(tabs, choice)))
 }
 
 /// The id; else title or URL equal, equal ignoring case, or containing it: the first of these that
 /// any tab meets decides.
-fn called<'t>(tabs: &'t [Titled], text: &Text, choice: &TabChoice) -> Result<&'t Titled, Failed> {
+fn called<'t>(
+    tabs: &'t [Titled],
+    text: &Text,
+    choice: &TabChoice,
+) -> Result<&'t Titled, Box<Failed>> {
     let wanted = text.expose();
     let low = wanted.to_lowercase();
     if let Some(tab) = tabs.iter().find(|tab| tab.tab.id == wanted) {
@@ -215,12 +218,13 @@ fn called<'t>(tabs: &'t [Titled], text: &Text, choice: &TabChoice) -> Result<&'t
             [..] => {
                 let lines: Vec<_> = found.iter().map(|tab| tab.line()).collect();
                 let message = format!("{} may be several: {}", choice.shown(), lines.join("; "));
-                return Err(Failed::new(Code::Ambiguous, message)
-                    .with(json!({"candidates": lines, "total": lines.len()})));
+                let failed = Failed::new(Code::Ambiguous, message)
+                    .with(json!({"candidates": lines, "total": lines.len()}));
+                return Err(Box::new(failed));
             }
         }
     }
-    Err(none(tabs, choice))
+    Err(Box::new(none(tabs, choice)))
 }
 
 fn none(tabs: &[Titled], choice: &TabChoice) -> Failed {

@@ -13,7 +13,8 @@ use crate::page::{
     Text,
     actionability::{Intent, Ready, Schedule},
     files::{File, FileError, accepted},
-    frames::{Browser, Chooser, Document},
+    frames::{Browser, Chooser, Document, State},
+    reader::Called,
     tool::{Code, Failed, Subject},
 };
 
@@ -23,6 +24,7 @@ const PIECE: usize = 1 << 20;
 const MOST_FILES: usize = 20;
 
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent properties of an input")]
 struct Receives {
     ok: bool,
     #[serde(default)]
@@ -39,6 +41,22 @@ struct Receives {
 struct Given {
     ok: bool,
     names: Vec<String>,
+}
+
+/// The input of a chooser.
+#[derive(Clone, Debug, Deserialize)]
+struct Input {
+    n: u32,
+    role: String,
+    name: String,
+}
+
+impl Input {
+    /// `button "Photo" [ref=e44]`
+    fn line(&self, document: &Document) -> String {
+        let Self { n, role, name } = self;
+        format!("{role} \"{name}\" [ref={}]", document.reference(*n))
+    }
 }
 
 /// What gets the files.
@@ -79,12 +97,13 @@ impl Page {
                 .with(json!({"reason": "disabled"})));
         }
         if about.input {
-            check(&files, &about, &called)?;
+            check(&files, &about, &called)
+                .map_err(|message| Failed::new(Code::InvalidArgument, message))?;
         }
         self.begin().await?;
         let given = self.hand_over(&receiver, &files).await?;
         if receiver.number.is_none() {
-            self.browser.with(|state| state.close_chooser()).await?;
+            self.browser.with(State::close_chooser).await?;
         }
         if !given.ok {
             let message = format!("{called} takes no files");
@@ -119,45 +138,48 @@ impl Page {
             let message = "no file chooser is open; say which field or click what opens one";
             return Err(Failed::new(Code::NotFound, message).with(json!({"closest": []})));
         };
-        let reference = self.chooser_input(&chooser).await?;
-        let Some(reference) = reference else {
-            self.browser.with(|state| state.close_chooser()).await?;
+        let Some(input) = self.chooser_input(&chooser).await? else {
+            self.browser.with(State::close_chooser).await?;
             let message = "the open chooser belongs to no file input and cannot be answered";
             return Err(
                 Failed::new(Code::NotActionable, message).with(json!({"reason": "not_editable"}))
             );
         };
-        let target = reference.map(|number| chooser.document.reference(number));
+        let target = input.map(|input| input.line(&chooser.document));
         let acted = Acted { target, ..Acted::say("the open file chooser") };
         Ok(Receiver { document: chooser.document, number: None, acted })
     }
 
-    /// Makes the input of a chooser known to its document. `None`: there is none; else its number,
-    /// if it stands in the document.
-    async fn chooser_input(&self, chooser: &Chooser) -> Result<Option<Option<u32>>, Failed> {
+    /// Makes the input of a chooser known to its document. `None`: there is none; else what it is
+    /// called, if it stands in the document. It counts as met.
+    async fn chooser_input(&self, chooser: &Chooser) -> Result<Option<Option<Input>>, Failed> {
         let Some(node) = chooser.node else { return Ok(None) };
         let document = &chooser.document;
         let of = document.number;
         let floor = self.browser.with(move |state| state.floor(of)).await?;
         let function = format!("function() {{ return __hb.choose_for(this, {floor}); }}");
         let session = &document.session;
-        let number: Option<u32> = session.call_on_node(document.context, node, &function).await?;
-        if let Some(number) = number {
-            self.browser.with(move |state| state.used(of, number)).await?;
+        let input: Option<Input> = session.call_on_node(document.context, node, &function).await?;
+        if let Some(Input { n, role, name }) = input.clone() {
+            let reference = document.reference(n);
+            self.browser
+                .with(move |state| {
+                    state.used(of, n);
+                    state.reader.met(reference, Called { role, name });
+                })
+                .await?;
         }
-        Ok(Some(number))
+        Ok(Some(input))
     }
 
     /// Says once that a chooser is open, and for what.
-    pub(super) async fn tell_chooser(&self) {
-        let untold = self.browser.with(|state| state.untold_chooser()).await;
-        let Ok(Some(chooser)) = untold else { return };
+    pub(super) async fn tell_chooser(&self) -> Option<String> {
+        let chooser = self.browser.with(State::untold_chooser).await.ok()??;
         let whose = match self.chooser_input(&chooser).await {
-            Ok(Some(Some(number))) => format!(" for {}", chooser.document.reference(number)),
+            Ok(Some(Some(input))) => format!(" for {}", input.line(&chooser.document)),
             Ok(Some(None) | None) | Err(_) => String::new(),
         };
-        let note = format!("file chooser open{whose}; upload_file answers it");
-        self.browser.with(move |state| state.note(note)).await.ok();
+        Some(format!("file chooser open{whose}; upload_file answers it"))
     }
 
     /// The bytes go in pieces, so that no single message is too large for anybody on the way.
@@ -182,16 +204,14 @@ fn found(ready: &Ready) -> Receiver {
 }
 
 /// What the input itself would not let a person choose.
-fn check(files: &[File], about: &Receives, called: &str) -> Result<(), Failed> {
+fn check(files: &[File], about: &Receives, called: &str) -> Result<(), String> {
     if files.len() > 1 && !about.multiple {
-        let message = format!("{called} takes one file");
-        return Err(Failed::new(Code::InvalidArgument, message));
+        return Err(format!("{called} takes one file"));
     }
     match files.iter().find(|file| !accepted(&about.accept, file)) {
         Some(File { name, media_type, .. }) => {
-            let message =
-                format!("{called} accepts {}, which {name} ({media_type}) is not", about.accept);
-            Err(Failed::new(Code::InvalidArgument, message))
+            let accept = &about.accept;
+            Err(format!("{called} accepts {accept}, which {name} ({media_type}) is not"))
         }
         None => Ok(()),
     }

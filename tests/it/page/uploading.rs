@@ -51,7 +51,11 @@ async fn files_reach_inputs_drop_zones_and_open_choosers() {
     assert_eq!(reason(bench.call(drop).await), "not_editable");
 
     let done = bench.click("Choose").await.unwrap();
-    assert!(done.notes[0].starts_with("file chooser open for e"), "{:?}", done.notes);
+    assert!(
+        done.notes[0].starts_with("file chooser open for button \"Choose File\" [ref=e"),
+        "{:?}",
+        done.notes
+    );
     let done = bench.call(upload(None, &["fixture:txt"])).await.unwrap();
     assert!(done.sentence.contains("the open file chooser"), "{done:?}");
     assert!(bench.title().await.starts_with("fixture.txt:text/plain:"));

@@ -1,4 +1,4 @@
-//! Actions A1 to A19, one reader for each form.
+//! Actions A1 to A19 and what of A20 needs no mail, one reader for each form.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::page::{
     Text, keys,
     predicate::{Predicate, UrlPart},
     target::{Among, RoleNoun, Target},
-    tool::{Button, Call, ScrollBy, Subject, TabChoice},
+    tool::{Button, Call, ScrollBy, Subject, TabChoice, TypeMode},
     words::{Cursor, Kind},
 };
 
@@ -42,6 +42,7 @@ pub(super) const READERS: &[Reader] = &[
     ("A17", answer_dialog),
     ("A18", switch_tab),
     ("A18", close_tab),
+    ("A20", paste_code),
     ("A19", rest),
 ];
 
@@ -163,7 +164,10 @@ fn expand(at: Cursor<'_>) -> Option<Meaning> {
 }
 
 fn typed(text: &str, into: Option<Subject>) -> Option<Meaning> {
-    (text.chars().count() <= TEXT).then(|| act(Call::TypeText { into, text: text.into() }))
+    (text.chars().count() <= TEXT).then(|| {
+        let (mode, submit) = (TypeMode::Fill, false);
+        act(Call::TypeText { into, text: text.into(), mode, submit })
+    })
 }
 
 fn type_text(at: Cursor<'_>) -> Option<Meaning> {
@@ -394,13 +398,12 @@ fn switch_tab(at: Cursor<'_>) -> Option<Meaning> {
         ("previous tab", TabChoice::Previous),
     ];
     let place = places.into_iter().find_map(|(words, choice)| Some((choice, at.phrase(&[words])?)));
-    let (to, rest) = match place {
-        Some(place) => place,
-        None => {
-            let at = at.phrase(&["tab"])?;
-            let called = at.filled().map(|(text, rest)| (TabChoice::Called(text.into()), rest));
-            called.or_else(|| at.number().map(|(n, rest)| (TabChoice::Nth(n), rest)))?
-        }
+    let (to, rest) = if let Some(place) = place {
+        place
+    } else {
+        let at = at.phrase(&["tab"])?;
+        let called = at.filled().map(|(text, rest)| (TabChoice::Called(text.into()), rest));
+        called.or_else(|| at.number().map(|(n, rest)| (TabChoice::Nth(n), rest)))?
     };
     rest.is_end().then(|| act(Call::SwitchTab { to: Some(to), close: false }))
 }
@@ -408,6 +411,12 @@ fn switch_tab(at: Cursor<'_>) -> Option<Meaning> {
 fn close_tab(at: Cursor<'_>) -> Option<Meaning> {
     let rest = at.verb(&["close"])?.phrase(&["current tab", "tab"])?;
     rest.is_end().then(|| act(Call::SwitchTab { to: None, close: true }))
+}
+
+fn paste_code(at: Cursor<'_>) -> Option<Meaning> {
+    let rest = at.verb(&["enter", "paste"])?.phrase(&["code"])?.phrase(&["in", "into"])?;
+    let into = Some(last_target(rest, Among::TextFields)?);
+    Some(act(Call::PasteCode { into, code: "{{code}}".into() }))
 }
 
 fn hover(at: Cursor<'_>) -> Option<Meaning> {

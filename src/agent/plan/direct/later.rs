@@ -1,28 +1,17 @@
 //! Forms that are known and not built yet: recognised, so that they are refused by name and never
 //! taken for something else.
 
-use super::{
-    Meaning, Reader,
-    parts::{last_target, url},
-};
-use crate::page::{
-    target::Among,
-    words::{Cursor, Kind},
-};
+use super::{Meaning, Reader, parts::url};
+use crate::page::words::{Cursor, Kind};
 
-/// The code of A20, and A21.
-pub(super) const ACTIONS: &[Reader] = &[("A20", paste), ("A21", hand_over)];
+/// A21.
+pub(super) const ACTIONS: &[Reader] = &[("A21", hand_over)];
 
 /// V9.
 pub(super) const CHECKS: &[Reader] = &[("V9", http_status)];
 
 fn ends(at: Cursor<'_>) -> Option<Meaning> {
     at.is_end().then_some(Meaning::Later)
-}
-
-fn paste(at: Cursor<'_>) -> Option<Meaning> {
-    let rest = at.verb(&["enter", "paste"])?.phrase(&["code"])?.phrase(&["in", "into"])?;
-    last_target(rest, Among::TextFields).map(|_| Meaning::Later)
 }
 
 fn hand_over(at: Cursor<'_>) -> Option<Meaning> {

@@ -64,6 +64,7 @@ fn shown(meaning: &Meaning) -> String {
         ("Text { shown: ", ""),
         (", secret: None }", ""),
         (", modifiers: []", ""),
+        (", mode: Fill, submit: false", ""),
     ] {
         text = text.replace(from, to);
     }
@@ -342,7 +343,11 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("create a temp email address", "A20", "CreateAddress"),
     ("wait for the verification code for up to 2 minutes", "A20", "WaitForCode { timeout: 120s }"),
     ("wait for the email", "A20", "WaitForCode { timeout: 60s }"),
-    (r#"enter the code in the "Code" field"#, "A20", "later"),
+    (
+        r#"enter the code in the "Code" field"#,
+        "A20",
+        r#"PasteCode { into: { role: Field, name: "Code" }, among: TextFields }, code: "{{code}}" }"#,
+    ),
     ("open the link in the email", "A20", r#"Navigate { url: "{{mail_link}}" }"#),
     (r#"hand over to a human for 2fa: "Do it""#, "A21", "later"),
     ("hand off to a human", "A21", "later"),

@@ -80,8 +80,17 @@ impl Variables {
             Call::Expand { on, expanded } => {
                 Call::Expand { on: self.subject(on)?, expanded: *expanded }
             }
-            Call::TypeText { into, text } => {
-                Call::TypeText { into: self.maybe(into.as_ref())?, text: self.secret(text)? }
+            Call::TypeText { into, text, mode, submit } => Call::TypeText {
+                into: self.maybe(into.as_ref())?,
+                text: self.secret(text)?,
+                mode: *mode,
+                submit: *submit,
+            },
+            Call::PasteCode { into, code } => {
+                Call::PasteCode { into: self.maybe(into.as_ref())?, code: self.secret(code)? }
+            }
+            Call::Evaluate { expression, on } => {
+                Call::Evaluate { expression: self.open(expression)?, on: self.maybe(on.as_ref())? }
             }
             Call::SelectOption { from, values } => Call::SelectOption {
                 from: self.subject(from)?,

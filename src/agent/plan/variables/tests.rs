@@ -5,7 +5,11 @@ use std::iter;
 use super::*;
 use crate::{
     agent::plan::{Problem, Step, What, direct},
-    page::{Text, predicate::Predicate, tool::Call},
+    page::{
+        Text,
+        predicate::Predicate,
+        tool::{Call, TypeMode},
+    },
 };
 
 const ORIGIN: &str = "https://app.example";
@@ -232,7 +236,12 @@ fn a_value_can_make_no_structure() {
     let steps = direct::compile(&plan.scenarios[0]).unwrap();
     let texts: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
     assert_eq!(texts, ["Type \"{{V}}\"", "verify \"x\""]);
-    let expected = Call::TypeText { into: None, text: Text::plain(value) };
+    let expected = Call::TypeText {
+        into: None,
+        text: Text::plain(value),
+        mode: TypeMode::Fill,
+        submit: false,
+    };
     assert_eq!(variables.fill(&steps[0].what).unwrap(), What::Act(Box::new(expected)));
 }
 
