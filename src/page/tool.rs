@@ -3,6 +3,7 @@
 mod click;
 mod dispatch;
 mod navigate;
+mod reading;
 mod scroll;
 mod select;
 mod stale;
@@ -21,6 +22,7 @@ use crate::page::{
 };
 
 pub use dispatch::Page;
+pub use reading::{DIFF_TOKENS, Redact, TREE_TOKENS, Wanted};
 
 /// One tool call, its arguments valid.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@ mod dialogs;
 mod fields;
 mod frames;
 mod navigating;
+mod reading;
 mod refs;
 mod settling;
 
