@@ -31,7 +31,7 @@ help: ## Print this list
 demo: setup web build ## Watch a plan buy something in a small shop, then take the browser over
 	@scripts/demo.sh $(PLAN) $(DEMO_ARGS)
 
-# Tests of library and program wait for browsers and clocks a good part of their time: one more of them goes on
+# Tests of library and program wait for browsers and clocks a good part of their time: two more of them go on
 # than there are cores.
 .PHONY: test
 test: setup-cluster ## Everything: lints, the page, the library, real browsers, a real S3 server, a real Kubernetes
@@ -42,7 +42,7 @@ test: setup-cluster ## Everything: lints, the page, the library, real browsers, 
 	@npm --prefix web test
 	@$(MAKE) --no-print-directory lints
 	$(call say,library and program)
-	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} cargo test --locked --no-fail-fast
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 2))} cargo test --locked --no-fail-fast
 	@$(MAKE) --no-print-directory takeover-tests
 	@$(MAKE) --no-print-directory test-s3
 	@$(MAKE) --no-print-directory test-fleet
@@ -59,13 +59,17 @@ takeover-tests:
 	$(call say,a second browser takes over)
 	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
 
-# Everything that needs images and nodes. Three parts of it have a cluster of their own and mostly wait for it.
+# Everything that needs images and nodes. Four parts of it have a cluster of their own and mostly wait for it.
 .PHONY: test-fleet
 test-fleet: programs images ## On a Kubernetes: the test cluster itself, the chart, the quickstart, runs and takeovers
-	$(call say,the test cluster itself$(comma) the chart and the quickstart$(comma) side by side: three minutes without a word)
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going SIDE_BY_SIDE=yes test-cluster test-chart test-quickstart
-	$(call say,a real Kubernetes)
-	@scripts/test-e2e.sh
+	$(call say,a real Kubernetes; beside it$(comma) without a word until their end$(comma) the test cluster itself$(comma) the chart and the quickstart)
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target --keep-going SIDE_BY_SIDE=yes \
+	  test-runs test-cluster test-chart test-quickstart
+
+# The longest of the four: the plus sign lets its words through as they come.
+.PHONY: test-runs
+test-runs:
+	+@env -u MAKEFLAGS -u MFLAGS -u SIDE_BY_SIDE scripts/test-e2e.sh
 
 # The chart, runs and takeovers on a real Kubernetes. A cluster of somebody's own pulls its images from
 # a registry; ours gets them here. TESTS is a part of a test's name.

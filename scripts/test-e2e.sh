@@ -9,6 +9,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+name=
+if [ -z "${KUBECONFIG:-}" ]; then
+  name=${HANDBACK_CLUSTER:-default}
+  if ! tests/cluster/in true 2>/dev/null; then
+    trap 'tests/cluster/down "$name"' EXIT
+  fi
+  tests/cluster/up "$name"
+fi
+
 # From inside the test cluster's network no registry is reached: everything is made first.
 cargo test --locked --test e2e --no-run
 tests/apps/boto3/start.sh http://127.0.0.1:9 </dev/null
@@ -18,16 +27,11 @@ export HANDBACK_VERSITYGW
 # other, and the fifth goes on beside them.
 arguments=(--locked --offline --test e2e -- --test-threads=5 "$@")
 
-if [ -n "${KUBECONFIG:-}" ]; then
+if [ -z "$name" ]; then
   cargo test "${arguments[@]}"
   echo 'test-e2e: rights are not compared with what was used: that needs the audit log of a test cluster'
   exit
 fi
-name=${HANDBACK_CLUSTER:-default}
-if ! tests/cluster/in true 2>/dev/null; then
-  trap 'tests/cluster/down "$name"' EXIT
-fi
-tests/cluster/up "$name"
 HANDBACK_TEST_AUDIT=/var/lib/handback-cluster/$name/log/audit.log
 export HANDBACK_TEST_AUDIT
 began=$(date -u +%FT%T.%NZ)

@@ -29,6 +29,8 @@ mod upload;
 mod cases;
 #[path = "../support/chromium.rs"]
 mod chromium;
+#[path = "../support/lent.rs"]
+mod lent;
 #[path = "../support/pages.rs"]
 mod pages;
 #[path = "../support/stored_run.rs"]

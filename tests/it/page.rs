@@ -25,7 +25,7 @@ use handback::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{chromium::Chromium, pages::Pages};
+use crate::{lent::Lent, pages::Pages};
 
 /// Long enough for the noisiest machine; nothing that works takes it.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -35,7 +35,7 @@ struct Bench {
     page: Page,
     pages: Pages,
     marks: mpsc::UnboundedReceiver<Mark>,
-    chromium: Chromium,
+    chromium: Lent,
 }
 
 impl Bench {
@@ -46,7 +46,7 @@ impl Bench {
 
     async fn open_with(documents: &[(&str, &str)], dialogs: DialogPolicy) -> Self {
         let pages = Pages::start(documents).await;
-        let (chromium, wire) = Chromium::start();
+        let (chromium, wire) = Lent::borrow().await;
         let (send, marks) = mpsc::unbounded_channel();
         let options = PageOptions {
             run_url: pages.origin.parse().unwrap(),

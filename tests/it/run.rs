@@ -21,6 +21,12 @@ use crate::support::{leftovers, run::Run, shop::Shop};
 const DEMO: &str = include_str!("../../examples/shop.md");
 const FAILING: &str = include_str!("../../examples/shop-failing.md");
 
+/// Enough for a basket to be wrong if it were not the run's own.
+const ERRAND: &str = "Open /\nType \"lamp\" into the search box, then click the \"Search\" button\n\
+    Click \"Dune table lamp\"\nWait for \"In stock\" to appear\nClick \"More\"\n\
+    Click \"Add to basket\"\nVerify \"2 × Dune table lamp added to your basket\" is visible\n\
+    Verify there is 1 \"Basket 2\" link";
+
 /// For runs whose pictures nobody looks at. What is wider than 1280 pixels is made smaller for the
 /// player, which without optimisation takes longer than all the rest of a step.
 const SMALL: &[&str] = &["--viewport", "1000x600"];
@@ -314,7 +320,11 @@ async fn four_runs_at_once_do_not_disturb_each_other() {
     fs::set_permissions(profiles.path(), Permissions::from_mode(0o711)).expect("ours");
     let shared = profiles.path().to_str().expect("UTF-8");
     let run = || {
-        demo(&shop).with(SMALL).with(&["--no-video"]).env("HANDBACK_PROFILES_DIR", shared).finish()
+        Run::new(&shop.url, ERRAND)
+            .with(SMALL)
+            .with(&["--no-video"])
+            .env("HANDBACK_PROFILES_DIR", shared)
+            .finish()
     };
     let (first, second, third, fourth) = tokio::join!(run(), run(), run(), run());
     let mut told = 0;
@@ -422,7 +432,8 @@ fn the_search_for_leaks_finds_a_deliberate_one_in_every_encoding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_display_server_the_run_is_headless_and_says_what_is_missing() {
     let shop = Shop::start().await;
-    let ended = demo(&shop).with(SMALL).without(&["/usr/bin/Xtigervnc"]).finish().await;
+    let run = Run::new(&shop.url, ERRAND).with(SMALL);
+    let ended = run.without(&["/usr/bin/Xtigervnc"]).finish().await;
     ended.assert_verdict("passed", None, 0);
     let results = ended.results();
     assert_eq!(results["video"]["status"], "unavailable", "{}", results["video"]);

@@ -3,6 +3,7 @@
 use std::{
     io,
     os::{fd::OwnedFd, unix::process::CommandExt},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -19,7 +20,7 @@ use tokio_util::{
 };
 
 /// The program itself: `/usr/bin/chromium` is a wrapper that adds flags.
-const PROGRAM: &str = "/usr/lib/chromium/chromium";
+pub(crate) const PROGRAM: &str = "/usr/lib/chromium/chromium";
 
 /// A running browser with one blank tab. Dropping it kills it and everything it started.
 #[derive(Debug)]
@@ -37,10 +38,17 @@ impl Chromium {
 
     /// Starts one with more flags.
     pub(crate) fn start_with(flags: &[&str]) -> (Self, Wire) {
+        let (browser, [commands, answers]) = Self::launch(Command::new(PROGRAM), flags);
+        let wire = wire(&browser.tasks, commands, answers);
+        (browser, wire)
+    }
+
+    /// Starts one by this command, its home being its profile, and gives our ends of its pipe: that for
+    /// commands, and that for answers. It ends when they are closed, also by our own death.
+    pub(crate) fn launch(mut command: Command, flags: &[&str]) -> (Self, [OwnedFd; 2]) {
         let profile = tempfile::Builder::new().prefix("handback-test-").tempdir().unwrap();
         let (commands_in, commands_out) = io::pipe().unwrap();
         let (answers_in, answers_out) = io::pipe().unwrap();
-        let mut command = Command::new(PROGRAM);
         command
             .env_clear()
             .env("HOME", profile.path())
@@ -88,14 +96,18 @@ impl Chromium {
             .unwrap_or_else(|error| panic!("{PROGRAM}: {error}: install Debian's chromium"));
         // The child's ends of the pipes are held by the command.
         drop(command);
-        let tasks = TaskTracker::new();
-        let wire = wire(&tasks, commands_out.into(), answers_in.into());
-        (Self { child, profile, tasks }, wire)
+        let browser = Self { child, profile, tasks: TaskTracker::new() };
+        (browser, [commands_out.into(), answers_in.into()])
     }
 
-    /// The process id.
+    /// The process id of its command.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its directory.
+    pub(crate) fn profile(&self) -> &Path {
+        self.profile.path()
     }
 }
 

@@ -4,7 +4,7 @@ use handback::page::tool::ScrollBy;
 
 use super::*;
 
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_millis(1500);
 
 #[tokio::test]
 async fn a_click_reaches_its_button_and_the_result_has_what_came_of_it() {

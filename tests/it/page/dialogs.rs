@@ -146,7 +146,7 @@ async fn a_killed_browser_is_lost() {
     let Bench { page, chromium, pages: _pages, marks: _marks } =
         Bench::open(&[("/", "<title>t</title><button>Go</button>")]).await;
     let limits = || Limits { action: DEADLINE, cancel: CancellationToken::new() };
-    drop(chromium);
+    chromium.kill();
     tokio::time::timeout(DEADLINE, page.gone()).await.unwrap();
     failed(page.call(&click("Go"), limits()).await, Code::BrowserLost);
     assert!(!page.ask(&visible("Go"), DEADLINE, &CancellationToken::new()).await.outcome);

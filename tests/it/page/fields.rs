@@ -4,7 +4,7 @@ use handback::page::predicate::Op;
 
 use super::*;
 
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_millis(1500);
 
 fn value(name: &str, op: Op, value: impl Into<Text>) -> Predicate {
     let target = Target { name: Some(name.into()), ..Target::default() };

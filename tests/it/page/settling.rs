@@ -87,41 +87,53 @@ const INNER: &str = "<p id=p></p><script>onmessage = () => { const timer = setIn
 
 #[tokio::test]
 async fn wait_for_stable_waits_until_texts_and_children_stop_changing() {
-    // (a): three seconds of changes, then a second of quiet.
-    waits(
-        "<button onclick=\"const t = setInterval(() => p.append('x'), 50); setTimeout(() => clearInterval(t), 3000)\">Start</button><p id=p></p>",
-        1000, 3000, 7000,
-    )
-    .await;
-    // (f): in a shadow root, and in a frame.
-    waits(
-        "<button onclick=\"const root = p.shadowRoot || p.attachShadow({mode:'open'}); const t = setInterval(() => root.append('x'), 50); setTimeout(() => clearInterval(t), 3000)\">Start</button><p id=p></p>",
-        1000, 3000, 7000,
-    )
-    .await;
-    waits(
-        "<button onclick=\"frames[0].postMessage(1, '*')\">Start</button><iframe src='/inner'></iframe>",
-        1000, 3000, 7000,
-    )
-    .await;
-    // (e): a fetch prolongs it, attributes and animation do not.
-    waits("<button onclick=\"fetch('/slow?ms=4000')\">Start</button>", 500, 1500, 7000).await;
-    waits(
-        "<style>@keyframes s { to { transform: rotate(1turn) } } p { animation: s 1s infinite }</style><p>x</p>
-         <button onclick=\"setInterval(() => this.className = 'c' + performance.now(), 30)\">Start</button>",
-        1000, 1000, 4000,
-    )
-    .await;
-    // (c): a quiet page.
-    waits("<button>Start</button>", 1000, 1000, 3000).await;
-    // (d): a navigation restarts the window.
-    waits(
-        "<button onclick=\"setTimeout(() => location = '/next', 1500)\">Start</button>",
-        2000,
-        2800,
-        7500,
-    )
-    .await;
+    // (a), and (f): three seconds of changes in the page, a shadow root, a frame; then a second of quiet.
+    tokio::join!(
+        waits(
+            "<button onclick=\"const t = setInterval(() => p.append('x'), 50); setTimeout(() => clearInterval(t), 3000)\">Start</button><p id=p></p>",
+            1000,
+            3000,
+            7000,
+        ),
+        waits(
+            "<button onclick=\"const root = p.shadowRoot || p.attachShadow({mode:'open'}); const t = setInterval(() => root.append('x'), 50); setTimeout(() => clearInterval(t), 3000)\">Start</button><p id=p></p>",
+            1000,
+            3000,
+            7000,
+        ),
+        waits(
+            "<button onclick=\"frames[0].postMessage(1, '*')\">Start</button><iframe src='/inner'></iframe>",
+            1000,
+            3000,
+            7000,
+        ),
+    );
+}
+
+#[tokio::test]
+async fn wait_for_stable_waits_for_fetches_and_navigations_and_not_for_attributes() {
+    tokio::join!(
+        // (e): a fetch prolongs it.
+        waits("<button onclick=\"fetch('/slow?ms=4000')\">Start</button>", 500, 1500, 7000),
+        // (d): a navigation restarts the window.
+        waits(
+            "<button onclick=\"setTimeout(() => location = '/next', 1500)\">Start</button>",
+            2000,
+            2800,
+            7500,
+        ),
+        async {
+            // (e): attributes and animation do not.
+            waits(
+                "<style>@keyframes s { to { transform: rotate(1turn) } } p { animation: s 1s infinite }</style><p>x</p>
+                 <button onclick=\"setInterval(() => this.className = 'c' + performance.now(), 30)\">Start</button>",
+                1000, 1000, 4000,
+            )
+            .await;
+            // (c): a quiet page.
+            waits("<button>Start</button>", 1000, 1000, 3000).await;
+        },
+    );
 }
 
 #[tokio::test]
