@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::{Printed, Shown, print::Form, prune::LEAST, shown::Entry, text::norm};
 
 /// What is printed whole if a match is in it and it is no longer than this.
-const UNITS: &[&str] = &["row", "listitem", "treeitem", "article", "group"];
-const UNIT: usize = 20;
+pub(super) const UNITS: &[&str] = &["row", "listitem", "treeitem", "article"];
+pub(super) const UNIT: usize = 20;
 
 /// What is printed of each match.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,8 @@ struct Style {
 }
 
 impl Shown {
-    /// The lines whose role, name, text, description or hint contains `wanted`, whatever the case,
+    /// The lines whose role is `wanted`, or whose name, text, description or hint contains it, whatever
+    /// the case ("on" is not meant to find every button),
     /// as far as `bytes` go. The first line says how many there are. Meant for a tree with options
     /// ([`super::Tree::shown_with_options`]).
     pub fn find(&self, wanted: &str, bytes: usize) -> Printed {
@@ -94,20 +95,20 @@ impl Shown {
 
     /// The nearest row, item, article or group of options that a line is in, if it is short.
     fn unit(&self, of: usize) -> Option<usize> {
+        let option = self.lines.get(of).is_some_and(|entry| entry.role == "option");
         std::iter::once(of).chain(self.ancestors(of)).find(|at| {
-            self.lines
-                .get(*at)
-                .is_some_and(|entry| UNITS.contains(&entry.role) && entry.end - at <= UNIT)
+            self.lines.get(*at).is_some_and(|entry| {
+                let is_unit = UNITS.contains(&entry.role) || (option && entry.role == "group");
+                is_unit && entry.end - at <= UNIT
+            })
         })
     }
 }
 
 fn matches(entry: &Entry, wanted: &str) -> bool {
     let marks = ["description", "hint"].iter().filter_map(|mark| entry.mark(mark));
-    [entry.role, &entry.name, &entry.text]
-        .into_iter()
-        .chain(marks)
-        .any(|part| part.to_lowercase().contains(wanted))
+    let mut texts = [entry.name.as_str(), entry.text.as_str()].into_iter().chain(marks);
+    entry.role == wanted || texts.any(|text| text.to_lowercase().contains(wanted))
 }
 
 #[cfg(test)]
@@ -123,8 +124,8 @@ mod tests {
         "2|row|1",
         "3|cell|17||Bob",
         "3|button|3|4|Delete",
-        "1|combobox|4099|5|Country|Chile||options||||0^Canada^1^America~1^Chile^2^America~0^Chad^3^Africa",
-        "1|button|3|6|||description=Removes Bob|||trash",
+        "1|combobox|4099|5|Country|Chile|options||||0^Canada^1^America~1^Chile^2^America~0^Chad^3^Africa",
+        "1|button|3|6|||description=Removes Bob",
         "0|contentinfo|1|7",
         "1|link|3|8|Imprint",
     ];
@@ -154,6 +155,7 @@ mod tests {
             &["- … 1 match", "- contentinfo [ref=e7]", "  - link \"Imprint\" [ref=e8]"],
         );
         check("nowhere", &["- … no matches"]);
+        check("link", &["- … 1 match", "- contentinfo [ref=e7]", "  - link \"Imprint\" [ref=e8]"]);
     }
 
     #[test]

@@ -26,13 +26,12 @@ impl Cuts {
     fn with(&self, steps: &[Step]) -> Self {
         let mut cuts = self.clone();
         for step in steps {
-            let flag = match step {
-                Step::Cut(at) => cuts.cut.get_mut(*at),
-                Step::Shorten(at) => cuts.short.get_mut(*at),
+            let flags = match *step {
+                Step::Cut(at) => cuts.cut.get_mut(at..=at),
+                Step::Fold { top, end } => cuts.cut.get_mut(top..end),
+                Step::Shorten(at) => cuts.short.get_mut(at..=at),
             };
-            if let Some(flag) = flag {
-                *flag = true;
-            }
+            flags.into_iter().for_each(|flags| flags.fill(true));
         }
         cuts
     }
@@ -210,6 +209,7 @@ impl Page<'_> {
         let role = self.shown.lines.get(*first).map_or("", |entry| entry.role);
         let what = match (alike && tops.len() > 1, controls) {
             (true, _) => format!("{} more {} like these", tops.len(), many(role)),
+            (false, _) if lines == 1 => "1 more line".to_owned(),
             (false, 0) => format!("{lines} more lines"),
             (false, 1) => format!("{lines} more lines, 1 control among them"),
             (false, _) => format!("{lines} more lines, {controls} controls among them"),

@@ -2,7 +2,11 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::page::snapshot::{Rect, Shown, shown::Entry};
+use crate::page::snapshot::{
+    Rect, Shown,
+    find::{UNIT, UNITS},
+    shown::Entry,
+};
 
 /// Siblings of one shape of which more are folded.
 const ALIKE: usize = 10;
@@ -41,8 +45,15 @@ const STATES: &[&str] = &[
 /// One cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
-    /// This line and, at the latest with it, what is below it.
+    /// This line, once nothing below it is printed.
     Cut(usize),
+    /// This line with all that is below it.
+    Fold {
+        /// The line.
+        top: usize,
+        /// Where its sub-tree ends.
+        end: usize,
+    },
     /// This line becomes shorter.
     Shorten(usize),
 }
@@ -68,6 +79,7 @@ struct Known {
     last: bool,
     /// Something in it goes last.
     holds_last: bool,
+    /// It, or something in it, is selected or checked.
     selected: bool,
     only_contains: bool,
 }
@@ -130,6 +142,7 @@ impl Layout {
             });
         }
         fold(lines, &mut known);
+        units(lines, &mut known);
         Self { known }
     }
 
@@ -181,7 +194,11 @@ impl Layout {
         let out = |known: &Known| known.out;
         let away = |known: &Known| known.away;
         match stage {
-            0 => cut(self.repeated(shown, alive)),
+            0 => {
+                let end = |top: usize| shown.lines.get(top).map_or(top, |entry| entry.end);
+                let found = self.repeated(shown, alive).into_iter();
+                found.map(|top| Step::Fold { top, end: end(top) }).collect()
+            }
             1 => all(&|_| true, &out).into_iter().map(Step::Shorten).collect(),
             2 => cut(all(&|one| one.out > 0.0 && !one.acts && !one.held && !one.holds_last, &out)),
             3 => cut(all(&|one| one.out > 0.0 && !one.last, &out)),
@@ -244,8 +261,27 @@ fn fold(lines: &[Entry], known: &mut [Known]) {
             above.out = above.out.min(one.out);
             above.away = above.away.min(one.away);
             above.vivid |= one.vivid;
+            above.selected |= one.selected;
             above.acts |= one.acts;
             above.holds_last |= one.holds_last;
+        }
+    }
+}
+
+/// A row or an item goes as a whole: its text is what tells its controls from others.
+fn units(lines: &[Entry], known: &mut [Known]) {
+    let mut end = 0;
+    for (at, entry) in lines.iter().enumerate() {
+        if at < end || !UNITS.contains(&entry.role) || entry.end - at > UNIT {
+            continue;
+        }
+        end = entry.end;
+        let Some(unit) = known.get(at).copied() else { continue };
+        for part in known.get_mut(at..end).into_iter().flatten() {
+            part.out = unit.out;
+            part.away = unit.away;
+            part.acts = unit.acts;
+            part.holds_last = unit.holds_last;
         }
     }
 }
