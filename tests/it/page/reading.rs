@@ -5,7 +5,7 @@ use handback::page::tool::{DIFF_TOKENS, Wanted};
 use super::*;
 
 const PAGE: &str = "<title>t</title><main><form aria-label=Login>
-    <label>Email <input></label><button type=button id=go onclick='go()'>Sign in</button></form>
+    <label>Email <input></label><button type=button id=go onclick='enter()'>Sign in</button></form>
     <p role=status>Token sesame</p>
     <select aria-label=Country></select><ul id=l></ul></main>
     <div id=far style='margin-top:3000px'><p>Far 1</p><p>Far 2</p><p>Far 3</p></div>
@@ -13,10 +13,10 @@ const PAGE: &str = "<title>t</title><main><form aria-label=Login>
     document.querySelector('select').innerHTML =
       [...Array(30).keys()].map((i) => '<option>Country ' + i).join('');
     l.innerHTML = [...Array(400).keys()].map((i) => `<li>Item ${i} <button>Buy ${i}</button>`).join('');
-    function go() {
+    function enter() {
       document.querySelector('p').textContent = 'Welcome sesame';
-      go2 = document.getElementById('go');
-      go2.insertAdjacentHTML('afterend', '<p role=alert>Not an address</p>');
+      const button = document.getElementById('go');
+      button.insertAdjacentHTML('afterend', '<p role=alert>Not an address</p>');
     }
     </script>";
 
