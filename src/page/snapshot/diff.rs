@@ -74,7 +74,7 @@ impl Shown {
         let matching = Matching::of(before, self);
         let ops = ops(before, self, &matching);
         let groups = told::groups(before, self, &matching, &ops, bytes);
-        told::tell(self, &ops, groups, bytes, acted)
+        told::tell(self, &ops, &groups, bytes, acted)
     }
 
     /// Whether the other tree reads the same, but for what is no change.

@@ -31,7 +31,9 @@ impl Cuts {
                 Step::Fold { top, end } => cuts.cut.get_mut(top..end),
                 Step::Shorten(at) => cuts.short.get_mut(at..=at),
             };
-            flags.into_iter().for_each(|flags| flags.fill(true));
+            if let Some(flags) = flags {
+                flags.fill(true);
+            }
         }
         cuts
     }

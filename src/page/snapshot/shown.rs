@@ -3,7 +3,7 @@
 //! It holds no secrets, is whole, and knows nothing of budgets. What is printed of it, all or some
 //! of its lines, is in `print`, `prune` and `find`; two of them are compared by `diff`.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Write};
 
 use super::{
     Choice, Mark, NodeId, Rect, Tree,
@@ -183,7 +183,7 @@ impl Shown {
             out.push_str(&super::text::quoted(&capped(entry.name.clone(), ANCESTOR)));
         }
         if let Some(reference) = &entry.reference {
-            out.push_str(&format!(" [ref={reference}]"));
+            write!(out, " [ref={reference}]").ok();
         }
         Some(out)
     }

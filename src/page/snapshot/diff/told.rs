@@ -49,8 +49,9 @@ pub(super) fn groups(
     let mut placed: Vec<(usize, u8, Op)> = ops
         .iter()
         .map(|op| match *op {
-            Op::Added(at) | Op::Moved(at) => (at, 0, *op),
-            Op::Changed { at, .. } | Op::Replaced { at, .. } => (at, 0, *op),
+            Op::Added(at) | Op::Moved(at) | Op::Changed { at, .. } | Op::Replaced { at, .. } => {
+                (at, 0, *op)
+            }
             Op::Order(at) | Op::Rerendered(at) => (at.unwrap_or_default(), 0, *op),
             Op::Removed { old } => (after.get(old).copied().unwrap_or_default(), 1, *op),
         })
@@ -203,7 +204,7 @@ fn was(old: &Entry, new: &Entry) -> Option<String> {
 pub(super) fn tell(
     now: &Shown,
     ops: &[Op],
-    groups: Vec<Group>,
+    groups: &[Group],
     bytes: usize,
     acted: Option<&str>,
 ) -> Changes {
@@ -213,7 +214,7 @@ pub(super) fn tell(
     let kept = if total <= spare {
         groups.iter().map(|group| group.blocks.len()).collect()
     } else {
-        nearest(now, &groups, spare.saturating_sub(MORE_BYTES), acted)
+        nearest(now, groups, spare.saturating_sub(MORE_BYTES), acted)
     };
     let mut refs = Vec::new();
     let mut missing = 0;

@@ -60,6 +60,7 @@ pub(super) enum Step {
 
 /// What is known of a line's place and kind.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 struct Known {
     shape: u64,
     /// How far the nearest of its sub-tree is out of sight, in CSS pixels.
@@ -239,7 +240,8 @@ impl Layout {
         let selected = run.iter().filter(|at| self.known(**at).selected).count();
         found.extend(nearest.into_iter().skip(ALIKE).filter(|at| {
             let known = self.known(*at);
-            !known.vivid && !(known.selected && selected <= FEW)
+            let stays = known.vivid || (known.selected && selected <= FEW);
+            !stays
         }));
     }
 }
