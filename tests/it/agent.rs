@@ -166,6 +166,7 @@ async fn run(url: &str, text: &str, browsers: Vec<(Chromium, Wire)>, killed: Kil
             stop_on_first_failure: false,
             wait_ready: None,
             dialogs: DialogPolicy::Auto,
+            files: None,
             viewport: Size { width: 1280, height: 720 },
             insecure_tls: false,
             video: VideoWish::IfPossible,

@@ -13,6 +13,7 @@ mod examples;
 mod gate;
 mod handoffs;
 mod manifest;
+mod model;
 mod operator;
 mod operator_process;
 mod page;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::page::{
     Page,
     reader::{Called, Known},
-    snapshot::{Changes, NodeId, Printed, Shown},
-    tool::Failed,
+    snapshot::{Changes, NodeId, Printed, Shown, text::norm},
+    tool::{Failed, dialogs::dialog_open},
     view::View,
 };
 
@@ -38,13 +38,17 @@ pub struct Wanted {
 
 impl Page {
     /// The tree, or what is wanted of it, with notes about what was left out. A whole tree is what
-    /// the next changes are counted from.
+    /// the next changes are counted from. While a dialog is held it is told instead.
     ///
     /// # Errors
     /// `stale_ref` as for any call with a ref.
     pub async fn snapshot(&self, wanted: &Wanted, redact: Redact<'_>) -> Result<String, Failed> {
         let Wanted { reference, find, max_tokens } = wanted;
         self.alive().await?;
+        if let Some(held) = self.held_dialog().await {
+            let (kind, text) = (held.kind, norm(&redact(&held.text)));
+            return Ok(format!("- … a {kind} dialog is open and blocks the page: {text}\n"));
+        }
         let bytes = bytes(max_tokens.unwrap_or(TREE_TOKENS).clamp(*ASKED.start(), *ASKED.end()));
         let view = View::read(&self.browser, bytes).await?;
         let whole = reference.is_none() && find.is_none();
@@ -75,6 +79,9 @@ impl Page {
 
     /// What changed since the last whole tree or changes, in at most so many tokens; `acted` is the
     /// ref of the element that was acted on. On another page than before it is that page's tree.
+    ///
+    /// # Errors
+    /// `dialog_open` while one is held.
     pub async fn changes(
         &self,
         acted: Option<&str>,
@@ -82,6 +89,9 @@ impl Page {
         redact: Redact<'_>,
     ) -> Result<Changes, Failed> {
         self.alive().await?;
+        if let Some(held) = self.held_dialog().await {
+            return Err(dialog_open(&held));
+        }
         let bytes = bytes(max_tokens);
         let view = View::read(&self.browser, bytes).await?;
         let before = self.browser.with(|state| state.reader.base()).await?;
