@@ -63,7 +63,7 @@ async fn a_reader_gets_a_tree_within_its_budget_parts_of_it_and_what_changed_sin
     let far = far.await.unwrap();
     assert!(far.starts_with("- … 1 match\n") && far.contains("text: Item 399"), "{far}");
     let target = ref_of(&far, "Buy 399");
-    bench.call(super::refs::by_ref(&target)).await.unwrap();
+    bench.call(refs::by_ref(&target)).await.unwrap();
 
     let select = ref_of(&tree, "\"Country\"");
     let options = bench.snapshot(only(&select)).await.unwrap();
