@@ -23,6 +23,9 @@ pub mod telemetry;
 // Whether a target is there.
 pub mod preflight;
 
+// The disposable mailbox of a run.
+pub mod mail;
+
 // What the user writes and reads back: the custom resources.
 pub mod manifest;
 

@@ -28,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::model_server::{Answer, ModelServer, Say};
 
-const KEY: &str = "sk-ant-0123456789abcdef";
+/// Of no known form: what hides it is that it is known to be the key.
+const KEY: &str = "our-key-0123456789";
 const BOTH: [bool; 2] = [true, false];
 
 /// What a person sets for this server.

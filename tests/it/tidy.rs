@@ -14,15 +14,16 @@ const GROUND: [&str; 7] =
 
 /// Who may see what besides ground. A module or a path below it: `pod::contract` does not open `pod`.
 /// `manifest`, `decide` and `pod` do not even see ground: they are plain data and decisions.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("preflight", &[]),
+    ("mail", &["preflight"]),
     ("manifest", &["secret"]),
     ("decide", &["manifest"]),
     ("pod", &["manifest"]),
     ("browser", &["pod::contract"]),
     ("model", &[]),
     ("page", &[]),
-    ("agent", &["preflight", "pod::contract", "model", "page"]),
+    ("agent", &["preflight", "mail", "pod::contract", "model", "page"]),
     ("gate", &["pod::contract", "decide::lease"]),
     ("operator", &["preflight", "manifest", "decide", "pod"]),
     ("client", &["manifest", "pod::contract", "gate"]),
@@ -30,6 +31,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
         "cli",
         &[
             "preflight",
+            "mail",
             "manifest",
             "pod",
             "decide",
@@ -47,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 52] = [
+const PURE: [&str; 53] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -100,6 +102,7 @@ const PURE: [&str; 52] = [
     "src/agent/report/junit",
     "src/cli/submit/answer",
     "src/cli/submit/told",
+    "src/mail/extract",
 ];
 
 /// What a pure file may not name, as paths; a parent stands for everything below it.
@@ -125,11 +128,13 @@ const IMPURE: [&str; 18] = [
 ];
 
 /// Foreign types that live behind one door.
-const DOORS: [(&str, &str); 4] = [
+const DOORS: [(&str, &str); 6] = [
     ("chromiumoxide_cdp", "src/page/cdp"),
     ("chromiumoxide_types", "src/page/cdp"),
     ("aws_sdk_s3", "src/gate/upload/s3"),
     ("aws_smithy_http_client", "src/gate/upload/s3"),
+    ("async_imap", "src/mail/imap"),
+    ("mail_parser", "src/mail/mime"),
 ];
 
 fn root() -> &'static Path {

@@ -3,15 +3,15 @@
 
 use super::{
     Meaning, Reader,
-    parts::{duration, last_target, url},
+    parts::{last_target, url},
 };
 use crate::page::{
     target::Among,
     words::{Cursor, Kind},
 };
 
-/// A20 and A21.
-pub(super) const ACTIONS: &[Reader] = &[("A20", mail), ("A21", hand_over)];
+/// The code of A20, and A21.
+pub(super) const ACTIONS: &[Reader] = &[("A20", paste), ("A21", hand_over)];
 
 /// V9.
 pub(super) const CHECKS: &[Reader] = &[("V9", http_status)];
@@ -20,21 +20,7 @@ fn ends(at: Cursor<'_>) -> Option<Meaning> {
     at.is_end().then_some(Meaning::Later)
 }
 
-fn mail(at: Cursor<'_>) -> Option<Meaning> {
-    if let Some(rest) = at.verb(&["create"]) {
-        let rest = rest.phrase(&["temporary email", "temp email"])?;
-        return ends(rest.maybe(&["address"]));
-    }
-    if let Some(rest) = at.verb(&["open"]) {
-        return ends(rest.phrase(&["link in email"])?);
-    }
-    if let Some(rest) = at.verb(&["wait"]) {
-        let rest = rest.phrase(&["for"])?.maybe(&["verification"]).phrase(&["code", "email"])?;
-        return match rest.phrase(&["for up to"]) {
-            Some(rest) => ends(duration(rest)?.1),
-            None => ends(rest),
-        };
-    }
+fn paste(at: Cursor<'_>) -> Option<Meaning> {
     let rest = at.verb(&["enter", "paste"])?.phrase(&["code"])?.phrase(&["in", "into"])?;
     last_target(rest, Among::TextFields).map(|_| Meaning::Later)
 }
