@@ -12,7 +12,10 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    sync::Arc,
 };
+
+use crate::page::snapshot::Shown;
 
 /// How many refs are remembered: a few dozen large pages. Of more the older half is forgotten, and
 /// using one of those asks for a new snapshot.
@@ -26,7 +29,9 @@ pub struct Reader {
     frames: u32,
     printed: HashMap<String, Printed>,
     /// Counts what was printed, so that the oldest can be told.
-    told: u64,
+    count: u64,
+    /// The page as of the last whole tree or changes.
+    base: Option<Arc<Shown>>,
     /// What this call has met and may yet print.
     met: HashMap<String, Called>,
     /// What this call found by itself: it was not chosen by its name.
@@ -110,10 +115,20 @@ impl Reader {
         }
     }
 
+    /// The page as the reader was last told, whole or by its changes.
+    pub(crate) fn base(&self) -> Option<Arc<Shown>> {
+        self.base.clone()
+    }
+
+    /// The reader was told this page, whole or by its changes.
+    pub(crate) fn told(&mut self, shown: Arc<Shown>) {
+        self.base = Some(shown);
+    }
+
     /// A ref was printed, beside this role and name.
     pub(crate) fn print(&mut self, reference: String, called: Called) {
-        self.told += 1;
-        self.printed.insert(reference, Printed { called, at: self.told });
+        self.count += 1;
+        self.printed.insert(reference, Printed { called, at: self.count });
         if self.printed.len() > MOST {
             let mut ages: Vec<u64> = self.printed.values().map(|printed| printed.at).collect();
             ages.sort_unstable();

@@ -7,6 +7,7 @@ mod drag;
 mod evaluate;
 mod navigate;
 mod paste;
+mod reading;
 mod scroll;
 mod select;
 mod stale;
@@ -27,6 +28,7 @@ use crate::page::{
 };
 
 pub use dispatch::Page;
+pub use reading::{DIFF_TOKENS, Redact, TREE_TOKENS, Wanted};
 pub use tabs::TabChoice;
 
 /// One tool call, its arguments valid.

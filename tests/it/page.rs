@@ -6,6 +6,7 @@ mod dragging;
 mod fields;
 mod frames;
 mod navigating;
+mod reading;
 mod refs;
 mod settling;
 mod tabs;

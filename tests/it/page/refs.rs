@@ -8,7 +8,7 @@ fn reference(line: &str) -> String {
     rest.trim_end_matches(']').to_owned()
 }
 
-fn by_ref(reference: &str) -> Call {
+pub(super) fn by_ref(reference: &str) -> Call {
     Call::Click {
         on: Subject::Ref(reference.to_owned()),
         button: Button::Left,
