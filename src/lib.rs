@@ -38,6 +38,9 @@ pub mod pod;
 // The browser and its supervisor.
 pub mod browser;
 
+// Language models: two wire formats, one retry layer, cassettes.
+pub mod model;
+
 // Tools on a page.
 pub mod page;
 

@@ -3,7 +3,7 @@
 //! `handback run` makes one from its options and `handback agent` from the contract of its pod;
 //! from here on there is no difference.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -64,6 +64,8 @@ pub struct Manner {
     pub wait_ready: Option<Duration>,
     /// Who answers dialogs.
     pub dialogs: DialogPolicy,
+    /// Where files for uploads lie.
+    pub files: Option<PathBuf>,
     /// Size of the page's contents.
     pub viewport: Size,
     /// Any certificate will do.
@@ -176,6 +178,7 @@ impl Assignment {
             policy: Arc::clone(&self.policy),
             mail: self.mail.clone(),
             dialogs,
+            files: self.manner.files.clone(),
             max_steps,
             timeout,
             stop_on_first_failure,

@@ -26,15 +26,18 @@ fn in_words(call: &Call) -> String {
         Call::Navigate { url } => format!("go to {}", url.shown()),
         Call::Reload => "reload the page".to_owned(),
         Call::GoBack => "go back".to_owned(),
-        Call::Click { on, button, count } => {
+        Call::Click { on, button, count, modifiers } => {
             let verb = match (button, count) {
                 (Button::Left, 2) => "double-click",
                 (Button::Left, _) => "click",
                 (Button::Right, _) => "right-click",
                 (Button::Middle, _) => "middle-click",
             };
-            format!("{verb} {}", subject(on))
+            let held: String = modifiers.iter().map(|held| format!("{}+", held.name())).collect();
+            format!("{held}{verb} {}", subject(on))
         }
+        Call::Hover { on } => format!("hover over {}", subject(on)),
+        Call::Drag { from, to } => format!("drag {} to {}", subject(from), subject(to)),
         Call::SetChecked { on, checked: true } => format!("turn on {}", subject(on)),
         Call::SetChecked { on, checked: false } => format!("turn off {}", subject(on)),
         Call::Expand { on, expanded: true } => format!("open {}", subject(on)),
@@ -48,6 +51,18 @@ fn in_words(call: &Call) -> String {
         }
         Call::SelectOption { from, values } => {
             format!("select {} from {}", list(values), subject(from))
+        }
+        Call::UploadFile { to, files } => {
+            let to = to.as_ref().map_or_else(|| "the open chooser".to_owned(), subject);
+            format!("upload {} to {to}", list(files))
+        }
+        Call::HandleDialog { accept: true, .. } => "accept the dialog".to_owned(),
+        Call::HandleDialog { accept: false, .. } => "dismiss the dialog".to_owned(),
+        Call::SwitchTab { to: None, close: false } => "list the tabs".to_owned(),
+        Call::SwitchTab { to: None, close: true } => "close the tab".to_owned(),
+        Call::SwitchTab { to: Some(to), close } => {
+            let first = if *close { "close the tab and " } else { "" };
+            format!("{first}switch to {}", to.shown())
         }
         Call::PressKey { key, repeat, on } => {
             let times = if *repeat > 1 { format!(" {repeat} times") } else { String::new() };
@@ -82,7 +97,7 @@ pub fn args(call: &Call) -> Value {
         Call::Navigate { url } => put("url", json!(url.shown())),
         Call::Reload => put("reload", json!(true)),
         Call::GoBack | Call::Screenshot => {}
-        Call::Click { on, button, count } => {
+        Call::Click { on, button, count, modifiers } => {
             put("element", json!(subject(on)));
             match button {
                 Button::Left => {}
@@ -92,6 +107,15 @@ pub fn args(call: &Call) -> Value {
             if *count != 1 {
                 put("count", json!(count));
             }
+            if !modifiers.is_empty() {
+                let names: Vec<_> = modifiers.iter().map(|held| held.name()).collect();
+                put("modifiers", json!(names));
+            }
+        }
+        Call::Hover { on } => put("element", json!(subject(on))),
+        Call::Drag { from, to } => {
+            put("from_element", json!(subject(from)));
+            put("to_element", json!(subject(to)));
         }
         Call::SetChecked { on, checked } => {
             put("element", json!(subject(on)));
@@ -110,6 +134,26 @@ pub fn args(call: &Call) -> Value {
         Call::SelectOption { from, values } => {
             put("element", json!(subject(from)));
             put("values", json!(values.iter().map(Text::shown).collect::<Vec<_>>()));
+        }
+        Call::UploadFile { to, files } => {
+            if let Some(to) = to {
+                put("element", json!(subject(to)));
+            }
+            put("files", json!(files.iter().map(Text::shown).collect::<Vec<_>>()));
+        }
+        Call::HandleDialog { accept, text } => {
+            put("accept", json!(accept));
+            if let Some(text) = text {
+                put("text", json!(typed(text)));
+            }
+        }
+        Call::SwitchTab { to, close } => {
+            if let Some(to) = to {
+                put("tab", json!(to.shown()));
+            }
+            if *close {
+                put("close", json!(true));
+            }
         }
         Call::PressKey { key, repeat, on } => {
             put("key", json!(shown_key(key)));
@@ -200,6 +244,9 @@ pub fn predicate(predicate: &Predicate) -> Value {
                 json!({"kind": "count", "text": text.shown(), "in": regions(within), "op": self::cmp(*cmp), "n": n})
             }
         },
+        Predicate::Dialog { op, value } => {
+            json!({"kind": "dialog", "op": self::op(*op), "value": value.shown()})
+        }
         Predicate::Options { target, values, exact } => {
             json!({"kind": "options", "target": self::target(target), "values": values.iter().map(Text::shown).collect::<Vec<_>>(), "exact": exact})
         }

@@ -21,7 +21,7 @@ use crate::{
         verdict::{Ending, Reason},
     },
     page::{
-        Dialog, Limits, Page,
+        Limits, Page,
         predicate::{Finding, Predicate},
         tool::{Call, Code, Done, Failed, Where},
     },
@@ -56,6 +56,9 @@ impl Drive<'_> {
             match turn::next(&transcript, &budget, self.journal.boot()) {
                 Next::Perform(position) => {
                     let Some(step) = steps.get(position) else { break };
+                    if let Some(page) = &self.page {
+                        page.hold_dialogs(answers_dialog(steps, position)).await;
+                    }
                     transcript.failed = self.perform(index, step).await;
                     transcript.taken += 1;
                 }
@@ -107,9 +110,8 @@ impl Drive<'_> {
     /// Records what the page asked meanwhile, and how it was answered.
     async fn tell_dialogs(&mut self, scenario: usize) {
         let Some(page) = self.page.clone() else { return };
-        for Dialog { kind, text, accepted } in page.dialogs().await {
-            let answer = if accepted { "accepted" } else { "dismissed" };
-            self.journal.dialog(scenario, &kind, &text, answer);
+        for dialog in page.dialogs().await {
+            self.journal.dialog(scenario, &dialog);
         }
     }
 
@@ -405,6 +407,20 @@ impl Ended {
     fn without_page(failed: Failed) -> Self {
         Self { result: Err(failed), place: Where::default() }
     }
+}
+
+/// Whether the plan itself answers a dialog that opens at this step: the step does, or the next one
+/// that asks for more than what a dialog says.
+fn answers_dialog(steps: &[plan::Step], position: usize) -> bool {
+    let answers = |step: &plan::Step| matches!(&step.what, What::Act(call) if matches!(**call, Call::HandleDialog { .. }));
+    let reads = |step: &plan::Step| match &step.what {
+        What::Act(_) | What::Mail(_) => false,
+        What::Check { predicates, .. } => {
+            predicates.iter().all(|one| matches!(one, Predicate::Dialog { .. }))
+        }
+    };
+    let mut from = steps.iter().skip(position);
+    from.next().is_some_and(answers) || from.find(|step| !reads(step)).is_some_and(answers)
 }
 
 /// A1 with `the home page`: the plan does not know the run URL and leaves it empty. A variable that

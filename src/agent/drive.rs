@@ -4,7 +4,7 @@
 //! Nothing here fails upwards: whatever happens is in the journal, and [`drive`] returns so that the
 //! report can be written.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio::{
@@ -27,7 +27,7 @@ use crate::{
     },
     clock::Clock,
     mail::{inbox::Inbox, settings::Settings},
-    page::{DialogPolicy, Limits, Mark, Page, PageOptions, Reader, Text, tool::Call},
+    page::{DialogPolicy, Files, HOLD, Limits, Mark, Page, PageOptions, Reader, Text, tool::Call},
     pod::contract::{self, BrowserFacts, Recording, RecordingState, Sandbox, StoppedBy, ToGate},
     policy::Policy,
     telemetry::chain,
@@ -64,6 +64,8 @@ pub struct Job {
     pub mail: Settings,
     /// Who answers dialogs.
     pub dialogs: DialogPolicy,
+    /// Where files for uploads lie.
+    pub files: Option<PathBuf>,
     /// Steps a scenario may take.
     pub max_steps: Option<u32>,
     /// Wall clock of the run.
@@ -352,6 +354,8 @@ impl Drive<'_> {
             run_url: self.job.url.clone(),
             policy: Arc::clone(&self.job.policy),
             dialogs: self.job.dialogs,
+            hold: HOLD,
+            files: Files::new(self.job.files.clone()),
             marks,
             clock: Arc::clone(&self.job.clock),
         };
@@ -452,6 +456,9 @@ impl Drive<'_> {
             checks: scenario.checks.len(),
         };
         self.journal.emit(Some(index), start);
+        if let Some(page) = &self.page {
+            page.forget_dialogs().await;
+        }
         if let Some(page) = &self.page
             && let Ok(jpeg) = page.screenshot().await
         {

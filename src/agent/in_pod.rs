@@ -324,6 +324,8 @@ fn assignment(contract: &RunContract, secrets: Vec<SecretVariable>) -> Result<As
                 Dialogs::Accept => DialogPolicy::Accept,
                 Dialogs::Dismiss => DialogPolicy::Dismiss,
             },
+            // A pod has none; there are fixtures.
+            files: None,
             viewport: *viewport,
             insecure_tls: policy.insecure_tls,
             video,

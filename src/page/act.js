@@ -101,14 +101,19 @@
       const inside = [...element.querySelectorAll('input, textarea, [contenteditable]')].filter(visible);
       if (inside.length === 1) [subject] = inside;
     }
-    const label = up(subject, (at) => nameOf(at) === 'label');
+    const label = ['hover', 'drop'].includes(kind) ? null : up(subject, (at) => nameOf(at) === 'label');
     if (label && label.control && !within(subject, label.control) && !isControl(subject)) subject = label.control;
     if (kind === 'type') subject = isText(subject) ? subject : editingHost(subject) || subject;
     let surface = subject;
+    if (kind === 'upload' && typeOf(subject) !== 'file') {
+      // A drop zone around its input.
+      const inside = [...subject.querySelectorAll('input[type=file]')];
+      if (inside.length === 1) [subject] = inside;
+    }
     if (['checkbox', 'radio', 'file'].includes(typeOf(subject))) {
       const style = visible(subject) && getComputedStyle(subject);
       if (!style || style.opacity === '0' || !pointOf(subject, false)) {
-        surface = labelsOf(subject).find(visible) || subject;
+        surface = labelsOf(subject).find(visible) || surface;
       }
     }
     return { subject, surface };
@@ -241,21 +246,34 @@
   };
   listen();
 
-  // What became of the gesture; disarms.
+  // What became of the gesture so far.
   hb.verdict = () => {
     const was = armed;
-    armed = null;
     if (!was) return { landed: false, reached: false, missed: null };
     const missed = was.missed && was.missed.hit instanceof Element ? covered(was.missed.hit, was.surface)
       : was.missed && { by: null, what: 'something' };
     return { landed: was.landed, reached: was.reached, missed: missed && !was.landed ? missed : null };
   };
+  hb.disarm = () => { armed = null; return true; };
+
+  // ---- Drags -------------------------------------------------------------------------------
+  // Whether the page lets the browser drag something since it was last asked.
+  let started = null;
+  const onDragStart = (event) => { if (event.isTrusted) started = event; };
+  const listenForDrags = () => addEventListener('dragstart', onDragStart, { capture: true });
+  listenForDrags();
+  hb.dragStarted = () => {
+    listenForDrags(); // gone after document.open()
+    const was = started;
+    started = null;
+    return !!was && !was.defaultPrevented;
+  };
 
   // ---- One attempt -------------------------------------------------------------------------
   const fail = (reason, more) => ({ ok: false, reason, ...more });
-  // kind: click, hover, type, select, scroll, focus. `aim` asks for a point and the guard. `was` is
-  // what the reader of the ref was told: a role and a name.
-  hb.check = async ({ n, kind, attempt, aim, was }) => {
+  // kind: click, hover, drop, type, upload, select, scroll, focus. `aim` asks for a point, `guard`
+  // for the guard. `was` is what the reader of the ref was told: a role and a name.
+  hb.check = async ({ n, kind, attempt, aim, guard, was }) => {
     const element = n === null ? focused() : hb.element(n);
     if (!element || !connected(element)) return fail('stale');
     if (was) {
@@ -265,7 +283,7 @@
     const { subject, surface } = retarget(element, kind);
     if (!visible(surface)) return fail('not_visible');
     if (inert(subject)) return fail('inert');
-    if (kind !== 'hover' && kind !== 'scroll' && disabled(subject)) return fail('disabled');
+    if (!['hover', 'drop', 'scroll'].includes(kind) && disabled(subject)) return fail('disabled');
     if (kind === 'type') {
       const host = editingHost(subject);
       if (!isText(subject) && !host) return fail('not_editable');
@@ -294,11 +312,11 @@
       else return covered(hit, surface);
       hit = deepest(point.x, point.y);
     }
-    arm(subject, surface, false);
+    if (guard) arm(subject, surface, false);
     return { ...about, ...point };
   };
   // The same in a frame on the way: the point must meet the frame element.
-  hb.passage = ({ n, x, y }) => {
+  hb.passage = ({ n, x, y, guard }) => {
     const element = hb.element(n);
     if (!element || !connected(element)) return fail('detached');
     if (!visible(element)) return fail('not_visible');
@@ -320,7 +338,7 @@
       }
       return covered(hit, element);
     }
-    arm(element, element, true);
+    if (guard) arm(element, element, true);
     return { ok: true, n, origin: self.origin, width: innerWidth, height: innerHeight, x, y, field: null };
   };
   hb.size = () => ({ width: innerWidth, height: innerHeight });
@@ -692,5 +710,11 @@
     const top = busiest && busiest.element.deref();
     return { idle: now - Math.max(lastContent, now - since), mutations: content, busiest: top instanceof Element ? describe(top) : null, tally: busiest ? busiest.tally : 0 };
   };
+  // For the scripts that come after this one.
+  hb.parts = {
+    attribute, boxOf, connected, everywhere, focused, frame, isText, labelsOf, nameOf, nativeSet, parentOf, shadowOf, tell, typeOf,
+    up, valueOf, visible, within,
+  };
+  hb.title = () => document.title;
   hb.place = () => ({ url: location.href, title: document.title });
 })();

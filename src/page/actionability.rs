@@ -66,10 +66,16 @@ impl Schedule {
 pub(crate) enum Intent {
     /// A button is pressed on it.
     Click,
+    /// The pointer goes there.
+    Hover,
+    /// What is being dragged goes there.
+    Drop,
     /// Its value is replaced.
     Type,
     /// An option is chosen.
     Select,
+    /// It gets files.
+    Upload,
     /// It is brought into view.
     Scroll,
     /// It gets the focus.
@@ -80,11 +86,24 @@ impl Intent {
     fn word(self) -> &'static str {
         match self {
             Self::Click => "click",
+            Self::Hover => "hover",
+            Self::Drop => "drop",
             Self::Type => "type",
             Self::Select => "select",
+            Self::Upload => "upload",
             Self::Scroll => "scroll",
             Self::Focus => "focus",
         }
+    }
+
+    /// Whether it needs a point that receives events.
+    fn aims(self) -> bool {
+        matches!(self, Self::Click | Self::Hover | Self::Drop)
+    }
+
+    /// Whether the point's events are guarded. What is dragged passes over anything.
+    fn guards(self) -> bool {
+        matches!(self, Self::Click | Self::Hover)
     }
 }
 
@@ -169,6 +188,7 @@ struct Checked {
 #[derive(Debug, Deserialize)]
 struct Verdict {
     landed: bool,
+    reached: bool,
     missed: Option<Cover>,
 }
 
@@ -212,10 +232,10 @@ pub(crate) async fn attempt(
     intent: Intent,
     attempt: usize,
 ) -> Result<Ready, Miss> {
-    let aim = intent == Intent::Click;
+    let (aim, guard) = (intent.aims(), intent.guards());
     for turn in 0..SCROLLS {
         let argument = json!({
-            "n": element.number, "kind": intent.word(), "attempt": attempt, "aim": aim,
+            "n": element.number, "kind": intent.word(), "attempt": attempt, "aim": aim, "guard": guard,
             "was": was.map(|was| json!({"role": was.role, "name": was.name})),
         });
         let checked: Checked = Browser::ask(&element.document, "check", argument).await?;
@@ -237,8 +257,10 @@ pub(crate) async fn attempt(
             return Ok(ready);
         }
         let size = Size { width: checked.width, height: checked.height };
-        ready.armed.push(element.document.clone());
-        match ascend(browser, &mut ready, size).await {
+        if guard {
+            ready.armed.push(element.document.clone());
+        }
+        match ascend(browser, &mut ready, size, guard).await {
             Ok(()) => return Ok(ready),
             // A frame around it had to be scrolled: where everything is has changed.
             Err(Miss::Not(reason)) if reason.reason == "moved" && turn + 1 < SCROLLS => {
@@ -272,12 +294,17 @@ pub(crate) async fn to_viewport(
 
 /// From the element's document to the tab's: at each frame boundary the point is mapped, and what
 /// is there must be the frame.
-async fn ascend(browser: &Browser, ready: &mut Ready, mut size: Size) -> Result<(), Miss> {
+async fn ascend(
+    browser: &Browser,
+    ready: &mut Ready,
+    mut size: Size,
+    guard: bool,
+) -> Result<(), Miss> {
     let mut here = ready.element.document.clone();
     while here.parent.is_some() {
         let owner = browser.owner(&here).await?;
         let at = step(browser, &owner.parent, owner.node, &size, ready.point).await?;
-        let argument = json!({"n": owner.number, "x": at.x, "y": at.y});
+        let argument = json!({"n": owner.number, "x": at.x, "y": at.y, "guard": guard});
         let checked: Checked = Browser::ask(&owner.parent, "passage", argument).await?;
         used(browser, &owner.parent, &checked).await?;
         if !checked.ok {
@@ -285,7 +312,9 @@ async fn ascend(browser: &Browser, ready: &mut Ready, mut size: Size) -> Result<
         }
         size = Size { width: checked.width, height: checked.height };
         ready.point = at;
-        ready.armed.push(owner.parent.clone());
+        if guard {
+            ready.armed.push(owner.parent.clone());
+        }
         here = owner.parent;
     }
     Ok(())
@@ -315,8 +344,13 @@ async fn projection(session: &Session, node: i64, size: &Size) -> Result<Project
         .ok_or_else(|| CdpError::TargetLost { method: "DOM.getBoxModel".into() })
 }
 
-/// Asks the guards what became of the gesture, and disarms them.
-pub(crate) async fn verdict(browser: &Browser, ready: &Ready) -> Result<Landing, CdpError> {
+/// Asks the guards what became of the gesture, and leaves them armed: what was missed must not
+/// reach the page until all of it is over. Then [`disarm`] them.
+pub(crate) async fn verdict(
+    browser: &Browser,
+    ready: &Ready,
+    intent: Intent,
+) -> Result<Landing, CdpError> {
     let asked: Vec<_> = ready
         .armed
         .iter()
@@ -327,7 +361,9 @@ pub(crate) async fn verdict(browser: &Browser, ready: &Ready) -> Result<Landing,
     for (index, (document, answer)) in asked.into_iter().enumerate() {
         match answer.get::<Verdict>().await {
             Ok(verdict) => {
-                landed |= index == 0 && verdict.landed;
+                // Without a press it is enough to be there.
+                let there = verdict.landed || (intent == Intent::Hover && verdict.reached);
+                landed |= index == 0 && there && (verdict.landed || verdict.missed.is_none());
                 if let Some(cover) = verdict.missed {
                     met(browser, document, cover.by, &cover.role, &cover.name).await?;
                     missed.get_or_insert_with(|| name_cover(document, cover.by, &cover.what));
@@ -346,10 +382,10 @@ pub(crate) async fn verdict(browser: &Browser, ready: &Ready) -> Result<Landing,
     Ok(Landing::Missed(Reason { reason: "covered".to_owned(), by }))
 }
 
-/// Lets go of a gesture that is not going to happen.
-fn disarm(documents: &[Document]) {
+/// Ends the watch over a gesture that is over, or is not going to happen.
+pub(crate) fn disarm(documents: &[Document]) {
     for document in documents {
-        drop(Browser::post(document, "verdict", &json!(null)));
+        drop(Browser::post(document, "disarm", &json!(null)));
     }
 }
 

@@ -21,17 +21,22 @@ use tokio_util::{
 
 use crate::{
     page::{
-        DialogPolicy,
         cdp::{CdpError, Frame as Event, Session, Wire, command::Evaluation, drive},
         reader::Reader,
     },
     policy::Policy,
 };
 
-pub(crate) use state::{Document, State};
+pub(crate) use state::{Chooser, Dialogs, Document, Listed, Owed, State, Struck};
 
 /// What runs in every document: the walker, and what acts.
-const SCRIPT: &str = concat!(include_str!("walker.js"), "\n", include_str!("act.js"));
+const SCRIPT: &str = concat!(
+    include_str!("walker.js"),
+    "\n",
+    include_str!("act.js"),
+    "\n",
+    include_str!("files.js"),
+);
 
 /// How long the first tab may take to be there: twice the navigation deadline would be absurd, a
 /// busy machine needs more than a second.
@@ -75,7 +80,7 @@ impl Browser {
     pub(crate) async fn attach(
         wire: Wire,
         policy: Arc<Policy>,
-        dialogs: DialogPolicy,
+        dialogs: Dialogs,
         reader: Reader,
     ) -> Result<Self, CdpError> {
         let (inbox, queue) = mpsc::unbounded_channel();

@@ -1,12 +1,16 @@
 //! The tools and the one dispatcher (agent.md 4). The calls are here; [`Page`] carries them out.
 
 mod click;
+mod dialogs;
 mod dispatch;
+mod drag;
 mod navigate;
 mod scroll;
 mod select;
 mod stale;
+mod tabs;
 mod text;
+mod upload;
 mod wait;
 
 use std::time::Duration;
@@ -21,6 +25,7 @@ use crate::page::{
 };
 
 pub use dispatch::Page;
+pub use tabs::TabChoice;
 
 /// One tool call, its arguments valid.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +48,20 @@ pub enum Call {
         button: Button,
         /// 1, or 2 for a double click.
         count: u8,
+        /// Held meanwhile.
+        modifiers: Vec<Modifier>,
+    },
+    /// Moves the pointer to an element, where it stays.
+    Hover {
+        /// To what.
+        on: Subject,
+    },
+    /// Takes an element and lets it go on another.
+    Drag {
+        /// What is taken.
+        from: Subject,
+        /// Where it is let go.
+        to: Subject,
     },
     /// A8: clicks only if the state differs, and reads the state back.
     SetChecked {
@@ -71,6 +90,27 @@ pub enum Call {
         from: Subject,
         /// Values or labels.
         values: Vec<Text>,
+    },
+    /// Gives files to a file input, a drop zone, or the chooser that is open.
+    UploadFile {
+        /// Which; `None` is the open chooser.
+        to: Option<Subject>,
+        /// Names in the run's directory of files, or `fixture:png` and the like.
+        files: Vec<Text>,
+    },
+    /// Answers the dialog that is held.
+    HandleDialog {
+        /// By accepting, else by dismissing.
+        accept: bool,
+        /// What a prompt is answered with.
+        text: Option<Text>,
+    },
+    /// Goes to another tab, closes the current one, or lists all of them.
+    SwitchTab {
+        /// Which.
+        to: Option<TabChoice>,
+        /// Closes the current one first, whose opener is current then.
+        close: bool,
     },
     /// Presses a key or chord.
     PressKey {
@@ -155,6 +195,31 @@ pub enum Button {
     Right,
 }
 
+/// A key that is held while something is clicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modifier {
+    /// Alt.
+    Alt,
+    /// Control.
+    Control,
+    /// Meta: Command or the Windows key.
+    Meta,
+    /// Shift.
+    Shift,
+}
+
+impl Modifier {
+    /// As keys are called (agent.md 4.3).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alt => "Alt",
+            Self::Control => "Control",
+            Self::Meta => "Meta",
+            Self::Shift => "Shift",
+        }
+    }
+}
+
 /// How far to scroll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScrollBy {
@@ -185,8 +250,13 @@ impl Call {
             Self::Navigate { .. } | Self::Reload => "navigate",
             Self::GoBack => "go_back",
             Self::Click { .. } | Self::SetChecked { .. } | Self::Expand { .. } => "click",
+            Self::Hover { .. } => "hover",
+            Self::Drag { .. } => "drag",
             Self::TypeText { .. } => "type_text",
             Self::SelectOption { .. } => "select_option",
+            Self::UploadFile { .. } => "upload_file",
+            Self::HandleDialog { .. } => "handle_dialog",
+            Self::SwitchTab { .. } => "switch_tab",
             Self::PressKey { .. } => "press_key",
             Self::Scroll { .. } | Self::ScrollTo { .. } | Self::ScrollUntil { .. } => "scroll",
             Self::WaitForText { .. } | Self::WaitUntil { .. } | Self::Sleep { .. } => "wait",
@@ -204,8 +274,13 @@ impl Call {
             | Self::Click { .. }
             | Self::SetChecked { .. }
             | Self::Expand { .. }
+            | Self::Hover { .. }
+            | Self::Drag { .. }
             | Self::TypeText { .. }
             | Self::SelectOption { .. }
+            | Self::UploadFile { .. }
+            | Self::HandleDialog { .. }
+            | Self::SwitchTab { .. }
             | Self::PressKey { .. }
             | Self::Scroll { .. }
             | Self::ScrollTo { .. }

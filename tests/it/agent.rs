@@ -184,6 +184,7 @@ async fn run_with_mail(
             stop_on_first_failure: false,
             wait_ready: None,
             dialogs: DialogPolicy::Auto,
+            files: None,
             viewport: Size { width: 1280, height: 720 },
             insecure_tls: false,
             video: VideoWish::IfPossible,

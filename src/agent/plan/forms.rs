@@ -108,16 +108,16 @@ static FORMS: [Form; 46] = [
         &["wait"],
     ),
     form("A14", "wait [for] D (≤ 10 s)", "wait", &["wait"]),
-    later("A15", "upload/attach S[, S…] to/in/into T", "upload_file", &["upload", "attach"]),
-    later("A16", "hover [over/on] T", "hover", &["hover"]),
-    later("A16", "drag T to/onto T", "drag", &["drag"]),
-    later(
+    form("A15", "upload/attach S[, S…] to/in/into T", "upload_file", &["upload", "attach"]),
+    form("A16", "hover [over/on] T", "hover", &["hover"]),
+    form("A16", "drag T to/onto T", "drag", &["drag"]),
+    form(
         "A17",
         "accept/dismiss/cancel [the] dialog/alert/confirmation/prompt [with S]",
         "handle_dialog",
         &["accept", "dismiss", "cancel"],
     ),
-    later(
+    form(
         "A18",
         "switch to [the] tab S/N, or to the new/first/last/previous tab; close the [current] tab",
         "switch_tab",
@@ -201,7 +201,7 @@ static FORMS: [Form; 46] = [
         "http_status",
         &["returns", "responds", "status"],
     ),
-    later(
+    form(
         "V10",
         "[the] dialog/alert/prompt says/contains S",
         "dialog",

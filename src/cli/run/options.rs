@@ -148,7 +148,12 @@ impl Options {
                     dir.display()
                 )));
             }
-            other => other,
+            Some(dir) => Some(dir),
+            // Beside the plan, if it has a place.
+            None => plan_file.as_deref().map(|file| {
+                let beside = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+                beside.unwrap_or(Path::new(".")).to_owned()
+            }),
         };
         let Some(state) = here.state.as_ref().map(|state| state.join("handback")) else {
             return Err(Refusal::usage(
@@ -205,6 +210,7 @@ impl Options {
                     Dialogs::Accept => DialogPolicy::Accept,
                     Dialogs::Dismiss => DialogPolicy::Dismiss,
                 },
+                files,
                 viewport,
                 insecure_tls,
                 video,

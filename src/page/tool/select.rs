@@ -13,7 +13,7 @@ use crate::page::{
     actionability::{Intent, Ready, Reason, Schedule},
     frames::Browser,
     settle,
-    tool::{Button, Code, Failed, Subject},
+    tool::{Code, Failed, Subject},
     view::Element,
 };
 
@@ -121,7 +121,7 @@ impl Page {
             let document = widget.element.document.clone();
             let reference = self.found(&Element { document, number: option }).await?;
             let mut schedule = Schedule::until(deadline);
-            let struck = self.press(&reference, Button::Left, 1, &mut schedule).await?;
+            let struck = self.press(&reference, &mut schedule).await?;
             if let Some(t0) = self.browser.with(|state| state.acting).await? {
                 settle::settle(&self.browser, t0).await?;
             }
@@ -179,7 +179,7 @@ impl Page {
                 opened = true;
                 let itself = self.found(&widget.element).await?;
                 let mut schedule = Schedule::until(deadline);
-                self.press(&itself, Button::Left, 1, &mut schedule).await?;
+                self.press(&itself, &mut schedule).await?;
             } else if !typed && offers.editable && schedule.made() > 3 {
                 typed = true;
                 let argument = json!({"n": widget.element.number, "select": true});

@@ -70,7 +70,15 @@ async fn typing_without_a_field_goes_to_the_focus() {
     .await;
     let no_field = Call::TypeText { into: None, text: "hi".into() };
     failed(bench.call(no_field.clone()).await, Code::NotFound);
-    bench.call(Call::Click { on: field("Deep"), button: Button::Left, count: 1 }).await.unwrap();
+    bench
+        .call(Call::Click {
+            on: field("Deep"),
+            button: Button::Left,
+            count: 1,
+            modifiers: Vec::new(),
+        })
+        .await
+        .unwrap();
     bench.call(no_field).await.unwrap();
     assert!(bench.ask(value("Deep", Op::Equals, "hi")).await.outcome);
 }

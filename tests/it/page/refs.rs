@@ -9,7 +9,12 @@ fn reference(line: &str) -> String {
 }
 
 fn by_ref(reference: &str) -> Call {
-    Call::Click { on: Subject::Ref(reference.to_owned()), button: Button::Left, count: 1 }
+    Call::Click {
+        on: Subject::Ref(reference.to_owned()),
+        button: Button::Left,
+        count: 1,
+        modifiers: Vec::new(),
+    }
 }
 
 const PAGE: &str = "<title>none</title><div id=a><button id=s>Save</button></div><div id=b></div>
@@ -79,7 +84,7 @@ async fn a_browser_that_replaces_another_goes_on_counting_and_knows_what_was_pri
     let bench = Bench::open(&[("/", PAGE)]).await;
     let first = reference(&bench.click("Save").await.unwrap().target.unwrap());
     let Bench { page, pages, marks: _, chromium } = bench;
-    drop(chromium);
+    chromium.kill();
     page.gone().await;
     let reader = page.leave().await;
 
@@ -89,6 +94,8 @@ async fn a_browser_that_replaces_another_goes_on_counting_and_knows_what_was_pri
         run_url: pages.origin.parse().unwrap(),
         policy: Arc::new(Policy::new(&[], &[]).unwrap()),
         dialogs: DialogPolicy::Auto,
+        hold: Duration::from_secs(2),
+        files: Files::default(),
         marks: send,
         clock: Arc::new(SystemClock),
     };

@@ -10,7 +10,7 @@ use crate::{
         Text,
         predicate::{Counted, Op, Predicate},
         target::{Region, Target},
-        tool::{Call, Subject},
+        tool::{Call, Subject, TabChoice},
     },
     secret::Secret,
 };
@@ -64,8 +64,15 @@ impl Variables {
                 }
                 Call::Navigate { url: filled }
             }
-            Call::Click { on, button, count } => {
-                Call::Click { on: self.subject(on)?, button: *button, count: *count }
+            Call::Click { on, button, count, modifiers } => Call::Click {
+                on: self.subject(on)?,
+                button: *button,
+                count: *count,
+                modifiers: modifiers.clone(),
+            },
+            Call::Hover { on } => Call::Hover { on: self.subject(on)? },
+            Call::Drag { from, to } => {
+                Call::Drag { from: self.subject(from)?, to: self.subject(to)? }
             }
             Call::SetChecked { on, checked } => {
                 Call::SetChecked { on: self.subject(on)?, checked: *checked }
@@ -80,6 +87,17 @@ impl Variables {
                 from: self.subject(from)?,
                 values: values.iter().map(|value| self.open(value)).collect::<Result<_, _>>()?,
             },
+            Call::UploadFile { to, files } => Call::UploadFile {
+                to: self.maybe(to.as_ref())?,
+                files: files.iter().map(|file| self.open(file)).collect::<Result<_, _>>()?,
+            },
+            Call::HandleDialog { accept, text } => Call::HandleDialog {
+                accept: *accept,
+                text: text.as_ref().map(|text| self.open(text)).transpose()?,
+            },
+            Call::SwitchTab { to: Some(TabChoice::Called(text)), close } => {
+                Call::SwitchTab { to: Some(TabChoice::Called(self.open(text)?)), close: *close }
+            }
             Call::PressKey { key, repeat, on } => {
                 Call::PressKey { key: key.clone(), repeat: *repeat, on: self.maybe(on.as_ref())? }
             }
@@ -96,7 +114,8 @@ impl Variables {
             Call::WaitUntil { predicate } => {
                 Call::WaitUntil { predicate: self.predicate(predicate)? }
             }
-            Call::Reload
+            Call::SwitchTab { .. }
+            | Call::Reload
             | Call::GoBack
             | Call::Sleep { .. }
             | Call::WaitForStable { .. }
@@ -116,6 +135,9 @@ impl Variables {
             }
             Predicate::Url { part, op, value } => {
                 Predicate::Url { part: *part, op: *op, value: self.compared(*op, value)? }
+            }
+            Predicate::Dialog { op, value } => {
+                Predicate::Dialog { op: *op, value: self.compared(*op, value)? }
             }
             Predicate::Title { op, value } => {
                 Predicate::Title { op: *op, value: self.compared(*op, value)? }
