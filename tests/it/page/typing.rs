@@ -108,7 +108,7 @@ async fn a_code_goes_into_whatever_takes_one_and_is_read_back() {
     assert_eq!(bench.title().await, "418273");
     let tree = bench.tree().await;
     assert!(
-        !tree.contains("4") || tree.matches("••••").count() == 6,
+        !tree.contains('4') || tree.matches("••••").count() == 6,
         "every box is masked: {tree}"
     );
     // Again, over what stands there, from a box in the middle.
