@@ -3,11 +3,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::page::{
-    Text,
-    predicate::{Cmp, Counted, Op, Predicate, UrlPart},
-    target::{Ordinal, Region, RoleNoun, Target},
-    tool::{Button, Call, ScrollBy, Subject, TypeMode},
+use crate::{
+    agent::plan::MailStep,
+    page::{
+        Text,
+        predicate::{Cmp, Counted, Op, Predicate, UrlPart},
+        target::{Ordinal, Region, RoleNoun, Target},
+        tool::{Button, Call, ScrollBy, Subject, TypeMode},
+    },
 };
 
 /// A sentence for people, for example `Click button "Pay now" in the dialog`.
@@ -220,6 +223,20 @@ pub fn args(call: &Call) -> Value {
         }
     }
     Value::Object(args)
+}
+
+/// A step about mail: its tool, a sentence and its arguments.
+pub fn mail(step: MailStep) -> (&'static str, String, Value) {
+    match step {
+        MailStep::CreateAddress => {
+            ("create_temp_email", "Create a temporary email address".to_owned(), json!({}))
+        }
+        MailStep::WaitForCode { timeout } => {
+            let seconds = timeout.as_secs_f64();
+            let args = json!({"timeout_seconds": seconds});
+            ("wait_for_verification_code", "Wait for the code by mail".to_owned(), args)
+        }
+    }
 }
 
 /// A predicate in the fields of agent.md 8.2.

@@ -1,6 +1,8 @@
 //! The direct driver: the plan's own steps, without a model (agent.md 3). The same page gives the
 //! same calls.
 
+mod mail;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -85,13 +87,18 @@ impl Drive<'_> {
         // Secrets are put in only now, and only into what is executed.
         let start_page = What::Act(Box::new(Call::Navigate { url: self.job.url.as_str().into() }));
         let what = if is_start_page(&step.what) { &start_page } else { &step.what };
-        let failed = match self.job.variables.fill(what) {
+        let failed = match self.variables.fill(what) {
             Ok(What::Act(call)) => self.act(scenario, &mut record, &call, began).await,
+            Ok(What::Mail(step)) => self.mail(scenario, &mut record, step, began).await,
             Ok(What::Check { id: check, predicates }) => {
                 self.check(scenario, &mut record, &check, &step.text, &predicates, began).await
             }
             Err(problem) => {
-                let failed = failure(Code::BlockedByPolicy, problem.message);
+                let code = match problem.code {
+                    "mail_unavailable" => Code::MailUnavailable,
+                    _ => Code::BlockedByPolicy,
+                };
+                let failed = failure(code, problem.message);
                 self.close(scenario, record, Err(failed), began, None)
             }
         };
@@ -407,7 +414,7 @@ impl Ended {
 fn answers_dialog(steps: &[plan::Step], position: usize) -> bool {
     let answers = |step: &plan::Step| matches!(&step.what, What::Act(call) if matches!(**call, Call::HandleDialog { .. }));
     let reads = |step: &plan::Step| match &step.what {
-        What::Act(_) => false,
+        What::Act(_) | What::Mail(_) => false,
         What::Check { predicates, .. } => {
             predicates.iter().all(|one| matches!(one, Predicate::Dialog { .. }))
         }
@@ -433,6 +440,10 @@ fn new_record(id: u64, step: &plan::Step, started_at: String) -> Step {
         What::Act(call) => {
             let action = if **call == Call::Screenshot { "inspect" } else { short(call.tool()) };
             (call.tool(), action, describe::call(call), describe::args(call))
+        }
+        What::Mail(step) => {
+            let (tool, description, args) = describe::mail(*step);
+            (tool, "email", description, args)
         }
         What::Check { id, predicates } => {
             let predicates: Vec<_> = predicates.iter().map(describe::predicate).collect();

@@ -26,6 +26,7 @@ use crate::{
         verdict::{self, Ending, Evidence, Reason, Verdict},
     },
     clock::Clock,
+    mail::{inbox::Inbox, settings::Settings},
     page::{DialogPolicy, Files, HOLD, Limits, Mark, Page, PageOptions, Reader, Text, tool::Call},
     pod::contract::{self, BrowserFacts, Recording, RecordingState, Sandbox, StoppedBy, ToGate},
     policy::Policy,
@@ -59,6 +60,8 @@ pub struct Job {
     pub variables: Variables,
     /// Where the browser may go.
     pub policy: Arc<Policy>,
+    /// Where its mail comes from.
+    pub mail: Settings,
     /// Who answers dialogs.
     pub dialogs: DialogPolicy,
     /// Where files for uploads lie.
@@ -156,6 +159,8 @@ pub async fn drive(
         tasks,
         stop,
         notices,
+        variables: job.variables.clone(),
+        inbox: Inbox::new(&job.mail, Arc::clone(&job.policy)),
         page: None,
         lost: false,
         last_url: job.url.to_string(),
@@ -166,6 +171,7 @@ pub async fn drive(
         out_of_memory: false,
     };
     let halt = drive.run().await.err();
+    drive.inbox.close().await;
     drive.listen();
     drive.wait_for_memory(halt.as_ref()).await;
     let recordings = std::mem::take(&mut drive.recordings);
@@ -214,6 +220,9 @@ pub(super) struct Drive<'a> {
     pub(super) lost: bool,
     pub(super) last_url: String,
     pub(super) next_step: u64,
+    /// Those of the job, and what came by mail meanwhile.
+    pub(super) variables: Variables,
+    pub(super) inbox: Inbox,
     tasks: &'a TaskTracker,
     notices: mpsc::UnboundedReceiver<Notice>,
     replaced: u32,

@@ -413,6 +413,8 @@ pub enum Code {
     LeaseRevoked,
     /// Browser or tab process gone.
     BrowserLost,
+    /// No inbox yet, no provider, or one that fails.
+    MailUnavailable,
     /// The run is ending.
     Cancelled,
     /// A defect of ours.
@@ -437,6 +439,7 @@ impl Code {
             Self::BlockedByPolicy => "blocked_by_policy",
             Self::LeaseRevoked => "lease_revoked",
             Self::BrowserLost => "browser_lost",
+            Self::MailUnavailable => "mail_unavailable",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }

@@ -14,14 +14,16 @@ const GROUND: [&str; 7] =
 
 /// Who may see what besides ground. A module or a path below it: `pod::contract` does not open `pod`.
 /// `manifest`, `decide` and `pod` do not even see ground: they are plain data and decisions.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("preflight", &[]),
+    ("mail", &["preflight"]),
     ("manifest", &["secret"]),
     ("decide", &["manifest"]),
     ("pod", &["manifest"]),
     ("browser", &["pod::contract"]),
+    ("model", &[]),
     ("page", &[]),
-    ("agent", &["preflight", "pod::contract", "page"]),
+    ("agent", &["preflight", "mail", "pod::contract", "model", "page"]),
     ("gate", &["pod::contract", "decide::lease"]),
     ("operator", &["preflight", "manifest", "decide", "pod"]),
     ("client", &["manifest", "pod::contract", "gate"]),
@@ -29,10 +31,12 @@ const LAYERS: [(&str, &[&str]); 11] = [
         "cli",
         &[
             "preflight",
+            "mail",
             "manifest",
             "pod",
             "decide",
             "browser",
+            "model",
             "page",
             "agent",
             "gate",
@@ -45,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 38] = [
+const PURE: [&str; 53] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -61,6 +65,20 @@ const PURE: [&str; 38] = [
     "src/operator/handoffs/seen",
     "src/operator/gates/words",
     "src/operator/targets/revision",
+    "src/model/anthropic",
+    "src/model/openai",
+    "src/model/wire",
+    "src/model/sse",
+    "src/model/conversation",
+    "src/model/image",
+    "src/model/request",
+    "src/model/reply",
+    "src/model/failure",
+    "src/model/retry",
+    "src/model/choice",
+    "src/model/known",
+    "src/model/cassette/normal",
+    "src/model/cassette/difference",
     "src/page/keys",
     "src/page/words",
     "src/page/target",
@@ -84,6 +102,7 @@ const PURE: [&str; 38] = [
     "src/agent/report/junit",
     "src/cli/submit/answer",
     "src/cli/submit/told",
+    "src/mail/extract",
 ];
 
 /// What a pure file may not name, as paths; a parent stands for everything below it.

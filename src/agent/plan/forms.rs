@@ -126,15 +126,15 @@ static FORMS: [Form; 46] = [
     form("A19", "go back", "go_back", &["go"]),
     form("A19", "reload/refresh [the page]", "navigate", &["reload", "refresh"]),
     form("A19", "take a screenshot", "screenshot", &["take"]),
-    later("A20", "create a temporary/temp email [address]", "create_temp_email", &["create"]),
-    later(
+    form("A20", "create a temporary/temp email [address]", "create_temp_email", &["create"]),
+    form(
         "A20",
-        "wait for the [verification] code/email [for up to D]",
+        "wait for the [verification] code/email [for up to D ≤ 120 s]",
         "wait_for_verification_code",
         &["wait"],
     ),
     form("A20", "enter/paste the code in/into T", "paste_code", &["enter", "paste"]),
-    later("A20", "open the link in the email", "navigate", &["open"]),
+    form("A20", "open the link in the email", "navigate", &["open"]),
     later(
         "A21",
         "hand over/hand off to a human [for login/2fa/captcha/permission][: S]",

@@ -84,7 +84,7 @@ async fn a_browser_that_replaces_another_goes_on_counting_and_knows_what_was_pri
     let bench = Bench::open(&[("/", PAGE)]).await;
     let first = reference(&bench.click("Save").await.unwrap().target.unwrap());
     let Bench { page, pages, marks: _, chromium } = bench;
-    drop(chromium);
+    chromium.kill();
     page.gone().await;
     let reader = page.leave().await;
 

@@ -1,36 +1,17 @@
 //! Forms that are known and not built yet: recognised, so that they are refused by name and never
 //! taken for something else.
 
-use super::{
-    Meaning, Reader,
-    parts::{duration, url},
-};
+use super::{Meaning, Reader, parts::url};
 use crate::page::words::{Cursor, Kind};
 
-/// A20 and A21.
-pub(super) const ACTIONS: &[Reader] = &[("A20", mail), ("A21", hand_over)];
+/// A21.
+pub(super) const ACTIONS: &[Reader] = &[("A21", hand_over)];
 
 /// V9.
 pub(super) const CHECKS: &[Reader] = &[("V9", http_status)];
 
 fn ends(at: Cursor<'_>) -> Option<Meaning> {
     at.is_end().then_some(Meaning::Later)
-}
-
-fn mail(at: Cursor<'_>) -> Option<Meaning> {
-    if let Some(rest) = at.verb(&["create"]) {
-        let rest = rest.phrase(&["temporary email", "temp email"])?;
-        return ends(rest.maybe(&["address"]));
-    }
-    if let Some(rest) = at.verb(&["open"]) {
-        return ends(rest.phrase(&["link in email"])?);
-    }
-    let rest = at.verb(&["wait"])?.phrase(&["for"])?;
-    let rest = rest.maybe(&["verification"]).phrase(&["code", "email"])?;
-    match rest.phrase(&["for up to"]) {
-        Some(rest) => ends(duration(rest)?.1),
-        None => ends(rest),
-    }
 }
 
 fn hand_over(at: Cursor<'_>) -> Option<Meaning> {

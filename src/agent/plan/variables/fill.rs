@@ -35,11 +35,12 @@ impl Variables {
     /// see.
     ///
     /// # Errors
-    /// `blocked_by_policy`: a secret where none may stand. `unknown_variable`: one without a value
-    /// yet, or a URL that its values leave empty.
+    /// `blocked_by_policy`: a secret where none may stand. `mail_unavailable`: a value that comes with
+    /// mail and has not come. `unknown_variable`: a URL that its values leave empty.
     pub fn fill(&self, what: &What) -> Result<What, Problem> {
         Ok(match what {
             What::Act(call) => What::Act(Box::new(self.call(call)?)),
+            What::Mail(step) => What::Mail(*step),
             What::Check { id, predicates } => What::Check {
                 id: id.clone(),
                 predicates: predicates
@@ -266,8 +267,7 @@ impl Variables {
                 }
                 origins = Some(own);
             } else {
-                let message = format!("{{{{{name}}}}} has no value yet");
-                return Err(problem("unknown_variable", text, message));
+                return Err(without_value(name, text));
             }
         }
         Ok(match origins {
@@ -275,6 +275,17 @@ impl Variables {
             None => Text::plain(shown),
         })
     }
+}
+
+/// A name that gets its value from a step which has not been carried out, or came to nothing.
+fn without_value(name: &str, text: &Text) -> Problem {
+    let (code, before) = match name {
+        super::ADDRESS => ("mail_unavailable", ": `create a temporary email` has to come before"),
+        super::CODE => ("mail_unavailable", ": no mail with a code has come"),
+        super::LINK => ("mail_unavailable", ": no mail with a link has come"),
+        _ => ("unknown_variable", ""),
+    };
+    problem(code, text, format!("{{{{{name}}}}} has no value yet{before}"))
 }
 
 fn problem(code: &'static str, text: &Text, message: String) -> Problem {
