@@ -37,6 +37,9 @@ demo: setup web build ## Watch a plan buy something in a small shop, then take t
 test: setup-cluster ## Everything: lints, the page, the library, real browsers, a real S3 server, a real Kubernetes
 	$(call say,the shop under test)
 	@node --test tests/site/shop.test.mjs
+	$(call say,a double of Mailpit)
+	@$(MAKE) --no-print-directory tests/mail/node_modules/.installed
+	@node --test tests/mail/mailpit.test.mjs
 	$(call say,the takeover page and the player)
 	@$(MAKE) --no-print-directory web
 	@npm --prefix web test
@@ -170,6 +173,11 @@ web/dist/index.html: web/node_modules/.installed $(shell find web -type f -not -
 	@npm --prefix web run build
 	@touch $@
 
+# A client that is not ours, which holds the double of Mailpit to what Mailpit says.
+tests/mail/node_modules/.installed: tests/mail/package-lock.json
+	@npm --prefix tests/mail ci --no-audit --no-fund
+	@touch $@
+
 benches/playwright/node_modules/.installed: benches/playwright/package-lock.json
 	@npm --prefix benches/playwright ci --no-audit --no-fund
 	@touch $@
@@ -188,5 +196,5 @@ bench-cluster: images ## Times, API writes and memory of runs in the test cluste
 
 .PHONY: clean
 clean: ## Remove what was built
-	@rm -rf web/dist web/node_modules benches/playwright/node_modules
+	@rm -rf web/dist web/node_modules benches/playwright/node_modules tests/mail/node_modules
 	@cargo clean

@@ -25,7 +25,7 @@ use clap::Parser;
 use handback::{
     clock::SystemClock,
     page::{
-        DialogPolicy, Limits, Page, PageOptions,
+        DialogPolicy, Files, HOLD, Limits, Page, PageOptions,
         target::{Among, RoleNoun, Target},
         tool::{Button, Call, Subject},
     },
@@ -136,6 +136,8 @@ impl Bench {
             run_url: url.parse().expect("an address"),
             policy: Arc::new(Policy::new(&[], &[]).unwrap()),
             dialogs: DialogPolicy::Auto,
+            hold: HOLD,
+            files: Files::default(),
             marks,
             clock: Arc::new(SystemClock),
         };
@@ -227,7 +229,7 @@ fn click(name: &str) -> Call {
 }
 
 fn press(on: Subject) -> Call {
-    Call::Click { on, button: Button::Left, count: 1 }
+    Call::Click { on, button: Button::Left, count: 1, modifiers: Vec::new() }
 }
 
 /// The ref of a button in a printed tree.

@@ -2,7 +2,7 @@
 # Checks for every program that Handback needs to be built, run and tested. As root on Debian it
 # installs what is missing; everywhere else it says what to install and fails: setup.sh [cluster]
 #
-# `cluster` adds what tests/cluster needs to run a Kubernetes here and to build images.
+# `cluster` adds what the tests need beside a browser: a Kubernetes on this machine, images, a mail server.
 set -euo pipefail
 
 NODE_MINIMUM=20.19
@@ -53,7 +53,11 @@ find_missing() {
   fi
 }
 
+# With LMTP, which Debian packs apart.
+dovecot_is_here() { [ -x /usr/lib/dovecot/lmtp ] || { ! [ -x /usr/sbin/dovecot ] && here dovecot; }; }
+
 find_missing_for_cluster() {
+  dovecot_is_here || need 'Dovecot with LMTP' dovecot-imapd dovecot-lmtpd
   here containerd || need 'containerd' containerd
   here runc || need 'runc' runc
   [ -x /usr/lib/cni/bridge ] || [ -x /opt/cni/bin/bridge ] || need "CNI's plugins" containernetworking-plugins
@@ -80,9 +84,23 @@ install() {
   export DEBIAN_FRONTEND=noninteractive
   echo "setup: installing ${packages[*]}" >&2
   # The package lists may be missing or old: one update, then again.
-  "${apt[@]}" install "${packages[@]}" >&2 && return
+  without_services "${apt[@]}" install "${packages[@]}" >&2 && return
   "${apt[@]}" update >&2
-  "${apt[@]}" install "${packages[@]}" >&2
+  without_services "${apt[@]}" install "${packages[@]}" >&2
+}
+
+# Debian starts what it installs. Nobody who runs tests wants a mail server for the whole machine.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d done=0
+  if [ -e "$policy" ]; then
+    "$@"
+    return
+  fi
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+  "$@" || done=$?
+  rm -f "$policy"
+  return "$done"
 }
 
 advise() {
@@ -92,10 +110,10 @@ advise() {
     echo "setup: on Ubuntu the package chromium is a stub; install Google Chrome or a Chromium package of your own" >&2
   elif here dnf; then
     echo 'setup: on Fedora: sudo dnf install chromium tigervnc-server ffmpeg-free google-noto-sans-fonts gcc make python3 nodejs npm' >&2
-    ! $cluster || echo 'setup: and for the cluster: containerd runc containernetworking-plugins iptables conntrack-tools ipset ethtool socat buildah skopeo debootstrap golang' >&2
+    ! $cluster || echo 'setup: and for the cluster: containerd runc containernetworking-plugins iptables conntrack-tools ipset ethtool socat buildah skopeo debootstrap golang dovecot' >&2
   elif here pacman; then
     echo 'setup: on Arch: sudo pacman -S --needed chromium tigervnc ffmpeg noto-fonts gcc make python3 nodejs npm' >&2
-    ! $cluster || echo 'setup: and for the cluster: containerd runc cni-plugins iptables-nft conntrack-tools ipset ethtool socat buildah skopeo debootstrap go' >&2
+    ! $cluster || echo 'setup: and for the cluster: containerd runc cni-plugins iptables-nft conntrack-tools ipset ethtool socat buildah skopeo debootstrap go dovecot' >&2
   else
     echo 'setup: install them with your package manager, then try again' >&2
   fi

@@ -9,6 +9,7 @@ pub mod check;
 mod cluster;
 pub mod crds;
 mod gate;
+mod mail;
 mod operator;
 mod paint;
 pub mod release_pods;

@@ -23,6 +23,9 @@ pub mod telemetry;
 // Whether a target is there.
 pub mod preflight;
 
+// The disposable mailbox of a run.
+pub mod mail;
+
 // What the user writes and reads back: the custom resources.
 pub mod manifest;
 
@@ -34,6 +37,9 @@ pub mod pod;
 
 // The browser and its supervisor.
 pub mod browser;
+
+// Language models: two wire formats, one retry layer, cassettes.
+pub mod model;
 
 // Tools on a page.
 pub mod page;

@@ -3,17 +3,20 @@
 //! [`Page`] is the handle: [`tool`] has the calls and the one dispatcher, [`target`] how elements
 //! are described, [`predicate`] what can be asked, [`cdp`] the connection to the browser. Nothing of
 //! the browser's protocol leaves [`cdp`]. `frames` knows which documents there are, `view` makes the
-//! tree of all of them, `actionability` finds out whether an element can be acted on and where,
+//! tree of all of them, [`files`] has what can be uploaded, `actionability` finds out whether an element can be acted on and where,
+//! tree of all of them, `reader` remembers what was printed, `actionability` finds out whether an element can be acted on and where,
 //! `input` turns gestures and keys into events, `settle` waits until a page has come to rest.
 
 mod actionability;
 pub mod cdp;
+pub mod files;
 mod frames;
 mod input;
 pub mod keys;
 pub mod locate;
 pub mod predicate;
 mod projection;
+mod reader;
 mod settle;
 pub mod snapshot;
 pub mod target;
@@ -38,16 +41,23 @@ pub struct PageOptions {
     pub policy: Arc<Policy>,
     /// Who answers dialogs.
     pub dialogs: DialogPolicy,
+    /// How long a dialog is held for an answer; [`HOLD`] but in tests.
+    pub hold: Duration,
+    /// Files that may be uploaded.
+    pub files: Files,
     /// Where pointer and keys go, for the recorder.
     pub marks: mpsc::UnboundedSender<Mark>,
     /// Only for what has to agree with others' clocks.
     pub clock: Arc<dyn Clock>,
 }
 
+/// How long an unanswered dialog stays open (agent.md 1, *hold*).
+pub const HOLD: Duration = Duration::from_secs(30);
+
 /// How dialogs are answered when nobody can be asked (agent.md 4.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DialogPolicy {
-    /// All are accepted, prompts with their default text.
+    /// All are accepted, prompts with their default text; unless somebody may answer.
     #[default]
     Auto,
     /// The same, whoever could be asked.
@@ -65,6 +75,39 @@ pub struct Dialog {
     pub text: String,
     /// By accepting, else by dismissing.
     pub accepted: bool,
+    /// Who answered.
+    pub by: Answerer,
+}
+
+/// Who answered a dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answerer {
+    /// The run's policy, at once.
+    Policy,
+    /// Whoever decides, by `handle_dialog`.
+    Agent,
+    /// Nobody in time.
+    Hold,
+}
+
+impl Answerer {
+    /// As it is recorded.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Agent => "agent",
+            Self::Hold => "hold",
+        }
+    }
+}
+
+/// A dialog that waits for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldDialog {
+    /// `confirm` or `prompt`.
+    pub kind: String,
+    /// What it says; page text.
+    pub text: String,
 }
 
 /// Something to draw on recorded frames, in CSS pixels of the tab's viewport.
@@ -117,6 +160,8 @@ impl PageError {
     }
 }
 
+pub use files::Files;
+pub use reader::Reader;
 pub use tool::Page;
 
 /// Text for a page. `shown` keeps the placeholders of secret variables and is what every record

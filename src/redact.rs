@@ -8,7 +8,10 @@ mod encodings;
 mod registered;
 mod url;
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock, PoisonError, RwLock},
+};
 
 use regex::{Captures, Regex};
 
@@ -33,15 +36,40 @@ pub struct Registered {
 }
 
 /// Replaces secrets in text. Cheap to use, costly to make: make one for each set of secrets.
+///
+/// A secret that comes while the run goes on is known to everybody who has the redactor as soon as
+/// [`Self::register`] returns. That is a lock and no task of its own, since whoever writes a text down
+/// must not wait for an answer, nor be able to go on without it.
 #[derive(Debug)]
 pub struct Redactor {
-    known: Known,
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    secrets: Vec<Registered>,
+    /// All of them together: where two overlap, replacing one after the other would leave a rest.
+    known: Arc<Known>,
 }
 
 impl Redactor {
     /// A redactor for these secrets.
     pub fn new(secrets: Vec<Registered>) -> Self {
-        Self { known: Known::new(secrets) }
+        let known = Arc::new(Known::new(secrets.clone()));
+        Self { state: RwLock::new(State { secrets, known }) }
+    }
+
+    /// Adds a secret that has come up. One that is known stays as it is.
+    pub fn register(&self, secret: Registered) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if state.secrets.iter().all(|known| known.value != secret.value) {
+            state.secrets.push(secret);
+            state.known = Arc::new(Known::new(state.secrets.clone()));
+        }
+    }
+
+    fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner).known)
     }
 
     /// Passes 1 to 5: text of any number of lines.
@@ -67,13 +95,13 @@ impl Redactor {
 
     /// Whether a decoded part of a URL holds a secret or looks like one: passes 1, 5, 7 and 8.
     fn is_telling(&self, part: &str) -> bool {
-        let seen = self.known.replace(part.into());
+        let seen = self.known().replace(part.into());
         let seen = random(hex(credentials(seen)));
         seen != part
     }
 
     fn common<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
-        credentials(schemes(user_info(keys(self.known.replace(text)))))
+        credentials(schemes(user_info(keys(self.known().replace(text)))))
     }
 }
 

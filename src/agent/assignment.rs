@@ -3,7 +3,7 @@
 //! `handback run` makes one from its options and `handback agent` from the contract of its pod;
 //! from here on there is no difference.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -15,10 +15,11 @@ use crate::{
         verdict::Reason,
     },
     clock::Clock,
+    mail::settings::Settings,
     page::DialogPolicy,
     pod::contract::{Exit, Size, run::Keep},
     policy::Policy,
-    redact::Redactor,
+    redact::{Redactor, Registered},
 };
 
 /// A run that can be carried out.
@@ -42,6 +43,8 @@ pub struct Assignment {
     pub redactor: Arc<Redactor>,
     /// Where the browser may go.
     pub policy: Arc<Policy>,
+    /// Where its mail comes from.
+    pub mail: Settings,
     /// How it is to be done.
     pub manner: Manner,
     /// What was asked for, as results.json has it.
@@ -61,6 +64,8 @@ pub struct Manner {
     pub wait_ready: Option<Duration>,
     /// Who answers dialogs.
     pub dialogs: DialogPolicy,
+    /// Where files for uploads lie.
+    pub files: Option<PathBuf>,
     /// Size of the page's contents.
     pub viewport: Size,
     /// Any certificate will do.
@@ -88,6 +93,8 @@ pub struct Wishes {
     pub model_only: bool,
     /// See [`Assignment::policy`].
     pub policy: Policy,
+    /// See [`Assignment::mail`].
+    pub mail: Settings,
     /// See [`Assignment::manner`].
     pub manner: Manner,
     /// See [`Assignment::in_effect`].
@@ -126,6 +133,7 @@ impl Assignment {
             variables,
             model_only,
             policy,
+            mail,
             manner,
             in_effect,
         } = wishes;
@@ -140,8 +148,10 @@ impl Assignment {
                 message: format!("The run URL may not be opened: {blocked}."),
             })?;
         }
+        let mut secrets = variables.registered();
+        secrets.extend(mail.password.clone().map(|value| Registered { value, placeholder: None }));
         Ok(Self {
-            redactor: Arc::new(Redactor::new(variables.registered())),
+            redactor: Arc::new(Redactor::new(secrets)),
             url,
             name,
             plan_text,
@@ -150,6 +160,7 @@ impl Assignment {
             criteria,
             variables,
             policy: Arc::new(policy),
+            mail,
             manner,
             in_effect,
         })
@@ -165,7 +176,9 @@ impl Assignment {
             scenarios: self.steps.clone(),
             variables: self.variables.clone(),
             policy: Arc::clone(&self.policy),
+            mail: self.mail.clone(),
             dialogs,
+            files: self.manner.files.clone(),
             max_steps,
             timeout,
             stop_on_first_failure,

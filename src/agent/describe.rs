@@ -3,11 +3,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::page::{
-    Text,
-    predicate::{Cmp, Counted, Op, Predicate, UrlPart},
-    target::{Ordinal, Region, RoleNoun, Target},
-    tool::{Button, Call, ScrollBy, Subject},
+use crate::{
+    agent::plan::MailStep,
+    page::{
+        Text,
+        predicate::{Cmp, Counted, Op, Predicate, UrlPart},
+        target::{Ordinal, Region, RoleNoun, Target},
+        tool::{Button, Call, ScrollBy, Subject, TypeMode},
+    },
 };
 
 /// A sentence for people, for example `Click button "Pay now" in the dialog`.
@@ -23,28 +26,53 @@ fn in_words(call: &Call) -> String {
         Call::Navigate { url } => format!("go to {}", url.shown()),
         Call::Reload => "reload the page".to_owned(),
         Call::GoBack => "go back".to_owned(),
-        Call::Click { on, button, count } => {
+        Call::Click { on, button, count, modifiers } => {
             let verb = match (button, count) {
                 (Button::Left, 2) => "double-click",
                 (Button::Left, _) => "click",
                 (Button::Right, _) => "right-click",
                 (Button::Middle, _) => "middle-click",
             };
-            format!("{verb} {}", subject(on))
+            let mut words: Vec<&str> = modifiers.iter().map(|held| held.name()).collect();
+            words.push(verb);
+            format!("{} {}", words.join("+"), subject(on))
         }
+        Call::Hover { on } => format!("hover over {}", subject(on)),
+        Call::Drag { from, to } => format!("drag {} to {}", subject(from), subject(to)),
         Call::SetChecked { on, checked: true } => format!("turn on {}", subject(on)),
         Call::SetChecked { on, checked: false } => format!("turn off {}", subject(on)),
         Call::Expand { on, expanded: true } => format!("open {}", subject(on)),
         Call::Expand { on, expanded: false } => format!("collapse {}", subject(on)),
-        Call::TypeText { into, text } => {
-            let verb = if text.shown().is_empty() { "clear" } else { "type into" };
-            format!(
-                "{verb} {}",
-                into.as_ref().map_or_else(|| "the focused element".to_owned(), subject)
-            )
+        Call::TypeText { into, text, mode, submit } => {
+            let clears = text.shown().is_empty() && *mode == TypeMode::Fill;
+            let verb = if clears { "clear" } else { "type into" };
+            let into = into.as_ref().map_or_else(|| "the focused element".to_owned(), subject);
+            let enter = if *submit { " and press Enter" } else { "" };
+            format!("{verb} {into}{enter}")
+        }
+        Call::PasteCode { into, .. } => {
+            let into =
+                into.as_ref().map_or_else(String::new, |on| format!(" into {}", subject(on)));
+            format!("enter the code{into}")
+        }
+        Call::Evaluate { on, .. } => {
+            let on = on.as_ref().map_or_else(String::new, |on| format!(" on {}", subject(on)));
+            format!("run a script{on}")
         }
         Call::SelectOption { from, values } => {
             format!("select {} from {}", list(values), subject(from))
+        }
+        Call::UploadFile { to, files } => {
+            let to = to.as_ref().map_or_else(|| "the open chooser".to_owned(), subject);
+            format!("upload {} to {to}", list(files))
+        }
+        Call::HandleDialog { accept: true, .. } => "accept the dialog".to_owned(),
+        Call::HandleDialog { accept: false, .. } => "dismiss the dialog".to_owned(),
+        Call::SwitchTab { to: None, close: false } => "list the tabs".to_owned(),
+        Call::SwitchTab { to: None, close: true } => "close the tab".to_owned(),
+        Call::SwitchTab { to: Some(to), close } => {
+            let first = if *close { "close the tab and " } else { "" };
+            format!("{first}switch to {}", to.shown())
         }
         Call::PressKey { key, repeat, on } => {
             let times = if *repeat > 1 { format!(" {repeat} times") } else { String::new() };
@@ -79,7 +107,7 @@ pub fn args(call: &Call) -> Value {
         Call::Navigate { url } => put("url", json!(url.shown())),
         Call::Reload => put("reload", json!(true)),
         Call::GoBack | Call::Screenshot => {}
-        Call::Click { on, button, count } => {
+        Call::Click { on, button, count, modifiers } => {
             put("element", json!(subject(on)));
             match button {
                 Button::Left => {}
@@ -89,6 +117,15 @@ pub fn args(call: &Call) -> Value {
             if *count != 1 {
                 put("count", json!(count));
             }
+            if !modifiers.is_empty() {
+                let names: Vec<_> = modifiers.iter().map(|held| held.name()).collect();
+                put("modifiers", json!(names));
+            }
+        }
+        Call::Hover { on } => put("element", json!(subject(on))),
+        Call::Drag { from, to } => {
+            put("from_element", json!(subject(from)));
+            put("to_element", json!(subject(to)));
         }
         Call::SetChecked { on, checked } => {
             put("element", json!(subject(on)));
@@ -98,15 +135,53 @@ pub fn args(call: &Call) -> Value {
             put("element", json!(subject(on)));
             put("expanded", json!(expanded));
         }
-        Call::TypeText { into, text } => {
+        Call::TypeText { into, text, mode, submit } => {
             if let Some(into) = into {
                 put("element", json!(subject(into)));
             }
             put("text", json!(typed(text)));
+            if *mode != TypeMode::Fill {
+                put("mode", json!(mode.name()));
+            }
+            if *submit {
+                put("submit", json!(true));
+            }
+        }
+        Call::PasteCode { into, code } => {
+            put("code", json!(typed(code)));
+            if let Some(into) = into {
+                put("element", json!(subject(into)));
+            }
+        }
+        Call::Evaluate { expression, on } => {
+            put("expression", json!(expression.shown()));
+            if let Some(on) = on {
+                put("element", json!(subject(on)));
+            }
         }
         Call::SelectOption { from, values } => {
             put("element", json!(subject(from)));
             put("values", json!(values.iter().map(Text::shown).collect::<Vec<_>>()));
+        }
+        Call::UploadFile { to, files } => {
+            if let Some(to) = to {
+                put("element", json!(subject(to)));
+            }
+            put("files", json!(files.iter().map(Text::shown).collect::<Vec<_>>()));
+        }
+        Call::HandleDialog { accept, text } => {
+            put("accept", json!(accept));
+            if let Some(text) = text {
+                put("text", json!(typed(text)));
+            }
+        }
+        Call::SwitchTab { to, close } => {
+            if let Some(to) = to {
+                put("tab", json!(to.shown()));
+            }
+            if *close {
+                put("close", json!(true));
+            }
         }
         Call::PressKey { key, repeat, on } => {
             put("key", json!(shown_key(key)));
@@ -150,6 +225,20 @@ pub fn args(call: &Call) -> Value {
     Value::Object(args)
 }
 
+/// A step about mail: its tool, a sentence and its arguments.
+pub fn mail(step: MailStep) -> (&'static str, String, Value) {
+    match step {
+        MailStep::CreateAddress => {
+            ("create_temp_email", "Create a temporary email address".to_owned(), json!({}))
+        }
+        MailStep::WaitForCode { timeout } => {
+            let seconds = timeout.as_secs_f64();
+            let args = json!({"timeout_seconds": seconds});
+            ("wait_for_verification_code", "Wait for the code by mail".to_owned(), args)
+        }
+    }
+}
+
 /// A predicate in the fields of agent.md 8.2.
 pub fn predicate(predicate: &Predicate) -> Value {
     let mut value = match predicate {
@@ -183,6 +272,9 @@ pub fn predicate(predicate: &Predicate) -> Value {
                 json!({"kind": "count", "text": text.shown(), "in": regions(within), "op": self::cmp(*cmp), "n": n})
             }
         },
+        Predicate::Dialog { op, value } => {
+            json!({"kind": "dialog", "op": self::op(*op), "value": value.shown()})
+        }
         Predicate::Options { target, values, exact } => {
             json!({"kind": "options", "target": self::target(target), "values": values.iter().map(Text::shown).collect::<Vec<_>>(), "exact": exact})
         }
@@ -352,9 +444,17 @@ mod tests {
 
     #[test]
     fn typed_text_is_recorded_by_its_length_alone() {
-        let typing = Call::TypeText { into: Some(field("Name")), text: "Ada".into() };
-        assert_eq!(call(&typing), r#"Type into "Name""#);
-        assert_eq!(args(&typing), json!({"element": "\"Name\"", "text": "[3 characters]"}));
+        let typing = Call::TypeText {
+            into: Some(field("Name")),
+            text: "Ada".into(),
+            mode: TypeMode::Fill,
+            submit: true,
+        };
+        assert_eq!(call(&typing), r#"Type into "Name" and press Enter"#);
+        assert_eq!(
+            args(&typing),
+            json!({"element": "\"Name\"", "text": "[3 characters]", "submit": true})
+        );
         let key = Call::PressKey { key: "x".to_owned(), repeat: 1, on: None };
         assert_eq!(
             (call(&key), args(&key)),
@@ -366,10 +466,10 @@ mod tests {
     fn a_secret_is_recorded_by_its_name_and_only_if_it_stands_alone() {
         let secret = |shown: &str| {
             let text = Text::secret(shown, Secret::new("hunter2".to_owned()), Vec::new());
-            args(&Call::TypeText { into: None, text })
+            args(&Call::PasteCode { into: None, code: text })
         };
-        assert_eq!(secret("{{PW}}"), json!({"text": "{{PW}}"}));
-        assert_eq!(secret("{{PW}} mine {{PW}}"), json!({"text": "[18 characters]"}));
+        assert_eq!(secret("{{PW}}"), json!({"code": "{{PW}}"}));
+        assert_eq!(secret("{{PW}} mine {{PW}}"), json!({"code": "[18 characters]"}));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The direct driver: the plan's own steps, without a model (agent.md 3). The same page gives the
 //! same calls.
 
+mod mail;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,7 +21,7 @@ use crate::{
         verdict::{Ending, Reason},
     },
     page::{
-        Dialog, Limits, Page,
+        Limits, Page,
         predicate::{Finding, Predicate},
         tool::{Call, Code, Done, Failed, Where},
     },
@@ -54,6 +56,9 @@ impl Drive<'_> {
             match turn::next(&transcript, &budget, self.journal.boot()) {
                 Next::Perform(position) => {
                     let Some(step) = steps.get(position) else { break };
+                    if let Some(page) = &self.page {
+                        page.hold_dialogs(answers_dialog(steps, position)).await;
+                    }
                     transcript.failed = self.perform(index, step).await;
                     transcript.taken += 1;
                 }
@@ -82,13 +87,18 @@ impl Drive<'_> {
         // Secrets are put in only now, and only into what is executed.
         let start_page = What::Act(Box::new(Call::Navigate { url: self.job.url.as_str().into() }));
         let what = if is_start_page(&step.what) { &start_page } else { &step.what };
-        let failed = match self.job.variables.fill(what) {
+        let failed = match self.variables.fill(what) {
             Ok(What::Act(call)) => self.act(scenario, &mut record, &call, began).await,
+            Ok(What::Mail(step)) => self.mail(scenario, &mut record, step, began).await,
             Ok(What::Check { id: check, predicates }) => {
                 self.check(scenario, &mut record, &check, &step.text, &predicates, began).await
             }
             Err(problem) => {
-                let failed = failure(Code::BlockedByPolicy, problem.message);
+                let code = match problem.code {
+                    "mail_unavailable" => Code::MailUnavailable,
+                    _ => Code::BlockedByPolicy,
+                };
+                let failed = failure(code, problem.message);
                 self.close(scenario, record, Err(failed), began, None)
             }
         };
@@ -100,9 +110,8 @@ impl Drive<'_> {
     /// Records what the page asked meanwhile, and how it was answered.
     async fn tell_dialogs(&mut self, scenario: usize) {
         let Some(page) = self.page.clone() else { return };
-        for Dialog { kind, text, accepted } in page.dialogs().await {
-            let answer = if accepted { "accepted" } else { "dismissed" };
-            self.journal.dialog(scenario, &kind, &text, answer);
+        for dialog in page.dialogs().await {
+            self.journal.dialog(scenario, &dialog);
         }
     }
 
@@ -400,6 +409,20 @@ impl Ended {
     }
 }
 
+/// Whether the plan itself answers a dialog that opens at this step: the step does, or the next one
+/// that asks for more than what a dialog says.
+fn answers_dialog(steps: &[plan::Step], position: usize) -> bool {
+    let answers = |step: &plan::Step| matches!(&step.what, What::Act(call) if matches!(**call, Call::HandleDialog { .. }));
+    let reads = |step: &plan::Step| match &step.what {
+        What::Act(_) | What::Mail(_) => false,
+        What::Check { predicates, .. } => {
+            predicates.iter().all(|one| matches!(one, Predicate::Dialog { .. }))
+        }
+    };
+    let mut from = steps.iter().skip(position);
+    from.next().is_some_and(answers) || from.find(|step| !reads(step)).is_some_and(answers)
+}
+
 /// A1 with `the home page`: the plan does not know the run URL and leaves it empty. A variable that
 /// turns out to be empty is something else, and an error.
 fn is_start_page(what: &What) -> bool {
@@ -417,6 +440,10 @@ fn new_record(id: u64, step: &plan::Step, started_at: String) -> Step {
         What::Act(call) => {
             let action = if **call == Call::Screenshot { "inspect" } else { short(call.tool()) };
             (call.tool(), action, describe::call(call), describe::args(call))
+        }
+        What::Mail(step) => {
+            let (tool, description, args) = describe::mail(*step);
+            (tool, "email", description, args)
         }
         What::Check { id, predicates } => {
             let predicates: Vec<_> = predicates.iter().map(describe::predicate).collect();

@@ -4,7 +4,7 @@
 //! Nothing here fails upwards: whatever happens is in the journal, and [`drive`] returns so that the
 //! report can be written.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio::{
@@ -26,7 +26,8 @@ use crate::{
         verdict::{self, Ending, Evidence, Reason, Verdict},
     },
     clock::Clock,
-    page::{DialogPolicy, Limits, Mark, Page, PageOptions, Text, tool::Call},
+    mail::{inbox::Inbox, settings::Settings},
+    page::{DialogPolicy, Files, HOLD, Limits, Mark, Page, PageOptions, Reader, Text, tool::Call},
     pod::contract::{self, BrowserFacts, Recording, RecordingState, Sandbox, StoppedBy, ToGate},
     policy::Policy,
     telemetry::chain,
@@ -59,8 +60,12 @@ pub struct Job {
     pub variables: Variables,
     /// Where the browser may go.
     pub policy: Arc<Policy>,
+    /// Where its mail comes from.
+    pub mail: Settings,
     /// Who answers dialogs.
     pub dialogs: DialogPolicy,
+    /// Where files for uploads lie.
+    pub files: Option<PathBuf>,
     /// Steps a scenario may take.
     pub max_steps: Option<u32>,
     /// Wall clock of the run.
@@ -154,15 +159,19 @@ pub async fn drive(
         tasks,
         stop,
         notices,
+        variables: job.variables.clone(),
+        inbox: Inbox::new(&job.mail, Arc::clone(&job.policy)),
         page: None,
         lost: false,
         last_url: job.url.to_string(),
         next_step: 1,
         replaced: 0,
+        reader: Reader::default(),
         recordings: Vec::new(),
         out_of_memory: false,
     };
     let halt = drive.run().await.err();
+    drive.inbox.close().await;
     drive.listen();
     drive.wait_for_memory(halt.as_ref()).await;
     let recordings = std::mem::take(&mut drive.recordings);
@@ -205,10 +214,15 @@ pub(super) struct Drive<'a> {
     pub(super) link: Link,
     pub(super) stop: Stop,
     pub(super) page: Option<Page>,
+    /// What was printed of a browser that is gone, for the next one.
+    reader: Reader,
     /// A call found the browser or its tab gone.
     pub(super) lost: bool,
     pub(super) last_url: String,
     pub(super) next_step: u64,
+    /// Those of the job, and what came by mail meanwhile.
+    pub(super) variables: Variables,
+    pub(super) inbox: Inbox,
     tasks: &'a TaskTracker,
     notices: mpsc::UnboundedReceiver<Notice>,
     replaced: u32,
@@ -340,12 +354,15 @@ impl Drive<'_> {
             run_url: self.job.url.clone(),
             policy: Arc::clone(&self.job.policy),
             dialogs: self.job.dialogs,
+            hold: HOLD,
+            files: Files::new(self.job.files.clone()),
             marks,
             clock: Arc::clone(&self.job.clock),
         };
+        let reader = std::mem::take(&mut self.reader);
         let attached = tokio::select! {
             () = self.stop.token.cancelled() => return Err(self.stopped()),
-            attached = timeout(BROWSER_START, Page::attach(grant.wire, options)) => attached,
+            attached = timeout(BROWSER_START, Page::attach_for(grant.wire, options, reader)) => attached,
         };
         let failed = match attached {
             Ok(Ok(page)) => {
@@ -439,6 +456,9 @@ impl Drive<'_> {
             checks: scenario.checks.len(),
         };
         self.journal.emit(Some(index), start);
+        if let Some(page) = &self.page {
+            page.forget_dialogs().await;
+        }
         if let Some(page) = &self.page
             && let Ok(jpeg) = page.screenshot().await
         {
@@ -474,7 +494,10 @@ impl Drive<'_> {
             return Ok(());
         }
         self.lost = false;
-        self.page = None;
+        if let Some(page) = self.page.take() {
+            // Refs of the old browser must not mean something in the new one.
+            self.reader = page.leave().await;
+        }
         self.browser_event("lost", None);
         if self.replaced == REPLACEMENTS {
             return Err(Halt {

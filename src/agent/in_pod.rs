@@ -40,6 +40,7 @@ use crate::{
         verdict::{Reason, Verdict},
     },
     clock::{Clock, SystemClock},
+    mail::settings::Settings,
     page::DialogPolicy,
     pod::contract::{
         AGENT_SOCKET, Exit, RunContract, RunVerdict, Sandbox, StoppedBy, Termination, ToGate,
@@ -312,6 +313,7 @@ fn assignment(contract: &RunContract, secrets: Vec<SecretVariable>) -> Result<As
         variables,
         model_only: *driver == Driver::Model,
         policy: rules,
+        mail: Settings::default(),
         manner: Manner {
             timeout: Duration::from_secs(*active_deadline_seconds),
             max_steps: None,
@@ -322,6 +324,8 @@ fn assignment(contract: &RunContract, secrets: Vec<SecretVariable>) -> Result<As
                 Dialogs::Accept => DialogPolicy::Accept,
                 Dialogs::Dismiss => DialogPolicy::Dismiss,
             },
+            // A pod has none; there are fixtures.
+            files: None,
             viewport: *viewport,
             insecure_tls: policy.insecure_tls,
             video,

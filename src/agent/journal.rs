@@ -19,6 +19,7 @@ use crate::{
         run_dir::{RunDir, Unwritable},
     },
     clock::Clock,
+    page::Dialog,
     pod::contract::{Artifact, ToGate, run::Keep},
     redact::Redactor,
 };
@@ -179,10 +180,12 @@ impl Journal {
         }
     }
 
-    /// A JavaScript dialog was answered, by the run's policy.
-    pub fn dialog(&mut self, scenario: usize, kind: &str, text: &str, answer: &str) {
-        let text = self.redactor.base(text);
-        let (kind, answer, by) = (kind.to_owned(), answer.to_owned(), "policy".to_owned());
+    /// A JavaScript dialog was answered.
+    pub fn dialog(&mut self, scenario: usize, dialog: &Dialog) {
+        let text = self.redactor.base(&dialog.text);
+        let answer = if dialog.accepted { "accepted" } else { "dismissed" };
+        let (kind, answer) = (dialog.kind.clone(), answer.to_owned());
+        let by = dialog.by.word().to_owned();
         let event = Event::Dialog { kind, text, answer, by };
         if let Ok(mut dialog) = serde_json::to_value(&event) {
             let mut data = dialog.get_mut("data").map(serde_json::Value::take).unwrap_or_default();

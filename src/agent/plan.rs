@@ -14,7 +14,7 @@ pub mod reference;
 mod source;
 pub mod variables;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 pub use forms::{Form, grammar, print_grammar};
 
@@ -126,12 +126,26 @@ pub struct Step {
 pub enum What {
     /// One tool call.
     Act(Box<Call>),
+    /// A tool call about mail.
+    Mail(MailStep),
     /// An assertion with the id of the check it covers. All predicates must hold.
     Check {
         /// `v1`, `p1`.
         id: String,
         /// One for each quoted text of V1.
         predicates: Vec<Predicate>,
+    },
+}
+
+/// A step that asks the run's mailbox and leaves the page alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailStep {
+    /// Makes a new address, from then on `{{temp_email}}`.
+    CreateAddress,
+    /// Waits for a new mail; its code and its link are from then on `{{code}}` and `{{mail_link}}`.
+    WaitForCode {
+        /// At most 120 s.
+        timeout: Duration,
     },
 }
 

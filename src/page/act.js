@@ -101,14 +101,19 @@
       const inside = [...element.querySelectorAll('input, textarea, [contenteditable]')].filter(visible);
       if (inside.length === 1) [subject] = inside;
     }
-    const label = up(subject, (at) => nameOf(at) === 'label');
+    const label = ['hover', 'drop'].includes(kind) ? null : up(subject, (at) => nameOf(at) === 'label');
     if (label && label.control && !within(subject, label.control) && !isControl(subject)) subject = label.control;
     if (kind === 'type') subject = isText(subject) ? subject : editingHost(subject) || subject;
     let surface = subject;
+    if (kind === 'upload' && typeOf(subject) !== 'file') {
+      // A drop zone around its input.
+      const inside = [...subject.querySelectorAll('input[type=file]')];
+      if (inside.length === 1) [subject] = inside;
+    }
     if (['checkbox', 'radio', 'file'].includes(typeOf(subject))) {
       const style = visible(subject) && getComputedStyle(subject);
       if (!style || style.opacity === '0' || !pointOf(subject, false)) {
-        surface = labelsOf(subject).find(visible) || subject;
+        surface = labelsOf(subject).find(visible) || surface;
       }
     }
     return { subject, surface };
@@ -202,7 +207,9 @@
   };
   const covered = (hit, target) => {
     const cover = hit ? coverOf(hit, target) : null;
-    return { ok: false, reason: 'covered', by: cover ? hb.ref(cover) : null, what: cover ? describe(cover) : 'something' };
+    if (!cover) return { ok: false, reason: 'covered', by: null, what: 'something' };
+    const { role, name } = hb.describe(cover);
+    return { ok: false, reason: 'covered', by: hb.ref(cover), what: describe(cover), role, name };
   };
 
   // ---- The guard ---------------------------------------------------------------------------
@@ -239,26 +246,44 @@
   };
   listen();
 
-  // What became of the gesture; disarms.
+  // What became of the gesture so far.
   hb.verdict = () => {
     const was = armed;
-    armed = null;
     if (!was) return { landed: false, reached: false, missed: null };
     const missed = was.missed && was.missed.hit instanceof Element ? covered(was.missed.hit, was.surface)
       : was.missed && { by: null, what: 'something' };
     return { landed: was.landed, reached: was.reached, missed: missed && !was.landed ? missed : null };
   };
+  hb.disarm = () => { armed = null; return true; };
+
+  // ---- Drags -------------------------------------------------------------------------------
+  // Whether the page lets the browser drag something since it was last asked.
+  let started = null;
+  const onDragStart = (event) => { if (event.isTrusted) started = event; };
+  const listenForDrags = () => addEventListener('dragstart', onDragStart, { capture: true });
+  listenForDrags();
+  hb.dragStarted = () => {
+    listenForDrags(); // gone after document.open()
+    const was = started;
+    started = null;
+    return !!was && !was.defaultPrevented;
+  };
 
   // ---- One attempt -------------------------------------------------------------------------
   const fail = (reason, more) => ({ ok: false, reason, ...more });
-  // kind: click, hover, type, select, scroll, focus. `aim` asks for a point and the guard.
-  hb.check = async ({ n, kind, attempt, aim }) => {
+  // kind: click, hover, drop, type, upload, select, scroll, focus. `aim` asks for a point, `guard`
+  // for the guard. `was` is what the reader of the ref was told: a role and a name.
+  hb.check = async ({ n, kind, attempt, aim, guard, was }) => {
     const element = n === null ? focused() : hb.element(n);
     if (!element || !connected(element)) return fail('stale');
+    if (was) {
+      const is = hb.describe(element);
+      if (is.role !== was.role || is.name !== was.name) return fail('stale');
+    }
     const { subject, surface } = retarget(element, kind);
     if (!visible(surface)) return fail('not_visible');
     if (inert(subject)) return fail('inert');
-    if (kind !== 'hover' && kind !== 'scroll' && disabled(subject)) return fail('disabled');
+    if (!['hover', 'drop', 'scroll'].includes(kind) && disabled(subject)) return fail('disabled');
     if (kind === 'type') {
       const host = editingHost(subject);
       if (!isText(subject) && !host) return fail('not_editable');
@@ -268,7 +293,7 @@
     if (!connected(subject)) return fail('detached');
     const { role, name } = hb.describe(subject);
     const about = {
-      ok: true, n: hb.ref(subject), role, name, origin: self.origin, width: innerWidth, height: innerHeight, field: fieldOf(subject),
+      ok: true, n: hb.ref(subject), role, name, width: innerWidth, height: innerHeight, field: fieldOf(subject),
     };
     let point = pointOf(surface);
     if (!point || kind === 'scroll' || (aim && attempt > 0 && !accepts(subject, surface, deepest(point.x, point.y)))) {
@@ -287,11 +312,11 @@
       else return covered(hit, surface);
       hit = deepest(point.x, point.y);
     }
-    arm(subject, surface, false);
+    if (guard) arm(subject, surface, false);
     return { ...about, ...point };
   };
   // The same in a frame on the way: the point must meet the frame element.
-  hb.passage = ({ n, x, y }) => {
+  hb.passage = ({ n, x, y, guard }) => {
     const element = hb.element(n);
     if (!element || !connected(element)) return fail('detached');
     if (!visible(element)) return fail('not_visible');
@@ -313,8 +338,8 @@
       }
       return covered(hit, element);
     }
-    arm(element, element, true);
-    return { ok: true, n, origin: self.origin, width: innerWidth, height: innerHeight, x, y, field: null };
+    if (guard) arm(element, element, true);
+    return { ok: true, n, width: innerWidth, height: innerHeight, x, y, field: null };
   };
   hb.size = () => ({ width: innerWidth, height: innerHeight });
 
@@ -341,25 +366,39 @@
     const name = nameOf(element);
     const byValue = name === 'input' && VALUE_TYPES.has(element.type);
     const kind = byValue ? 'value' : isText(element) ? 'text' : editingHost(element) === element ? 'editing' : name;
-    return { kind, type: typeOf(element), masked: masked(element), multiline: name === 'textarea' || kind === 'editing' };
+    return { kind, type: typeOf(element), masked: masked(element), multiline: name === 'textarea' || kind === 'editing', one: hb.isCodeBox(element) };
   };
   const before = new WeakMap();
   // What an insertion came to: `is` as wanted, `same` as before the focus, or `other`.
-  hb.filled = ({ n, wanted }) => {
+  hb.filled = ({ n, wanted, added }) => {
     const element = hb.element(n);
     if (!element || !connected(element)) return 'other';
     const value = valueOf(element);
-    return value === wanted ? 'is' : value === before.get(element) ? 'same' : 'other';
+    const was = before.get(element) || '';
+    return value === (added ? was + wanted : wanted) ? 'is' : value === was ? 'same' : 'other';
   };
-  // Focus, and everything selected (or the caret at the end).
+  // The caret behind everything. Some fields know no selection but the document's.
+  const toTheEnd = (element) => {
+    if (isText(element) && element.selectionStart !== null) {
+      element.setSelectionRange(element.value.length, element.value.length);
+    } else if (isText(element)) {
+      getSelection().modify('move', 'forward', 'documentboundary');
+    } else {
+      getSelection().selectAllChildren(element);
+      getSelection().collapseToEnd();
+    }
+  };
+  // Focus, and everything selected (`all`) or the caret at the end (`end`).
   hb.focus = ({ n, select }) => {
     const element = hb.element(n);
     if (!element || !connected(element)) return { ok: false };
     before.set(element, valueOf(element));
     element.focus({ preventScroll: true });
-    if (select && isText(element)) {
+    if (select === 'end') {
+      toTheEnd(element);
+    } else if (select === 'all' && isText(element)) {
       element.select();
-    } else if (select && editingHost(element)) {
+    } else if (select === 'all' && editingHost(element)) {
       const range = document.createRange();
       range.selectNodeContents(element);
       const selection = getSelection();
@@ -685,5 +724,12 @@
     const top = busiest && busiest.element.deref();
     return { idle: now - Math.max(lastContent, now - since), mutations: content, busiest: top instanceof Element ? describe(top) : null, tally: busiest ? busiest.tally : 0 };
   };
+  // For the scripts that come after this one.
+  hb.parts = {
+    attribute, boxOf, connected, everywhere, focused, frame, isText, labelsOf, nameOf, nativeSet, parentOf, shadowOf, tell, typeOf,
+    up, valueOf, visible, within,
+  };
+  hb.origin = () => self.origin;
+  hb.title = () => document.title;
   hb.place = () => ({ url: location.href, title: document.title });
 })();

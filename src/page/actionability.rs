@@ -13,6 +13,7 @@ use crate::page::{
     cdp::{CdpError, Session},
     frames::{Browser, Document},
     projection::{Point, Projection},
+    reader::Called,
     view::Element,
 };
 
@@ -65,10 +66,16 @@ impl Schedule {
 pub(crate) enum Intent {
     /// A button is pressed on it.
     Click,
+    /// The pointer goes there.
+    Hover,
+    /// What is being dragged goes there.
+    Drop,
     /// Its value is replaced.
     Type,
     /// An option is chosen.
     Select,
+    /// It gets files.
+    Upload,
     /// It is brought into view.
     Scroll,
     /// It gets the focus.
@@ -79,11 +86,24 @@ impl Intent {
     fn word(self) -> &'static str {
         match self {
             Self::Click => "click",
+            Self::Hover => "hover",
+            Self::Drop => "drop",
             Self::Type => "type",
             Self::Select => "select",
+            Self::Upload => "upload",
             Self::Scroll => "scroll",
             Self::Focus => "focus",
         }
+    }
+
+    /// Whether it needs a point that receives events.
+    fn aims(self) -> bool {
+        matches!(self, Self::Click | Self::Hover | Self::Drop)
+    }
+
+    /// Whether the point's events are guarded. What is dragged passes over anything.
+    fn guards(self) -> bool {
+        matches!(self, Self::Click | Self::Hover)
     }
 }
 
@@ -98,8 +118,6 @@ pub(crate) struct Ready {
     pub(crate) role: String,
     /// Its name, for people.
     pub(crate) name: String,
-    /// Origin of its document.
-    pub(crate) origin: String,
     /// What kind of field it is.
     pub(crate) field: Field,
     /// The documents whose guards are armed, the element's own first.
@@ -119,6 +137,8 @@ pub(crate) struct Field {
     pub(crate) masked: bool,
     /// It takes line breaks.
     pub(crate) multiline: bool,
+    /// It takes one character of a code.
+    pub(crate) one: bool,
 }
 
 /// An attempt that came to nothing.
@@ -126,7 +146,7 @@ pub(crate) struct Field {
 pub(crate) enum Miss {
     /// A condition does not hold.
     Not(Reason),
-    /// The element of a ref is no longer there.
+    /// The element of a ref is no longer there, or is called otherwise than its reader was told.
     Stale,
     /// Nothing can be said: the page is moving under us, or the browser is gone.
     Cdp(CdpError),
@@ -160,14 +180,13 @@ struct Checked {
     role: String,
     #[serde(default)]
     name: String,
-    #[serde(default)]
-    origin: String,
     field: Option<Field>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Verdict {
     landed: bool,
+    reached: bool,
     missed: Option<Cover>,
 }
 
@@ -175,6 +194,10 @@ struct Verdict {
 struct Cover {
     by: Option<u32>,
     what: String,
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -199,17 +222,19 @@ impl From<CdpError> for Miss {
 }
 
 /// Makes one attempt. For a click the guards of all documents on the way are armed afterwards, and
-/// [`verdict`] must be asked.
+/// [`verdict`] must be asked. `was` is what the element must still be called.
 pub(crate) async fn attempt(
     browser: &Browser,
     element: &Element,
+    was: Option<&Called>,
     intent: Intent,
     attempt: usize,
 ) -> Result<Ready, Miss> {
-    let aim = intent == Intent::Click;
+    let (aim, guard) = (intent.aims(), intent.guards());
     for turn in 0..SCROLLS {
         let argument = json!({
-            "n": element.number, "kind": intent.word(), "attempt": attempt, "aim": aim,
+            "n": element.number, "kind": intent.word(), "attempt": attempt, "aim": aim, "guard": guard,
+            "was": was.map(|was| json!({"role": was.role, "name": was.name})),
         });
         let checked: Checked = Browser::ask(&element.document, "check", argument).await?;
         used(browser, &element.document, &checked).await?;
@@ -222,7 +247,6 @@ pub(crate) async fn attempt(
             point: Point { x: checked.x, y: checked.y },
             role: checked.role,
             name: checked.name,
-            origin: checked.origin,
             field: checked.field.unwrap_or_default(),
             armed: Vec::new(),
         };
@@ -230,8 +254,10 @@ pub(crate) async fn attempt(
             return Ok(ready);
         }
         let size = Size { width: checked.width, height: checked.height };
-        ready.armed.push(element.document.clone());
-        match ascend(browser, &mut ready, size).await {
+        if guard {
+            ready.armed.push(element.document.clone());
+        }
+        match ascend(browser, &mut ready, size, guard).await {
             Ok(()) => return Ok(ready),
             // A frame around it had to be scrolled: where everything is has changed.
             Err(Miss::Not(reason)) if reason.reason == "moved" && turn + 1 < SCROLLS => {
@@ -265,12 +291,17 @@ pub(crate) async fn to_viewport(
 
 /// From the element's document to the tab's: at each frame boundary the point is mapped, and what
 /// is there must be the frame.
-async fn ascend(browser: &Browser, ready: &mut Ready, mut size: Size) -> Result<(), Miss> {
+async fn ascend(
+    browser: &Browser,
+    ready: &mut Ready,
+    mut size: Size,
+    guard: bool,
+) -> Result<(), Miss> {
     let mut here = ready.element.document.clone();
     while here.parent.is_some() {
         let owner = browser.owner(&here).await?;
         let at = step(browser, &owner.parent, owner.node, &size, ready.point).await?;
-        let argument = json!({"n": owner.number, "x": at.x, "y": at.y});
+        let argument = json!({"n": owner.number, "x": at.x, "y": at.y, "guard": guard});
         let checked: Checked = Browser::ask(&owner.parent, "passage", argument).await?;
         used(browser, &owner.parent, &checked).await?;
         if !checked.ok {
@@ -278,7 +309,9 @@ async fn ascend(browser: &Browser, ready: &mut Ready, mut size: Size) -> Result<
         }
         size = Size { width: checked.width, height: checked.height };
         ready.point = at;
-        ready.armed.push(owner.parent.clone());
+        if guard {
+            ready.armed.push(owner.parent.clone());
+        }
         here = owner.parent;
     }
     Ok(())
@@ -308,8 +341,13 @@ async fn projection(session: &Session, node: i64, size: &Size) -> Result<Project
         .ok_or_else(|| CdpError::TargetLost { method: "DOM.getBoxModel".into() })
 }
 
-/// Asks the guards what became of the gesture, and disarms them.
-pub(crate) async fn verdict(browser: &Browser, ready: &Ready) -> Result<Landing, CdpError> {
+/// Asks the guards what became of the gesture, and leaves them armed: what was missed must not
+/// reach the page until all of it is over. Then [`disarm`] them.
+pub(crate) async fn verdict(
+    browser: &Browser,
+    ready: &Ready,
+    intent: Intent,
+) -> Result<Landing, CdpError> {
     let asked: Vec<_> = ready
         .armed
         .iter()
@@ -320,9 +358,11 @@ pub(crate) async fn verdict(browser: &Browser, ready: &Ready) -> Result<Landing,
     for (index, (document, answer)) in asked.into_iter().enumerate() {
         match answer.get::<Verdict>().await {
             Ok(verdict) => {
-                landed |= index == 0 && verdict.landed;
+                // Without a press it is enough to be there.
+                let there = verdict.landed || (intent == Intent::Hover && verdict.reached);
+                landed |= index == 0 && there && (verdict.landed || verdict.missed.is_none());
                 if let Some(cover) = verdict.missed {
-                    used_number(browser, document, cover.by).await?;
+                    met(browser, document, cover.by, &cover.role, &cover.name).await?;
                     missed.get_or_insert_with(|| name_cover(document, cover.by, &cover.what));
                 }
             }
@@ -339,10 +379,10 @@ pub(crate) async fn verdict(browser: &Browser, ready: &Ready) -> Result<Landing,
     Ok(Landing::Missed(Reason { reason: "covered".to_owned(), by }))
 }
 
-/// Lets go of a gesture that is not going to happen.
-fn disarm(documents: &[Document]) {
+/// Ends the watch over a gesture that is over, or is not going to happen.
+pub(crate) fn disarm(documents: &[Document]) {
     for document in documents {
-        drop(Browser::post(document, "verdict", &json!(null)));
+        drop(Browser::post(document, "disarm", &json!(null)));
     }
 }
 
@@ -366,17 +406,26 @@ fn name_cover(document: &Document, by: Option<u32>, what: &str) -> String {
 }
 
 async fn used(browser: &Browser, document: &Document, checked: &Checked) -> Result<(), CdpError> {
-    used_number(browser, document, checked.by.max(checked.n)).await
+    met(browser, document, checked.by.or(checked.n), &checked.role, &checked.name).await
 }
 
-async fn used_number(
+/// The document has given an element's number, and may be quoted with its role and name.
+async fn met(
     browser: &Browser,
     document: &Document,
     number: Option<u32>,
+    role: &str,
+    name: &str,
 ) -> Result<(), CdpError> {
     let Some(number) = number else { return Ok(()) };
-    let of = document.number;
-    browser.with(move |state| state.used(of, number)).await
+    let (of, reference) = (document.number, document.reference(number));
+    let called = Called { role: role.to_owned(), name: name.to_owned() };
+    browser
+        .with(move |state| {
+            state.used(of, number);
+            state.reader.met(reference, called);
+        })
+        .await
 }
 
 #[cfg(test)]

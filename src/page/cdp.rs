@@ -1,13 +1,14 @@
 //! The connection to the browser: one task owns the requests that wait for an answer, everybody
 //! else has a cheap [`Session`].
 //!
-//! [`command`] is the only file that names the browser protocol's types; [`event`] has a small
+//! [`command`] and [`script`] are the only files that name the browser protocol's types; [`event`] has a small
 //! struct of ours for each event that we use, because a missing or strange field of an event that
 //! nobody reads must not end a run.
 
 pub(crate) mod command;
 mod driver;
 pub(crate) mod event;
+pub(crate) mod script;
 
 use std::{borrow::Cow, sync::Arc};
 

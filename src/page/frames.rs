@@ -21,16 +21,24 @@ use tokio_util::{
 
 use crate::{
     page::{
-        DialogPolicy,
         cdp::{CdpError, Frame as Event, Session, Wire, command::Evaluation, drive},
+        reader::Reader,
     },
     policy::Policy,
 };
 
-pub(crate) use state::{Document, State};
+pub(crate) use state::{Chooser, Dialogs, Document, Listed, Owed, State, Struck};
 
 /// What runs in every document: the walker, and what acts.
-const SCRIPT: &str = concat!(include_str!("walker.js"), "\n", include_str!("act.js"));
+const SCRIPT: &str = concat!(
+    include_str!("walker.js"),
+    "\n",
+    include_str!("act.js"),
+    "\n",
+    include_str!("files.js"),
+    "\n",
+    include_str!("codes.js"),
+);
 
 /// How long the first tab may take to be there: twice the navigation deadline would be absurd, a
 /// busy machine needs more than a second.
@@ -74,7 +82,8 @@ impl Browser {
     pub(crate) async fn attach(
         wire: Wire,
         policy: Arc<Policy>,
-        dialogs: DialogPolicy,
+        dialogs: Dialogs,
+        reader: Reader,
     ) -> Result<Self, CdpError> {
         let (inbox, queue) = mpsc::unbounded_channel();
         let events = inbox.clone();
@@ -85,8 +94,8 @@ impl Browser {
         let gone = CancellationToken::new();
         let tasks = TaskTracker::new();
         let (bump, changed) = watch::channel(0);
-        let state =
-            State::new(session.clone(), policy, dialogs, tasks.clone(), Post(inbox.downgrade()));
+        let post = Post(inbox.downgrade());
+        let state = State::new(session.clone(), policy, dialogs, tasks.clone(), post, reader);
         let ended = gone.clone().drop_guard();
         tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
             driver.await;
@@ -116,6 +125,16 @@ impl Browser {
     /// Resolves when the wire is closed.
     pub(crate) async fn gone(&self) {
         self.gone.cancelled().await;
+    }
+
+    /// Gives up the reader's memory, also if the browser is gone.
+    pub(crate) async fn leave(&self) -> Reader {
+        let (reply, answer) = oneshot::channel();
+        let input = Input::Do(Box::new(move |state| {
+            reply.send(std::mem::take(&mut state.reader)).ok();
+        }));
+        self.inbox.send(input).ok();
+        answer.await.unwrap_or_default()
     }
 
     /// Looks at the state, or changes it.

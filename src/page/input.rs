@@ -3,7 +3,17 @@
 use crate::page::{
     cdp::command::{Key, Mouse, MouseButton, MouseKind},
     projection::Point,
+    tool::Modifier,
 };
+
+/// One event of a gesture.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Event {
+    /// Of the pointer.
+    Mouse(Mouse),
+    /// Of a modifier that is held meanwhile.
+    Key(Key),
+}
 
 /// Alt, as in the browser's bit field.
 const ALT: u8 = 1;
@@ -14,20 +24,80 @@ const META: u8 = 4;
 /// Shift.
 const SHIFT: u8 = 8;
 
-/// Move, press and release, `count` times.
-pub(crate) fn click(at: Point, button: MouseButton, count: u8) -> Vec<Mouse> {
-    let event = |kind| Mouse { kind, x: at.x, y: at.y, modifiers: 0 };
-    let mut events = vec![event(MouseKind::Move)];
+/// How far the first move of a drag goes, in CSS pixels: browsers take less for a click with an
+/// unsteady hand, and many a page takes up to ten.
+const TEAR_OFF: f64 = 12.0;
+/// Moves from there to the target, the last of them onto it.
+const CARRIED: u8 = 4;
+
+/// The pointer goes there.
+pub(crate) fn hover(at: Point) -> Vec<Event> {
+    vec![mouse(MouseKind::Move, at, 0)]
+}
+
+/// Move, press and release, `count` times, with modifiers around them.
+pub(crate) fn click(
+    at: Point,
+    button: MouseButton,
+    count: u8,
+    modifiers: &[Modifier],
+) -> Vec<Event> {
+    let held: Vec<_> = modifiers.iter().filter_map(|held| modifier(held.name())).collect();
+    let mut bits = 0;
+    let mut events = Vec::new();
+    for (bit, name, code, virtual_key) in &held {
+        bits |= bit;
+        events.push(Event::Key(key_event(true, name, code, *virtual_key, bits)));
+    }
+    events.push(mouse(MouseKind::Move, at, bits));
     for n in 1..=count {
-        events.push(event(MouseKind::Press(button, n)));
-        events.push(event(MouseKind::Release(button, n)));
+        events.push(mouse(MouseKind::Press(button, n), at, bits));
+        events.push(mouse(MouseKind::Release(button, n), at, bits));
+    }
+    for (bit, name, code, virtual_key) in held.iter().rev() {
+        bits &= !bit;
+        events.push(Event::Key(key_event(false, name, code, *virtual_key, bits)));
     }
     events
 }
 
+/// Move and press.
+pub(crate) fn grab(at: Point) -> Vec<Event> {
+    vec![mouse(MouseKind::Move, at, 0), mouse(MouseKind::Press(MouseButton::Left, 1), at, 0)]
+}
+
+/// The first move of a drag, with the button down, and where it leads: both ways, since a page may
+/// look at one of them only, and away from the edge where the viewport begins.
+pub(crate) fn tear_off(from: Point) -> (Point, Event) {
+    let away = |at: f64| if at > 2.0 * TEAR_OFF { at - TEAR_OFF } else { at + TEAR_OFF };
+    let at = Point { x: away(from.x), y: away(from.y) };
+    (at, mouse(MouseKind::Drag, at, 0))
+}
+
+/// The other moves of a drag; the last two are over the target.
+pub(crate) fn carry(from: Point, to: Point) -> Vec<Event> {
+    let part = |n: u8| f64::from(n) / f64::from(CARRIED);
+    let between =
+        |n| Point { x: from.x + (to.x - from.x) * part(n), y: from.y + (to.y - from.y) * part(n) };
+    let mut events: Vec<_> = (1..=CARRIED).map(|n| mouse(MouseKind::Drag, between(n), 0)).collect();
+    // What reacts to movement over the target gets some.
+    let beside = Point { x: to.x - 1.0, y: to.y };
+    events.extend([mouse(MouseKind::Drag, beside, 0), mouse(MouseKind::Drag, to, 0)]);
+    events
+}
+
+/// The button comes up.
+pub(crate) fn let_go(at: Point) -> Vec<Event> {
+    vec![mouse(MouseKind::Release(MouseButton::Left, 1), at, 0)]
+}
+
+fn mouse(kind: MouseKind, at: Point, modifiers: u8) -> Event {
+    Event::Mouse(Mouse { kind, x: at.x, y: at.y, modifiers })
+}
+
 /// One turn of the wheel.
-pub(crate) fn wheel(at: Point, x: f64, y: f64) -> Mouse {
-    Mouse { kind: MouseKind::Wheel { x, y }, x: at.x, y: at.y, modifiers: 0 }
+pub(crate) fn wheel(at: Point, x: f64, y: f64) -> Event {
+    mouse(MouseKind::Wheel { x, y }, at, 0)
 }
 
 /// Down and up of a key or chord in its canonical spelling (`Enter`, `Control+A`), modifiers around
@@ -74,6 +144,35 @@ pub(crate) fn chord(text: &str) -> Option<Vec<Key>> {
         events.push(key_event(false, name, code, *virtual_key, so_far));
     }
     Some(events)
+}
+
+/// How a piece of text is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Typing {
+    /// A key, as [`chord`] has it.
+    Key(String),
+    /// What a US keyboard lacks, as an input method does it.
+    Composed(String),
+}
+
+/// Text as a person would type it on a US keyboard.
+pub(crate) fn typing(text: &str) -> Vec<Typing> {
+    let mut typed: Vec<Typing> = Vec::new();
+    for c in text.chars() {
+        let key = match c {
+            '\n' => Some("Enter".to_owned()),
+            '\t' => Some("Tab".to_owned()),
+            ' ' | '!'..='~' => Some(c.to_string()),
+            _ => None,
+        };
+        match (key, typed.last_mut()) {
+            (Some(key), _) => typed.push(Typing::Key(key)),
+            (None, _) if c.is_control() => {}
+            (None, Some(Typing::Composed(text))) => text.push(c),
+            (None, _) => typed.push(Typing::Composed(c.to_string())),
+        }
+    }
+    typed
 }
 
 /// Whether a recorder may name it: a typed character is nobody's business.
@@ -270,9 +369,12 @@ mod tests {
 
     #[test]
     fn a_double_click_is_two_pairs_after_one_move() {
-        let kinds: Vec<_> = click(Point { x: 1.0, y: 2.0 }, MouseButton::Left, 2)
+        let kinds: Vec<_> = click(Point { x: 1.0, y: 2.0 }, MouseButton::Left, 2, &[])
             .into_iter()
-            .map(|event| event.kind)
+            .map(|event| match event {
+                Event::Mouse(mouse) => mouse.kind,
+                Event::Key(key) => panic!("no key is held: {key:?}"),
+            })
             .collect();
         let left = MouseButton::Left;
         assert_eq!(
@@ -285,5 +387,60 @@ mod tests {
                 MouseKind::Release(left, 2),
             ]
         );
+    }
+    #[test]
+    fn modifiers_go_down_before_a_click_and_come_up_after_it() {
+        let held = [Modifier::Control, Modifier::Shift];
+        let shown: Vec<String> = click(Point { x: 1.0, y: 2.0 }, MouseButton::Left, 1, &held)
+            .into_iter()
+            .map(|event| match event {
+                Event::Key(key) => {
+                    format!("{}{} {}", if key.down { "+" } else { "-" }, key.name, key.modifiers)
+                }
+                Event::Mouse(mouse) => format!("{:?} {}", mouse.kind, mouse.modifiers),
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "+Control 2",
+                "+Shift 10",
+                "Move 10",
+                "Press(Left, 1) 10",
+                "Release(Left, 1) 10",
+                "-Shift 2",
+                "-Control 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_drag_is_torn_off_and_moves_over_its_target() {
+        let places = |events: Vec<Event>| -> Vec<(f64, f64)> {
+            let place = |event| match event {
+                Event::Mouse(Mouse { kind: MouseKind::Drag, x, y, .. }) => (x, y),
+                Event::Mouse(_) | Event::Key(_) => panic!("no move with the button down"),
+            };
+            events.into_iter().map(place).collect()
+        };
+        let (from, to) = (Point { x: 10.0, y: 20.0 }, Point { x: 10.0, y: 220.0 });
+        let (at, event) = tear_off(to);
+        assert_eq!((at.x, at.y), (22.0, 208.0));
+        assert_eq!(places(vec![event]), [(22.0, 208.0)]);
+        let carried = places(carry(from, to));
+        assert!(carried.len() >= 5);
+        assert_eq!(carried[carried.len() - 2..], [(9.0, 220.0), (10.0, 220.0)]);
+    }
+    #[test]
+    fn text_is_typed_by_keys_and_composed_where_the_keyboard_ends() {
+        let key = |key: &str| Typing::Key(key.to_owned());
+        let composed = |text: &str| Typing::Composed(text.to_owned());
+        assert_eq!(
+            typing("a+ ~\n日本\u{7}b"),
+            [key("a"), key("+"), key(" "), key("~"), key("Enter"), composed("日本"), key("b")]
+        );
+        for c in ' '..='~' {
+            assert!(chord(&c.to_string()).is_some_and(|keys| !keys[0].code.is_empty()), "{c}");
+        }
     }
 }

@@ -61,6 +61,8 @@ pub struct Candidate {
 /// Finds what `target` means; without a role noun among what the verb acts on.
 pub fn find(tree: &Tree, target: &Target, among: Among) -> Located {
     let wanted = |id: NodeId| match target.role {
+        // People call a file input a field, though it takes no text.
+        Some(RoleNoun::Field) if among == Among::FileInputs => roles::takes_files(tree, id),
         Some(noun) => roles::is_a(tree, id, noun),
         None => is_among(tree, id, among),
     };

@@ -4,7 +4,7 @@
 mod holds;
 mod runs;
 
-pub use holds::{Comparison, Held, holds};
+pub use holds::{Comparison, Held, holds, said};
 
 use crate::page::{
     Text,
@@ -83,6 +83,13 @@ pub enum Predicate {
         values: Vec<Text>,
         /// Set and order must be equal; otherwise each must be among them.
         exact: bool,
+    },
+    /// The text of the scenario's latest dialog. Of the page's tree it asks nothing: see [`said`].
+    Dialog {
+        /// The comparison.
+        op: Op,
+        /// What it is compared with.
+        value: Text,
     },
 }
 

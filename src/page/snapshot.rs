@@ -3,18 +3,22 @@
 //! `walker.js` makes one string of each frame; [`parse`] reads it into a [`FrameTree`], and
 //! [`Tree::stitch`] hangs the trees of child frames below their `iframe`. That is the *full tree*,
 //! on which predicates, element resolution and refs work. `collapse` derives the *shown tree* from
-//! it, and `print` writes that as lines.
+//! it, [`Shown`] is that tree redacted, `print` writes it as lines, `prune` as many of them as fit a
+//! budget, `find` those that match, and `diff` those that changed.
 //!
 //! Format of a walk: records end with U+001E, their fields are separated by U+001F, items of a list
 //! field by U+001D, parts of an item by U+001C. Page text never holds these, and whatever else could
 //! forge a line is removed again on this side. Empty fields at a record's end are left out.
 //!
 //! ```text
-//! head  HB1, walk, next, url, title, origin, page WxH, viewport WxH, scroll X,Y, cut (1 or empty)
-//! text  depth, #, flags, break, text, text as rendered (only if it differs)
+//! head  HB1, walk, next, url, title, origin, page WxH, viewport WxH, scroll X,Y, cut (1 or empty),
+//!       document
+//! text  depth, #, flags, break, text, text as rendered (only if it differs), box
 //! node  depth, role, flags, ref, name, value, marks*, box, labels*, hint, options*, cover
 //! ```
 //!
+//! `document` tells documents apart; a depth is followed by a dot and, in base 36, what tells the
+//! elements of one document apart as long as it lives (of a text: the element that holds it).
 //! `next` is the first number that no ref has. `break` says how a text joins the one before it: 0
 //! directly, 1 with a blank, 2 as a new run. A mark is `key` or `key=value`, in printing order; of
 //! `options` only the place is given. An option is flags (1 selected, 2 disabled), label, value,
@@ -22,14 +26,20 @@
 //! The flags are the constants of [`flag`].
 
 mod collapse;
+mod diff;
+mod find;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod print;
+mod prune;
 mod record;
+mod shown;
 mod stitch;
 pub mod text;
 
+pub use diff::Changes;
 pub use record::{RecordError, parse};
+pub use shown::{Printed, Shown};
 pub use stitch::Child;
 
 /// What a node's flags mean; the walker's bits.
@@ -124,6 +134,8 @@ pub struct Node {
     end: usize,
     frame: usize,
     record: u32,
+    /// Which element of its document; of a text the element that holds it.
+    identity: u64,
     number: Option<u32>,
     cover: Option<u32>,
     join: Join,
@@ -191,6 +203,7 @@ impl Node {
             end: 0,
             frame: 0,
             record: 0,
+            identity: 0,
             number: None,
             cover: None,
             join: Join::Run,
@@ -234,6 +247,8 @@ pub struct Frame {
     pub scroll: (i64, i64),
     /// The walk reached a limit of elements or time.
     pub cut: bool,
+    /// Tells the frame's document from others.
+    pub document: u64,
 }
 
 /// The tree of one frame.

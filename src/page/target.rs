@@ -122,6 +122,8 @@ pub enum Among {
     Choices,
     /// A8: checkbox, switch, radio, menu checkbox.
     Checkables,
+    /// A15: file inputs, also if they are called a field.
+    FileInputs,
     /// Predicates and scrolling: any element.
     Anything,
 }

@@ -1,11 +1,19 @@
 //! The tools and the one dispatcher (agent.md 4). The calls are here; [`Page`] carries them out.
 
 mod click;
+mod dialogs;
 mod dispatch;
+mod drag;
+mod evaluate;
 mod navigate;
+mod paste;
+mod reading;
 mod scroll;
 mod select;
+mod stale;
+mod tabs;
 mod text;
+mod upload;
 mod wait;
 
 use std::time::Duration;
@@ -20,6 +28,8 @@ use crate::page::{
 };
 
 pub use dispatch::Page;
+pub use reading::{DIFF_TOKENS, Redact, TREE_TOKENS, Wanted};
+pub use tabs::TabChoice;
 
 /// One tool call, its arguments valid.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +52,20 @@ pub enum Call {
         button: Button,
         /// 1, or 2 for a double click.
         count: u8,
+        /// Held meanwhile.
+        modifiers: Vec<Modifier>,
+    },
+    /// Moves the pointer to an element, where it stays.
+    Hover {
+        /// To what.
+        on: Subject,
+    },
+    /// Takes an element and lets it go on another.
+    Drag {
+        /// What is taken.
+        from: Subject,
+        /// Where it is let go.
+        to: Subject,
     },
     /// A8: clicks only if the state differs, and reads the state back.
     SetChecked {
@@ -57,12 +81,30 @@ pub enum Call {
         /// The state to reach. `open` on something that is not expandable is a click.
         expanded: bool,
     },
-    /// Replaces the value of a field.
+    /// Types into a field.
     TypeText {
         /// Into what; `None` is the focused element.
         into: Option<Subject>,
-        /// The new value.
+        /// The new value, or what is added to it.
         text: Text,
+        /// How.
+        mode: TypeMode,
+        /// Presses Enter afterwards.
+        submit: bool,
+    },
+    /// Enters a code, box by box if it has boxes (agent.md 9.3).
+    PasteCode {
+        /// One of the boxes, or the field; `None` is the only place for a code on the page.
+        into: Option<Subject>,
+        /// The code.
+        code: Text,
+    },
+    /// Runs a script in the page's own world.
+    Evaluate {
+        /// An expression, statements or a function.
+        expression: Text,
+        /// What a function gets as its argument.
+        on: Option<Subject>,
     },
     /// Chooses among the options of a field.
     SelectOption {
@@ -70,6 +112,27 @@ pub enum Call {
         from: Subject,
         /// Values or labels.
         values: Vec<Text>,
+    },
+    /// Gives files to a file input, a drop zone, or the chooser that is open.
+    UploadFile {
+        /// Which; `None` is the open chooser.
+        to: Option<Subject>,
+        /// Names in the run's directory of files, or `fixture:png` and the like.
+        files: Vec<Text>,
+    },
+    /// Answers the dialog that is held.
+    HandleDialog {
+        /// By accepting, else by dismissing.
+        accept: bool,
+        /// What a prompt is answered with.
+        text: Option<Text>,
+    },
+    /// Goes to another tab, closes the current one, or lists all of them.
+    SwitchTab {
+        /// Which.
+        to: Option<TabChoice>,
+        /// Closes the current one first, whose opener is current then.
+        close: bool,
     },
     /// Presses a key or chord.
     PressKey {
@@ -154,6 +217,54 @@ pub enum Button {
     Right,
 }
 
+/// A key that is held while something is clicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modifier {
+    /// Alt.
+    Alt,
+    /// Control.
+    Control,
+    /// Meta: Command or the Windows key.
+    Meta,
+    /// Shift.
+    Shift,
+}
+
+impl Modifier {
+    /// As keys are called (agent.md 4.3).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alt => "Alt",
+            Self::Control => "Control",
+            Self::Meta => "Meta",
+            Self::Shift => "Shift",
+        }
+    }
+}
+
+/// How text gets into a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TypeMode {
+    /// It replaces the value, at once.
+    #[default]
+    Fill,
+    /// It is put behind the value, at once.
+    Append,
+    /// It is typed behind the value with real keys.
+    Keys,
+}
+
+impl TypeMode {
+    /// As the tool's argument has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fill => "fill",
+            Self::Append => "append",
+            Self::Keys => "keys",
+        }
+    }
+}
+
 /// How far to scroll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScrollBy {
@@ -184,8 +295,15 @@ impl Call {
             Self::Navigate { .. } | Self::Reload => "navigate",
             Self::GoBack => "go_back",
             Self::Click { .. } | Self::SetChecked { .. } | Self::Expand { .. } => "click",
+            Self::Hover { .. } => "hover",
+            Self::Drag { .. } => "drag",
             Self::TypeText { .. } => "type_text",
             Self::SelectOption { .. } => "select_option",
+            Self::PasteCode { .. } => "paste_code",
+            Self::Evaluate { .. } => "evaluate",
+            Self::UploadFile { .. } => "upload_file",
+            Self::HandleDialog { .. } => "handle_dialog",
+            Self::SwitchTab { .. } => "switch_tab",
             Self::PressKey { .. } => "press_key",
             Self::Scroll { .. } | Self::ScrollTo { .. } | Self::ScrollUntil { .. } => "scroll",
             Self::WaitForText { .. } | Self::WaitUntil { .. } | Self::Sleep { .. } => "wait",
@@ -203,8 +321,14 @@ impl Call {
             | Self::Click { .. }
             | Self::SetChecked { .. }
             | Self::Expand { .. }
+            | Self::Hover { .. }
+            | Self::Drag { .. }
             | Self::TypeText { .. }
             | Self::SelectOption { .. }
+            | Self::PasteCode { .. }
+            | Self::UploadFile { .. }
+            | Self::HandleDialog { .. }
+            | Self::SwitchTab { .. }
             | Self::PressKey { .. }
             | Self::Scroll { .. }
             | Self::ScrollTo { .. }
@@ -213,6 +337,7 @@ impl Call {
             | Self::WaitUntil { .. }
             | Self::Sleep { .. }
             | Self::WaitForStable { .. }
+            | Self::Evaluate { .. }
             | Self::Screenshot => false,
         }
     }
@@ -290,6 +415,8 @@ pub enum Code {
     LeaseRevoked,
     /// Browser or tab process gone.
     BrowserLost,
+    /// No inbox yet, no provider, or one that fails.
+    MailUnavailable,
     /// The run is ending.
     Cancelled,
     /// A defect of ours.
@@ -314,6 +441,7 @@ impl Code {
             Self::BlockedByPolicy => "blocked_by_policy",
             Self::LeaseRevoked => "lease_revoked",
             Self::BrowserLost => "browser_lost",
+            Self::MailUnavailable => "mail_unavailable",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }

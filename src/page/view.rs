@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::page::{
     cdp::CdpError,
     frames::{Browser, Document, within},
-    snapshot::{self, Child, Handle, Tree},
+    reader::Called,
+    snapshot::{self, Child, Handle, NodeId, Tree},
     tool::Where,
 };
 
@@ -44,8 +45,17 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Walks all frames of the current tab.
+    /// Walks all frames of the current tab; what is not acted on has no place.
     pub(crate) async fn take(browser: &Browser) -> Result<Self, CdpError> {
+        Self::walk(browser, 0).await
+    }
+
+    /// The same to be read within so many bytes: everything has its place if it may not fit.
+    pub(crate) async fn read(browser: &Browser, bytes: usize) -> Result<Self, CdpError> {
+        Self::walk(browser, bytes).await
+    }
+
+    async fn walk(browser: &Browser, over: usize) -> Result<Self, CdpError> {
         let documents = browser.documents().await?;
         let lost = || CdpError::TargetLost { method: "the walk".into() };
         let Some((main, others)) = documents.split_first() else { return Err(lost()) };
@@ -54,8 +64,8 @@ impl View {
         }
         let others: Vec<&Document> = others.iter().take(FRAMES - 1).collect();
         let (tree, children) = tokio::join!(
-            walk(browser, main, TREE_PATIENCE),
-            join_all(others.iter().map(|document| child(browser, document))),
+            walk(browser, main, over, TREE_PATIENCE),
+            join_all(others.iter().map(|document| child(browser, document, over))),
         );
         let mut children: Vec<(String, Child)> = children.into_iter().flatten().collect();
         for (frame, parent) in browser.with(|state| state.silent_frames()).await? {
@@ -96,6 +106,29 @@ impl View {
         Ok(number.map(|number| Element { document, number }))
     }
 
+    /// The ref of a node of this tree, given now if it has none. It counts as met with the node's
+    /// role and name.
+    pub(crate) async fn name(
+        &self,
+        browser: &Browser,
+        id: NodeId,
+    ) -> Result<Option<String>, CdpError> {
+        let Some(element) = self.element(browser, self.tree.handle(id)).await? else {
+            return Ok(None);
+        };
+        let called = self.called(id);
+        let reference = element.reference();
+        let met = reference.clone();
+        browser.with(move |state| state.reader.met(met, called)).await?;
+        Ok(Some(reference))
+    }
+
+    /// What a node is called.
+    pub(crate) fn called(&self, id: NodeId) -> Called {
+        let node = self.tree.node(id);
+        Called { role: node.role.to_owned(), name: node.name.clone() }
+    }
+
     /// Where the tab was when it was walked.
     pub(crate) fn place(&self) -> Where {
         let main = self.tree.frames().first();
@@ -113,6 +146,7 @@ fn prefix_of(document: &Document) -> String {
 async fn walk(
     browser: &Browser,
     document: &Document,
+    over: usize,
     patience: Duration,
 ) -> Result<snapshot::FrameTree, CdpError> {
     let of = document.number;
@@ -120,7 +154,10 @@ async fn walk(
     let record: String = within(
         patience,
         "the walk",
-        document.session.post_evaluate(document.context, format!("__hb.walk({floor})")).get(),
+        document
+            .session
+            .post_evaluate(document.context, format!("__hb.walk({floor}, false, {over})"))
+            .get(),
     )
     .await?;
     let tree = snapshot::parse(&prefix_of(document), &record)
@@ -130,9 +167,9 @@ async fn walk(
     Ok(tree)
 }
 
-async fn child(browser: &Browser, document: &Document) -> Option<(String, Child)> {
+async fn child(browser: &Browser, document: &Document, over: usize) -> Option<(String, Child)> {
     let (tree, owner) = tokio::join!(
-        walk(browser, document, FRAME_PATIENCE),
+        walk(browser, document, over, FRAME_PATIENCE),
         within(FRAME_PATIENCE, "the frame's owner", browser.owner(document)),
     );
     // Without its element a frame has no place in the tree: it is being removed.

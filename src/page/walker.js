@@ -7,14 +7,17 @@
 // separated by U+001F, items of a list field by U+001D, parts of an item by U+001C. Page text never
 // holds these: `clean` removes all control characters. Empty fields at a record's end are left out.
 //
-//   head  HB1, walk, next, url, title, origin, page WxH, viewport WxH, scroll X,Y, cut (1 or empty)
-//   text  depth, #, flags, break, text, text as rendered (only if it differs)
+//   head  HB1, walk, next, url, title, origin, page WxH, viewport WxH, scroll X,Y, cut (1 or empty),
+//         document
+//   text  depth, #, flags, break, text, text as rendered (only if it differs), box
 //   node  depth, role, flags, ref, name, value, marks*, box, labels*, hint, options*, cover
 //
 // `next` is the first number that no ref has. `break` says how a text joins the one before it: 0
 // directly, 1 with a blank, 2 as a new run. A mark is `key` or `key=value`, in printing order; of
 // `options` only the place is given. An option is flags (1 selected, 2 disabled), label, value,
 // group. A box is `x,y,w,h` in CSS pixels of the frame's viewport; an iframe's is its content box.
+// `document` tells documents apart; a depth is followed by a dot and what tells the elements of one
+// document apart, as long as it lives (of a text it is the element that holds it).
 // Records are counted from 0 after the head: `seen(walk, i)` is the element.
 //
 // flags: 1 visible, 2 interactive, 4 has a line in any case (it covers something), 8 takes text,
@@ -147,7 +150,17 @@
     }
     return n;
   };
+  // Tells this document from others, and its elements from each other, with or without a ref.
+  const birth = Math.floor(Math.random() * 2 ** 52), ids = new WeakMap();
+  let born = 0;
+  const identity = (e) => {
+    let id = ids.get(e);
+    if (!id) ids.set(e, (id = ++born));
+    return id.toString(36);
+  };
   const secret = new WeakSet(), listening = new WeakSet(), watched = new WeakSet();
+  // Custom elements that show nothing: they are called by their tag.
+  const closed = new WeakSet();
 
   // Fields that ever were passwords. The observer sees a type that changes back between two walks.
   const notice = (e) => {
@@ -992,6 +1005,7 @@
       const b = measure();
       if (!empty(b)) {
         entry.n = entry.n || tag;
+        closed.add(e);
         entry.f |= 2;
         entry.ref = true;
         list.push('closed');
@@ -1093,7 +1107,7 @@
       '\x1c' + norm(o.value) + (group ? '\x1c' + norm(group.label) : '');
   }).join('\x1d');
 
-  function walk(floor, withBoxes) {
+  function walk(floor, withBoxes, over) {
     if (floor > next) next = floor;
     boxes = !!withBoxes;
     late = performance.now() + TIME;
@@ -1108,16 +1122,24 @@
         pointer: style(body).cs.cursor === 'pointer', widget: false, off: false, edit: false, scrolled: false });
     }
     const covers = hitTests();
+    // Where everything is matters only if not all of it can be seen or told.
+    if (over) {
+      let size = 0;
+      for (const n of entries) size += n.r === '#' ? n.t.length + 12 : n.n.length + n.v.length + 24;
+      boxes = boxes || size > over ||
+        (!!scroller && (scrollH(scroller) > page.vh || scrollW(scroller) > page.vw));
+    }
     const out = [['HB1', serial, 0, norm(location.href), norm(docTitle(document)), norm(self.origin),
       scroller ? scrollW(scroller) + 'x' + scrollH(scroller) : '0x0', page.vw + 'x' + page.vh,
-      Math.round(page.x) + ',' + Math.round(page.y), stop ? '1' : ''].join('\x1f')];
+      Math.round(page.x) + ',' + Math.round(page.y), stop ? '1' : '', birth].join('\x1f')];
     // Wrappers without a record do not count as a level.
     const seenNow = [], above = [];
     for (const n of entries) {
       while (above.length && above[above.length - 1] >= n.d) above.pop();
       const depth = above.length;
       if (n.r === '#') {
-        out.push(depth + '\x1f#\x1f' + n.f + '\x1f' + n.k + '\x1f' + n.t + (n.w ? '\x1f' + n.w : ''));
+        out.push(depth + '.' + identity(n.e) + '\x1f#\x1f' + n.f + '\x1f' + n.k + '\x1f' + n.t +
+          (n.w || boxes ? '\x1f' + n.w : '') + (boxes ? '\x1f' + boxText(spread(n.e)) : ''));
         seenNow.push(n.e);
         continue;
       }
@@ -1125,7 +1147,7 @@
       if (n.mute && !covering) continue;
       if (covering) { n.f |= 4; n.ref = true; }
       above.push(n.d);
-      const fields = [depth, n.r || 'generic', n.f, n.ref ? number(n.e) : '', n.n, n.v];
+      const fields = [depth + '.' + identity(n.e), n.r || 'generic', n.f, n.ref ? number(n.e) : '', n.n, n.v];
       seenNow.push(n.e);
       n.fields = fields;
       n.at = out.length;
@@ -1135,6 +1157,7 @@
       if (!n.fields) continue;
       if (n.cover) n.m.splice(n.coverAt, 0, 'covered=e' + number(n.cover));
       const f = n.fields;
+      if (boxes && !n.b) n.b = spread(n.e);
       f.push(n.m.length ? n.m.join('\x1d') : '', n.b ? boxText(n.b) : '', n.l && n.l.length ? n.l.join('\x1d') : '', n.hint,
         n.o ? optionList(n.o) : '', n.cover ? number(n.cover) : '');
       while (f[f.length - 1] === '') f.pop();
@@ -1158,7 +1181,8 @@
   const quote = (s) => '"' + s.replace(/[\\"]/g, '\\$&') + '"';
 
   globalThis.__hb = {
-    // The tree of this frame. Refs start at `floor` at least; `boxes` gives every node its box.
+    // The tree of this frame. Refs start at `floor` at least; `boxes` gives every node its box, and
+    // `over` does so if the page scrolls or has more text than that.
     walk,
     // The element of a ref, or null if it is gone or not connected.
     element(n) {
@@ -1180,7 +1204,7 @@
     clickable(...list) { for (const e of list.flat()) if (e && e.nodeType === 1) listening.add(e); },
     // What guards and stale refs compare, and how the element is called.
     describe: (e) => fresh(() => {
-      const role = roleOf(e) || 'generic', { name } = nameOf(e, roleOf(e));
+      const role = roleOf(e) || 'generic', name = nameOf(e, roleOf(e)).name || (closed.has(e) ? tagOf(e) : '');
       return { role, name, description: description(e, name), line: role + (name ? ' ' + quote(name) : '') + ' [ref=e' + number(e) + ']' };
     }),
     // The label that takes the pointer for a styled control, else the element itself.

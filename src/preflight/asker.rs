@@ -1,15 +1,15 @@
 //! One target that was looked up and judged, and requests to it.
 
-use std::{borrow::Cow, error::Error as _, io, net::SocketAddr};
+use std::{error::Error as _, io, net::SocketAddr};
 
 use reqwest::{Client, Method, Response};
-use tokio::{
-    net::lookup_host,
-    time::{Instant, timeout_at},
-};
-use url::{Host, Url};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
 
-use super::{LIMIT, Manner, Unreached};
+use super::{
+    LIMIT, Manner, Unreached,
+    judged::{Judged, Unjudged},
+};
 
 /// A target whose name and addresses may be asked. All its requests have one deadline.
 pub(super) struct Asker<'a> {
@@ -49,36 +49,22 @@ impl<'a> Asker<'a> {
         let Some(host) = url.host() else {
             return Err(failed("The URL has no host.".to_owned()));
         };
-        let shown = host.to_string();
-        manner.policy.host(&shown).map_err(Unreached::Blocked)?;
         let port = url.port_or_known_default().unwrap_or(80);
-        let found = timeout_at(began + LIMIT, resolve(&host, port, manner.namespace)).await;
-        let addresses = match found {
-            Ok(Ok(addresses)) if !addresses.is_empty() => addresses,
-            Ok(Ok(_)) => return Err(failed(format!("The name {shown} has no address."))),
-            Ok(Err(error)) => {
-                return Err(failed(format!(
-                    "The name {shown} cannot be resolved ({error}). Check the spelling and your DNS."
-                )));
+        let looked_up = Judged::look_up(&host, port, manner.policy, manner.namespace);
+        let judged = match timeout_at(began + LIMIT, looked_up).await {
+            Ok(Ok(judged)) => judged,
+            Ok(Err(Unjudged::Blocked(blocked))) => return Err(Unreached::Blocked(blocked)),
+            Ok(Err(other @ (Unjudged::Nowhere { .. } | Unjudged::Unknown { .. }))) => {
+                return Err(failed(other.to_string()));
             }
-            Err(_) => return Err(failed(format!("Resolving {shown} took more than 8 s."))),
+            Err(_) => return Err(failed(format!("Resolving {host} took more than 8 s."))),
         };
-        for address in &addresses {
-            manner.policy.address(&shown, address.ip()).map_err(Unreached::Blocked)?;
-        }
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .tls_danger_accept_invalid_certs(manner.insecure_tls)
-            .resolve_to_addrs(&shown, &addresses)
-            .user_agent(concat!("handback/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| {
-                failed(format!("The HTTP client cannot be made: {}.", root(&error)))
-            })?;
-        let first = addresses.first().copied();
-        Ok(Self { url, host: shown, port, first, client, began })
+        let client =
+            judged.client().tls_danger_accept_invalid_certs(manner.insecure_tls).build().map_err(
+                |error| failed(format!("The HTTP client cannot be made: {}.", root(&error))),
+            )?;
+        let first = judged.addresses.first().copied();
+        Ok(Self { url, host: judged.host, port, first, client, began })
     }
 
     /// Sends a request, and waits for the head of its answer.
@@ -167,40 +153,6 @@ impl<'a> Asker<'a> {
     }
 }
 
-/// `localhost` and what is below it is this machine, as in the browser.
-async fn resolve(
-    host: &Host<&str>,
-    port: u16,
-    namespace: Option<&str>,
-) -> io::Result<Vec<SocketAddr>> {
-    match host {
-        Host::Ipv4(address) => Ok(vec![(*address, port).into()]),
-        Host::Ipv6(address) => Ok(vec![(*address, port).into()]),
-        Host::Domain(name) => {
-            let name = in_namespace(name, namespace);
-            let bare = name.trim_end_matches('.');
-            if bare == "localhost" || bare.ends_with(".localhost") {
-                return Ok(vec![
-                    ([127, 0, 0, 1], port).into(),
-                    (std::net::Ipv6Addr::LOCALHOST, port).into(),
-                ]);
-            }
-            // With its last dot, where it has one: no search list is tried then.
-            Ok(lookup_host((name.as_ref(), port)).await?.collect())
-        }
-    }
-}
-
-/// The name under which a Service of that namespace is known everywhere in its cluster.
-fn in_namespace<'a>(name: &'a str, namespace: Option<&str>) -> Cow<'a, str> {
-    match namespace {
-        Some(namespace) if !name.contains('.') && name != "localhost" => {
-            format!("{name}.{namespace}.svc").into()
-        }
-        Some(_) | None => name.into(),
-    }
-}
-
 /// The innermost cause, which is the telling one.
 fn root(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
@@ -212,19 +164,4 @@ fn root(error: &reqwest::Error) -> String {
 
 fn since(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_a_single_label_are_services_of_the_runs_namespace() {
-        let name = |name| in_namespace(name, Some("team"));
-        assert_eq!(name("shop"), "shop.team.svc");
-        for known in ["localhost", "shop.other", "shop.example", "a.localhost", "intranet."] {
-            assert_eq!(name(known), known);
-        }
-        assert_eq!(in_namespace("shop", None), "shop");
-    }
 }

@@ -213,3 +213,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_secret_that_comes_later_is_known_to_all_who_have_the_redactor() {
+    let named = |value: &str, name: &str| Registered {
+        value: Secret::new(value.to_owned()),
+        placeholder: Some(name.to_owned()),
+    };
+    let first = Arc::new(Redactor::new(vec![named("hunter2!", "{{PW}}")]));
+    let second = Arc::clone(&first);
+    let link = "https://shop.test/verify?code=771204&t=xyz";
+    let text = format!("hunter2! 771204 {link}");
+    assert!(second.base(&text).contains("771204"));
+    first.register(named("771204", "{{code}}"));
+    first.register(named(link, "{{mail_link}}"));
+    first.register(named("771204", "{{other}}"));
+    // The link as a whole, although it holds another secret.
+    assert_eq!(second.base(&text), "{{PW}} {{code}} {{mail_link}}");
+}

@@ -1,7 +1,11 @@
 //! The agent on a real Chromium: its end of the gate's socket, what it drives, and what it leaves.
 //! The gate's end is played by the test, so that a lost browser or a silent gate can be arranged.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use handback::{
@@ -15,6 +19,7 @@ use handback::{
         run_dir::RunDir,
     },
     clock::{Clock, SystemClock},
+    mail::settings::Settings,
     page::{DialogPolicy, cdp::Wire},
     pod::contract::{
         AgentFrame, BrowserFacts, FromGate, Recording, RecordingState, Sandbox, Size, ToGate,
@@ -22,6 +27,7 @@ use handback::{
     },
     policy::Policy,
 };
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -31,7 +37,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{chromium::Chromium, support::shop::Shop};
+use crate::{chromium::Chromium, pages::Pages, signup::SignUp, support::shop::Shop};
 
 /// What a browser that ended in a test was killed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +151,17 @@ struct Outcome {
 
 /// Runs `plan` against `url` on as many browsers as it may lose.
 async fn run(url: &str, text: &str, browsers: Vec<(Chromium, Wire)>, killed: Killed) -> Outcome {
+    run_with_mail(url, text, browsers, killed, Settings::default()).await
+}
+
+/// The same with a mailbox.
+async fn run_with_mail(
+    url: &str,
+    text: &str,
+    browsers: Vec<(Chromium, Wire)>,
+    killed: Killed,
+    mail: Settings,
+) -> Outcome {
     let out = tempfile::tempdir().unwrap();
     let socket = out.path().join("agent.sock");
     let mut gate = JoinSet::new();
@@ -160,12 +177,14 @@ async fn run(url: &str, text: &str, browsers: Vec<(Chromium, Wire)>, killed: Kil
         variables,
         model_only: false,
         policy: Policy::new(&[], &[]).unwrap(),
+        mail,
         manner: Manner {
             timeout: Duration::from_mins(10),
             max_steps: None,
             stop_on_first_failure: false,
             wait_ready: None,
             dialogs: DialogPolicy::Auto,
+            files: None,
             viewport: Size { width: 1280, height: 720 },
             insecure_tls: false,
             video: VideoWish::IfPossible,
@@ -207,6 +226,64 @@ async fn the_demo_plan_passes_on_the_shop() {
     assert!(outcome.out.path().join("01a/player.html").exists());
 }
 
+/// Every text below a directory.
+fn texts(below: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(below).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(texts(&entry.path()));
+        } else if let Ok(text) = std::fs::read_to_string(entry.path()) {
+            found.push((entry.path(), text));
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_up_by_mail_passes_and_its_code_is_in_no_record() {
+    let site = SignUp::start(None).await;
+    let plan = "# Case 1: By code\n\
+        Create a temporary email\n\
+        Type \"{{temp_email}}\" into the \"Email\" field and click the \"Sign up\" button\n\
+        Verify \"We have written to {{temp_email}}.\" is visible\n\
+        Wait for the verification code for up to 30 s\n\
+        Type \"{{code}}\" into the \"Code\" field\n\
+        Click the \"Confirm\" button\n\
+        Verify \"Code accepted\" is visible\n\
+        Verify \"You typed {{code}}.\" is visible\n\
+        # Case 2: By link\n\
+        Open the link in the email\n\
+        Verify \"Address verified\" is visible";
+    let settings = site.settings("", None);
+    let browsers = vec![Chromium::start()];
+    let outcome = run_with_mail(&site.url, plan, browsers, Killed::Somehow, settings).await;
+    let told = serde_json::to_string_pretty(&outcome.results).unwrap();
+    assert_eq!(outcome.exit, 0, "{told}");
+    let steps: Vec<_> = outcome.results.scenarios.iter().flat_map(|one| &one.steps).collect();
+    let mail: Vec<_> = steps.iter().filter(|step| step.action == "email").collect();
+    let tools: Vec<&str> = mail.iter().map(|step| step.tool.as_str()).collect();
+    assert_eq!(tools, ["create_temp_email", "wait_for_verification_code"]);
+    let data = &mail[1].result["data"];
+    assert_eq!(data["sender"], "Sign-up <no-reply@signup.test>");
+    assert_eq!(
+        (&data["code"]["value"], &data["link"]["value"]),
+        (&json!("{{code}}"), &json!("{{mail_link}}"))
+    );
+    assert_eq!(data["code"]["shape"], "6 digits in groups");
+    let address = outcome.results.variables["temp_email"].as_str().unwrap();
+    assert!(address.ends_with("@handback.test"), "{address}");
+    assert_eq!(site.mails().await, 0, "what came for the address is deleted with the run");
+    for (code, token) in site.secrets().await {
+        let grouped = format!("{}-{}", &code[..3], &code[3..]);
+        for (path, text) in texts(outcome.out.path()) {
+            for secret in [&code, &grouped, &token] {
+                assert!(!text.contains(secret.as_str()), "{secret} is in {}", path.display());
+            }
+        }
+    }
+}
+
 /// Kills a browser that drives by then.
 async fn kill_later(pid: u32) {
     tokio::time::sleep(Duration::from_secs(8)).await;
@@ -243,4 +320,34 @@ async fn a_lost_browser_is_replaced_before_the_next_scenario() {
         outcome.results.scenarios.iter().map(|one| one.verdict.unwrap().as_str()).collect();
     assert_eq!(verdicts, ["errored", "passed"], "{told}");
     assert_eq!((outcome.exit, outcome.results.reason.as_deref()), (3, Some("browser_lost")));
+}
+
+const PLACE: &str = "<title>seen:</title><style>#menu { display:none } #top:hover #menu { display:block }</style>
+    <button onclick=\"out.textContent = confirm('Sure?') ? 'gone' : 'kept'\">Delete</button><p id=out></p>
+    <label>Photo <input type=file onchange=\"document.title += ' ' + this.files[0].name\"></label>
+    <div id=top><button>Menu</button><div id=menu><button onclick=\"document.title += ' item'\">Item</button></div></div>
+    <div draggable=true>Card</div><div id=done ondragover='return false' ondrop=\"document.title += ' dropped'; return false\">Done</div>
+    <a href='/more' target=_blank>More</a>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_answers_dialogs_uploads_hovers_drags_and_goes_from_tab_to_tab() {
+    let pages = Pages::start(&[("/", PLACE), ("/more", "<title>more</title>")]).await;
+    let plan = "#Case 1: Dialogs\n\
+        Click \"Delete\"\nVerify the dialog says \"Sure?\"\nDismiss the dialog\nVerify \"kept\" is visible\n\
+        Click \"Delete\"\nVerify \"gone\" is visible\n\
+        #Case 2: The rest\n\
+        Upload \"fixture:png\" to \"Photo\"\nHover over \"Menu\"\nClick \"Item\"\nDrag \"Card\" to \"Done\"\n\
+        Click \"More\"\nVerify the title is \"more\"\nSwitch to the first tab\nSwitch to tab \"more\"\n\
+        Close the tab\nVerify the title is \"seen: fixture.png item dropped\"";
+    let url = format!("{}/", pages.origin);
+    let outcome = run(&url, plan, vec![Chromium::start()], Killed::Somehow).await;
+    let told = serde_json::to_string_pretty(&outcome.results).unwrap();
+    assert_eq!(outcome.exit, 0, "{told}");
+    let dialogs: Vec<_> = outcome
+        .results
+        .dialogs
+        .iter()
+        .map(|one| format!("{} {}", one["answer"], one["by"]).replace('"', ""))
+        .collect();
+    assert_eq!(dialogs, ["dismissed agent", "accepted policy"]);
 }

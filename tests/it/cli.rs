@@ -97,8 +97,6 @@ fn options_of_later_versions_are_refused_by_name() {
         "--model=claude-x",
         "--base-url=http://x",
         "--max-tokens=5",
-        "--mail=none",
-        "--mail-ca=x",
         "--handoff=never",
         "--no-discover",
         "--extensions=all",

@@ -12,7 +12,9 @@ mod client;
 mod examples;
 mod gate;
 mod handoffs;
+mod mail;
 mod manifest;
+mod model;
 mod operator;
 mod operator_process;
 mod page;
@@ -25,14 +27,22 @@ mod targets;
 mod tidy;
 mod upload;
 
+#[path = "../support/authority.rs"]
+mod authority;
 #[path = "../support/cases.rs"]
 mod cases;
 #[path = "../support/chromium.rs"]
 mod chromium;
+#[path = "../support/dovecot.rs"]
+mod dovecot;
 #[path = "../support/lent.rs"]
 mod lent;
+#[path = "../support/mail_tm.rs"]
+mod mail_tm;
 #[path = "../support/pages.rs"]
 mod pages;
+#[path = "../support/signup.rs"]
+mod signup;
 #[path = "../support/stored_run.rs"]
 mod stored_run;
 #[path = "../support/mod.rs"]

@@ -2,20 +2,30 @@
 
 mod acting;
 mod dialogs;
+mod dragging;
 mod fields;
 mod frames;
 mod navigating;
+mod reading;
+mod refs;
 mod settling;
+mod tabs;
+mod typing;
+mod uploading;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use handback::{
     clock::SystemClock,
     page::{
-        DialogPolicy, Limits, Mark, Page, PageOptions, Text,
+        DialogPolicy, Files, Limits, Mark, Page, PageOptions, Text,
         predicate::{Finding, Predicate},
         target::{Among, RoleNoun, Target},
-        tool::{Button, Call, Code, Done, Failed, Subject},
+        tool::{Button, Call, Code, Done, Failed, Subject, TypeMode},
     },
     policy::Policy,
     secret::Secret,
@@ -43,6 +53,19 @@ impl Bench {
     }
 
     async fn open_with(documents: &[(&str, &str)], dialogs: DialogPolicy) -> Self {
+        Self::open_all(documents, dialogs, None).await
+    }
+
+    /// With a directory of files to upload.
+    async fn open_with_files(documents: &[(&str, &str)], files: &Path) -> Self {
+        Self::open_all(documents, DialogPolicy::Auto, Some(files.to_owned())).await
+    }
+
+    async fn open_all(
+        documents: &[(&str, &str)],
+        dialogs: DialogPolicy,
+        files: Option<PathBuf>,
+    ) -> Self {
         let pages = Pages::start(documents).await;
         let (chromium, wire) = Lent::borrow().await;
         let (send, marks) = mpsc::unbounded_channel();
@@ -50,6 +73,8 @@ impl Bench {
             run_url: pages.origin.parse().unwrap(),
             policy: Arc::new(Policy::new(&[], &["127.0.0.99".to_owned()]).unwrap()),
             dialogs,
+            hold: Duration::from_secs(2),
+            files: Files::new(files),
             marks: send,
             clock: Arc::new(SystemClock),
         };
@@ -121,11 +146,15 @@ fn field(name: &str) -> Subject {
 }
 
 fn click(name: &str) -> Call {
-    Call::Click { on: on(name), button: Button::Left, count: 1 }
+    Call::Click { on: on(name), button: Button::Left, count: 1, modifiers: Vec::new() }
+}
+
+fn type_into(into: Option<Subject>, text: impl Into<Text>) -> Call {
+    Call::TypeText { into, text: text.into(), mode: TypeMode::Fill, submit: false }
 }
 
 fn fill(name: &str, text: impl Into<Text>) -> Call {
-    Call::TypeText { into: Some(field(name)), text: text.into() }
+    type_into(Some(field(name)), text.into())
 }
 
 fn select(name: &str, values: &[&str]) -> Call {

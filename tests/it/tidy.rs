@@ -14,14 +14,16 @@ const GROUND: [&str; 7] =
 
 /// Who may see what besides ground. A module or a path below it: `pod::contract` does not open `pod`.
 /// `manifest`, `decide` and `pod` do not even see ground: they are plain data and decisions.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("preflight", &[]),
+    ("mail", &["preflight"]),
     ("manifest", &["secret"]),
     ("decide", &["manifest"]),
     ("pod", &["manifest"]),
     ("browser", &["pod::contract"]),
+    ("model", &[]),
     ("page", &[]),
-    ("agent", &["preflight", "pod::contract", "page"]),
+    ("agent", &["preflight", "mail", "pod::contract", "model", "page"]),
     ("gate", &["pod::contract", "decide::lease"]),
     ("operator", &["preflight", "manifest", "decide", "pod"]),
     ("client", &["manifest", "pod::contract", "gate"]),
@@ -29,10 +31,12 @@ const LAYERS: [(&str, &[&str]); 11] = [
         "cli",
         &[
             "preflight",
+            "mail",
             "manifest",
             "pod",
             "decide",
             "browser",
+            "model",
             "page",
             "agent",
             "gate",
@@ -45,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 37] = [
+const PURE: [&str; 53] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -61,12 +65,27 @@ const PURE: [&str; 37] = [
     "src/operator/handoffs/seen",
     "src/operator/gates/words",
     "src/operator/targets/revision",
+    "src/model/anthropic",
+    "src/model/openai",
+    "src/model/wire",
+    "src/model/sse",
+    "src/model/conversation",
+    "src/model/image",
+    "src/model/request",
+    "src/model/reply",
+    "src/model/failure",
+    "src/model/retry",
+    "src/model/choice",
+    "src/model/known",
+    "src/model/cassette/normal",
+    "src/model/cassette/difference",
     "src/page/keys",
     "src/page/words",
     "src/page/target",
     "src/page/predicate",
     "src/page/snapshot",
     "src/page/locate",
+    "src/page/reader",
     "src/page/input",
     "src/gate/rfb",
     "src/gate/range",
@@ -83,6 +102,7 @@ const PURE: [&str; 37] = [
     "src/agent/report/junit",
     "src/cli/submit/answer",
     "src/cli/submit/told",
+    "src/mail/extract",
 ];
 
 /// What a pure file may not name, as paths; a parent stands for everything below it.
@@ -108,11 +128,13 @@ const IMPURE: [&str; 18] = [
 ];
 
 /// Foreign types that live behind one door.
-const DOORS: [(&str, &str); 4] = [
+const DOORS: [(&str, &str); 6] = [
     ("chromiumoxide_cdp", "src/page/cdp"),
     ("chromiumoxide_types", "src/page/cdp"),
     ("aws_sdk_s3", "src/gate/upload/s3"),
     ("aws_smithy_http_client", "src/gate/upload/s3"),
+    ("async_imap", "src/mail/imap"),
+    ("mail_parser", "src/mail/mime"),
 ];
 
 fn root() -> &'static Path {

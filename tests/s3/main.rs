@@ -4,6 +4,8 @@
 #![cfg(test)]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+#[path = "../support/authority.rs"]
+mod authority;
 #[path = "../support/stored_run.rs"]
 mod stored_run;
 #[path = "../support/versitygw.rs"]

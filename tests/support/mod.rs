@@ -5,6 +5,7 @@ pub mod conformance;
 pub mod fleet;
 pub mod leftovers;
 pub mod mirror;
+pub mod model_server;
 pub mod operator;
 pub mod run;
 pub mod scripted_handoffs;

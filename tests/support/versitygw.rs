@@ -17,6 +17,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::authority::certificate;
+
 /// For things that take a second at most.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// An access key and its secret.
@@ -135,27 +137,6 @@ impl Down {
 
 fn said(dir: &Path) -> String {
     std::fs::read_to_string(dir.join("log")).unwrap_or_default()
-}
-
-/// An authority, and a certificate of its for an address; gives the authority's own.
-async fn certificate(dir: &Path, host: IpAddr) -> Vec<u8> {
-    let openssl = async |arguments: &str| {
-        let done = Command::new("openssl")
-            .args(arguments.split(' '))
-            .current_dir(dir)
-            .output()
-            .await
-            .expect("openssl is there");
-        assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
-    };
-    let new = "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
-    openssl(&format!("{new} -x509 -keyout ca.key -out ca.crt -subj /CN=test-authority")).await;
-    openssl(&format!(
-        "{new} -x509 -CA ca.crt -CAkey ca.key -keyout server.key -out server.crt -subj /CN=localhost \
-         -addext subjectAltName=IP:{host},DNS:localhost -addext basicConstraints=critical,CA:FALSE"
-    ))
-    .await;
-    std::fs::read(dir.join("ca.crt")).unwrap()
 }
 
 /// boto3; a command is answered before the next one.

@@ -6,9 +6,10 @@
 mod actions;
 mod checks;
 mod later;
+mod mail;
 mod parts;
 
-use super::{CheckKind, Problem, Scenario, Step, What, clauses::CHECKS, forms};
+use super::{CheckKind, MailStep, Problem, Scenario, Step, What, clauses::CHECKS, forms};
 use crate::page::{
     predicate::Predicate,
     tool::Call,
@@ -20,6 +21,7 @@ use crate::page::{
 enum Meaning {
     Act(Box<Call>),
     Check(Vec<Predicate>),
+    Mail(MailStep),
     /// A form that cannot be executed yet.
     Later,
 }
@@ -67,7 +69,7 @@ pub fn compile(scenario: &Scenario) -> Result<Vec<Step>, Vec<Problem>> {
 pub fn predicates(check: &str) -> Option<Vec<Predicate>> {
     match read_check(check).into_iter().next()? {
         (_, Meaning::Check(predicates)) => Some(predicates),
-        (_, Meaning::Act(_) | Meaning::Later) => None,
+        (_, Meaning::Act(_) | Meaning::Mail(_) | Meaning::Later) => None,
     }
 }
 
@@ -75,6 +77,7 @@ fn what(text: &str, check: Option<&str>, criterion: bool) -> Result<What, Proble
     let readings = if check.is_some() { read_check(text) } else { read_action(text) };
     match (readings.into_iter().next(), check) {
         (Some((_, Meaning::Act(call))), None) => Ok(What::Act(call)),
+        (Some((_, Meaning::Mail(step))), None) => Ok(What::Mail(step)),
         (Some((_, Meaning::Check(predicates))), Some(id)) => {
             Ok(What::Check { id: id.to_owned(), predicates })
         }
@@ -108,7 +111,8 @@ fn why(text: &str, is_check: bool, criterion: bool) -> String {
 /// Every way to read a sentence as an action, with the form's id.
 fn read_action(text: &str) -> Vec<(&'static str, Meaning)> {
     let tokens = sentence(text);
-    readings(actions::READERS.iter().chain(later::ACTIONS), without_lead(Cursor::new(&tokens)))
+    let readers = actions::READERS.iter().chain(mail::READERS).chain(later::ACTIONS);
+    readings(readers, without_lead(Cursor::new(&tokens)))
 }
 
 /// Every way to read a sentence as a check, with the form's id. `first "Add" button is enabled` as a

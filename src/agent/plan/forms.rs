@@ -108,16 +108,16 @@ static FORMS: [Form; 46] = [
         &["wait"],
     ),
     form("A14", "wait [for] D (≤ 10 s)", "wait", &["wait"]),
-    later("A15", "upload/attach S[, S…] to/in/into T", "upload_file", &["upload", "attach"]),
-    later("A16", "hover [over/on] T", "hover", &["hover"]),
-    later("A16", "drag T to/onto T", "drag", &["drag"]),
-    later(
+    form("A15", "upload/attach S[, S…] to/in/into T", "upload_file", &["upload", "attach"]),
+    form("A16", "hover [over/on] T", "hover", &["hover"]),
+    form("A16", "drag T to/onto T", "drag", &["drag"]),
+    form(
         "A17",
         "accept/dismiss/cancel [the] dialog/alert/confirmation/prompt [with S]",
         "handle_dialog",
         &["accept", "dismiss", "cancel"],
     ),
-    later(
+    form(
         "A18",
         "switch to [the] tab S/N, or to the new/first/last/previous tab; close the [current] tab",
         "switch_tab",
@@ -126,15 +126,15 @@ static FORMS: [Form; 46] = [
     form("A19", "go back", "go_back", &["go"]),
     form("A19", "reload/refresh [the page]", "navigate", &["reload", "refresh"]),
     form("A19", "take a screenshot", "screenshot", &["take"]),
-    later("A20", "create a temporary/temp email [address]", "create_temp_email", &["create"]),
-    later(
+    form("A20", "create a temporary/temp email [address]", "create_temp_email", &["create"]),
+    form(
         "A20",
-        "wait for the [verification] code/email [for up to D]",
+        "wait for the [verification] code/email [for up to D ≤ 120 s]",
         "wait_for_verification_code",
         &["wait"],
     ),
-    later("A20", "enter/paste the code in/into T", "paste_code", &["enter", "paste"]),
-    later("A20", "open the link in the email", "navigate", &["open"]),
+    form("A20", "enter/paste the code in/into T", "paste_code", &["enter", "paste"]),
+    form("A20", "open the link in the email", "navigate", &["open"]),
     later(
         "A21",
         "hand over/hand off to a human [for login/2fa/captcha/permission][: S]",
@@ -201,7 +201,7 @@ static FORMS: [Form; 46] = [
         "http_status",
         &["returns", "responds", "status"],
     ),
-    later(
+    form(
         "V10",
         "[the] dialog/alert/prompt says/contains S",
         "dialog",

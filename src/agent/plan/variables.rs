@@ -16,8 +16,12 @@ use crate::{redact::Registered, secret::Secret};
 
 pub(super) use placeholders::names;
 
-/// Names that get a value while the run goes on.
-const RUN_TIME: [&str; 3] = ["temp_email", "code", "mail_link"];
+/// Names that get a value while the run goes on: the run's mail address, and the code and the link of
+/// the latest mail that had one.
+const ADDRESS: &str = "temp_email";
+const CODE: &str = "code";
+const LINK: &str = "mail_link";
+const RUN_TIME: [&str; 3] = [ADDRESS, CODE, LINK];
 /// Shorter secrets would be found, and replaced, in every other text.
 const SHORTEST_SECRET: usize = 4;
 
@@ -139,6 +143,23 @@ impl Variables {
         self.origins
             .extend(plan.hosts.iter().filter_map(|host| origin_of(&format!("https://{host}"))));
         self
+    }
+
+    /// The run has this mail address now.
+    pub fn set_address(&mut self, address: String) {
+        self.plain.insert(ADDRESS.to_owned(), address);
+    }
+
+    /// This code has come by mail. It may be given to whom every secret may be given.
+    pub fn set_code(&mut self, code: Secret<String>) {
+        self.secrets.insert(CODE.to_owned(), Held { value: code, origins: Vec::new() });
+    }
+
+    /// This link has come by mail. Whoever it leads to knows it already.
+    pub fn set_link(&mut self, link: Secret<String>) {
+        let own = Url::parse(link.expose()).ok().map(|url| url.origin().ascii_serialization());
+        let origins = own.into_iter().collect();
+        self.secrets.insert(LINK.to_owned(), Held { value: link, origins });
     }
 
     /// Whether a plan may use this name.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, ArgMatches, builder::FalseyValueParser, parser::ValueSource};
 
-use crate::cli::values::Values;
+use crate::cli::{mail::Mail, values::Values};
 
 /// See [`crate::cli::run`].
 #[derive(Debug, clap::Args)]
@@ -62,6 +62,10 @@ pub struct Args {
     /// Where files for the plan lie [default: the plan file's directory]
     #[arg(long, env = "HANDBACK_FILES", value_name = "DIR", help_heading = "How to run it")]
     pub files: Option<PathBuf>,
+
+    /// Where mail comes from.
+    #[command(flatten, next_help_heading = "How to run it")]
+    pub mail: Mail,
 
     /// Size of the page: WIDTHxHEIGHT, desktop (1440x900) or mobile (375x812)
     #[arg(
@@ -159,10 +163,6 @@ pub struct Later {
     base_url: Option<String>,
     #[arg(long, env = "HANDBACK_MAX_TOKENS", num_args = 0..=1, default_missing_value = "", hide = true)]
     max_tokens: Option<String>,
-    #[arg(long, env = "HANDBACK_MAIL", num_args = 0..=1, default_missing_value = "", hide = true)]
-    mail: Option<String>,
-    #[arg(long, env = "HANDBACK_MAIL_CA", num_args = 0..=1, default_missing_value = "", hide = true)]
-    mail_ca: Option<String>,
     #[arg(long, env = "HANDBACK_HANDOFF", num_args = 0..=1, default_missing_value = "", hide = true)]
     handoff: Option<String>,
     #[arg(long, env = "HANDBACK_NO_DISCOVER", value_parser = FalseyValueParser::new(), hide = true)]
@@ -184,8 +184,6 @@ impl Later {
             model,
             base_url,
             max_tokens,
-            mail,
-            mail_ca,
             handoff,
             no_discover,
             extensions,
@@ -199,8 +197,6 @@ impl Later {
             ("--model", model.is_some(), no_model),
             ("--base-url", base_url.is_some(), no_model),
             ("--max-tokens", max_tokens.is_some(), no_model),
-            ("--mail", mail.is_some(), "there are no mail steps yet"),
-            ("--mail-ca", mail_ca.is_some(), "there are no mail steps yet"),
             ("--handoff", handoff.is_some(), "take the browser over when the run has ended"),
             ("--no-discover", *no_discover, "leave it out: nothing is discovered yet"),
             ("--extensions", extensions.is_some(), no_model),

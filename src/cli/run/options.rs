@@ -100,6 +100,7 @@ impl Options {
             wait_ready,
             dialogs,
             files,
+            mail,
             viewport,
             // A private display is the only way there is.
             headless: _,
@@ -138,6 +139,7 @@ impl Options {
         let policy = Policy::new(&allow_host, &deny_host)
             .map_err(|error| Refusal::usage(format!("{error}.")))?;
         let variables = values.read().map_err(|problems| Refusal::usage(problems.join("\n")))?;
+        let mail = mail.read().map_err(Refusal::usage)?;
         let plan_text = plan_text(plan, plan_file.as_deref())?;
         let files = match files {
             Some(dir) if !dir.is_dir() => {
@@ -146,7 +148,12 @@ impl Options {
                     dir.display()
                 )));
             }
-            other => other,
+            Some(dir) => Some(dir),
+            // Beside the plan, if it has a place.
+            None => plan_file.as_deref().map(|file| {
+                let beside = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+                beside.map_or_else(|| PathBuf::from("."), Path::to_owned)
+            }),
         };
         let Some(state) = here.state.as_ref().map(|state| state.join("handback")) else {
             return Err(Refusal::usage(
@@ -174,6 +181,7 @@ impl Options {
             ("wait_ready", json!(wait_ready)),
             ("dialogs", json!(word(&dialogs))),
             ("files", json!(files)),
+            ("mail", json!(mail.choice.name())),
             ("viewport", json!(viewport_text)),
             ("sandbox", json!(word(&sandbox))),
             ("isolated", json!(if isolated { "run" } else { "off" })),
@@ -191,6 +199,7 @@ impl Options {
             variables,
             model_only: driver == DriverChoice::Model,
             policy,
+            mail,
             manner: Manner {
                 timeout: Duration::from_secs(timeout),
                 max_steps,
@@ -201,6 +210,7 @@ impl Options {
                     Dialogs::Accept => DialogPolicy::Accept,
                     Dialogs::Dismiss => DialogPolicy::Dismiss,
                 },
+                files,
                 viewport,
                 insecure_tls,
                 video,

@@ -37,6 +37,8 @@ pub(crate) struct Mouse {
 pub(crate) enum MouseKind {
     /// The pointer goes there.
     Move,
+    /// It goes there with the main button down.
+    Drag,
     /// A button goes down, for the n-th time in a row.
     Press(MouseButton, u8),
     /// It comes up again.
@@ -54,6 +56,24 @@ pub(crate) enum MouseButton {
     Middle,
     /// The one with the menu.
     Right,
+}
+
+/// What a page has put into a drag. Only handed back to the browser.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct DragData(input::DragData);
+
+/// What happens to a drag that a page has started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DragKind {
+    /// It comes over something.
+    Enter,
+    /// It is over it.
+    Over,
+    /// It is let go there.
+    Drop,
+    /// It ends without.
+    Cancel,
 }
 
 /// One key event.
@@ -154,7 +174,7 @@ struct ThrownValue {
 }
 
 impl Session {
-    fn command(&self, params: &(impl Method + Serialize)) -> Reply {
+    pub(super) fn command(&self, params: &(impl Method + Serialize)) -> Reply {
         self.post(params.identifier(), params)
     }
 
@@ -185,6 +205,11 @@ impl Session {
         self.command(&target::CreateTargetParams::new("about:blank"))
     }
 
+    /// Closes a tab.
+    pub(crate) fn close_tab(&self, target_id: &str) -> Reply {
+        self.command(&target::CloseTargetParams::new(target_id.to_owned()))
+    }
+
     /// Brings a tab to the front.
     pub(crate) fn activate(&self, target_id: &str) -> Reply {
         self.command(&target::ActivateTargetParams::new(target_id.to_owned()))
@@ -207,6 +232,7 @@ impl Session {
         install.world_name = Some(WORLD.to_owned());
         install.run_immediately = Some(true);
         self.command(&install).forget();
+        self.command(&page::SetInterceptFileChooserDialogParams::new(true)).forget();
         self.auto_attach("iframe").forget();
         let tree = self.command(&page::GetFrameTreeParams {});
         self.command(&runtime::RunIfWaitingForDebuggerParams {}).forget();
@@ -344,7 +370,7 @@ impl Session {
         use input::DispatchMouseEventType as Kind;
         let Mouse { kind, x, y, modifiers } = *event;
         let (wire_kind, pressed, wheel) = match kind {
-            MouseKind::Move => (Kind::MouseMoved, None, None),
+            MouseKind::Move | MouseKind::Drag => (Kind::MouseMoved, None, None),
             MouseKind::Press(button, count) => (Kind::MousePressed, Some((button, count)), None),
             MouseKind::Release(button, count) => (Kind::MouseReleased, Some((button, count)), None),
             MouseKind::Wheel { x, y } => (Kind::MouseWheel, None, Some((x, y))),
@@ -361,11 +387,32 @@ impl Session {
             params.buttons = Some(if matches!(kind, MouseKind::Press(..)) { bit } else { 0 });
             params.click_count = Some(i64::from(count));
         }
+        if kind == MouseKind::Drag {
+            params.button = Some(input::MouseButton::Left);
+            params.buttons = Some(1);
+        }
         if let Some((x, y)) = wheel {
             params.delta_x = Some(x);
             params.delta_y = Some(y);
         }
         self.command(&params)
+    }
+
+    /// Whether drags that pages start are told to us and go no further.
+    pub(crate) fn intercept_drags(&self, on: bool) -> Reply {
+        self.command(&input::SetInterceptDragsParams::new(on))
+    }
+
+    /// One event of a drag that a page has started.
+    pub(crate) fn drag_over(&self, kind: DragKind, x: f64, y: f64, data: &DragData) -> Reply {
+        use input::DispatchDragEventType as Kind;
+        let kind = match kind {
+            DragKind::Enter => Kind::DragEnter,
+            DragKind::Over => Kind::DragOver,
+            DragKind::Drop => Kind::Drop,
+            DragKind::Cancel => Kind::DragCancel,
+        };
+        self.command(&input::DispatchDragEventParams::new(kind, x, y, data.0.clone()))
     }
 
     /// Presses or releases a key.
@@ -392,6 +439,12 @@ impl Session {
             }
         }
         self.command(&params)
+    }
+
+    /// Shows a text as an input method does before it is committed.
+    pub(crate) fn compose(&self, text: &str) -> Reply {
+        let end = i64::try_from(text.encode_utf16().count()).unwrap_or(i64::MAX);
+        self.command(&input::ImeSetCompositionParams::new(text, end, end))
     }
 
     /// Types a text at once, as an input method does.
@@ -423,7 +476,7 @@ impl Session {
 /// A result of a script that is still to come.
 #[derive(Debug)]
 #[must_use = "a script may fail"]
-pub(crate) struct Evaluation(Reply);
+pub(crate) struct Evaluation(pub(super) Reply);
 
 impl Evaluation {
     /// Waits for the value. `undefined` is read as null.

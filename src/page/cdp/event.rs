@@ -266,3 +266,19 @@ pub(crate) struct ExceptionDetails {
     #[serde(default)]
     pub(crate) exception: Option<ConsoleArgument>,
 }
+
+/// `Page.fileChooserOpened`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FileChooserOpened {
+    pub(crate) frame_id: String,
+    /// Missing if it was opened without a file input.
+    #[serde(default)]
+    pub(crate) backend_node_id: Option<i64>,
+}
+
+/// `Input.dragIntercepted`
+#[derive(Debug, Deserialize)]
+pub(crate) struct DragIntercepted {
+    pub(crate) data: super::command::DragData,
+}

@@ -1,5 +1,9 @@
 //! What the browser's events add up to.
 
+mod chooser;
+mod dialogs;
+mod tabs;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
@@ -13,17 +17,18 @@ use super::{
 };
 use crate::{
     page::{
-        Dialog, DialogPolicy,
         cdp::{
             Frame as Event, Session,
-            command::{TargetInfo, WORLD},
+            command::{DragData, TargetInfo, WORLD},
             event::{
                 Attached, ConsoleCalled, ContextCreated, ContextDestroyed, DataReceived, Detached,
-                DialogOpening, DownloadWillBegin, ExceptionThrown, FrameAttached, FrameDetached,
+                DownloadWillBegin, DragIntercepted, ExceptionThrown, FrameAttached, FrameDetached,
                 FrameInfo, FrameNavigated, FrameTree, LoadingEnded, OfFrame, RequestWillBeSent,
                 Response, ResponseReceived,
             },
         },
+        projection::Point,
+        reader::Reader,
     },
     policy::{Blocked, Policy},
 };
@@ -36,9 +41,13 @@ const POPUP_GRACE: Duration = Duration::from_secs(1);
 /// Longest text of a note's quote, in characters.
 const QUOTE: usize = 200;
 
+pub(crate) use self::{chooser::Chooser, dialogs::Dialogs, tabs::Listed};
+
 /// A tab.
 #[derive(Debug)]
 pub(crate) struct Tab {
+    /// It is the n-th that we have seen.
+    number: u32,
     /// Its id, which is also that of its main frame.
     pub(crate) target: String,
     /// Its session, through which all input goes.
@@ -135,15 +144,39 @@ impl Document {
     }
 }
 
+/// What a call has acted on.
+#[derive(Clone, Debug)]
+pub(crate) struct Struck {
+    /// For people: `button "Delete"`.
+    pub(crate) name: String,
+    /// Its line: `button "Delete" [ref=e3]`.
+    pub(crate) line: String,
+}
+
+/// What a call has begun and not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Owed {
+    /// Documents whose guards are armed.
+    pub(crate) armed: Vec<Document>,
+    /// Where the main button was pressed and is to come up.
+    pub(crate) pressed: Option<Point>,
+    /// What the page has started to drag, and where it is.
+    pub(crate) dragged: Option<(DragData, Point)>,
+    /// Drags are intercepted in this session.
+    pub(crate) intercepting: Option<Session>,
+}
+
 /// Everything known; owned by one task.
 pub(crate) struct State {
     browser: Session,
     policy: Arc<Policy>,
-    dialogs: DialogPolicy,
+    pub(crate) dialogs: Dialogs,
     tasks: TaskTracker,
     post: Post,
     tabs: Vec<Tab>,
     current: Option<String>,
+    /// Tabs that were current before, the latest last.
+    before: Vec<String>,
     sessions: HashMap<String, Served>,
     frames: HashMap<String, FrameState>,
     pub(crate) requests: Requests,
@@ -153,25 +186,32 @@ pub(crate) struct State {
     pub(crate) blocked: Option<Blocked>,
     /// Latest failure of a document request, for navigations that we did not start.
     pub(crate) document_error: Option<(String, String)>,
+    /// What the page has started to drag.
+    pub(crate) dragged: Option<DragData>,
+    /// What has to be put right after the call, however it ends.
+    pub(crate) owed: Owed,
     /// Latest download.
     pub(crate) download: Option<(Instant, String)>,
     notes: Vec<String>,
-    /// Answered since they were last asked for.
-    pub(crate) answered: Vec<Dialog>,
+    chooser: Option<Chooser>,
+    /// What the call under way has acted on.
+    pub(crate) struck: Option<Struck>,
     console_errors: (usize, String),
     failed_requests: (usize, String),
-    floors: HashMap<Option<u32>, u32>,
-    last_number: u32,
+    /// What the reader of this browser was told, and the numbers of refs and frames.
+    pub(crate) reader: Reader,
     last_order: u64,
+    last_tab: u32,
 }
 
 impl State {
     pub(super) fn new(
         browser: Session,
         policy: Arc<Policy>,
-        dialogs: DialogPolicy,
+        dialogs: Dialogs,
         tasks: TaskTracker,
         post: Post,
+        reader: Reader,
     ) -> Self {
         Self {
             browser,
@@ -181,20 +221,24 @@ impl State {
             post,
             tabs: Vec::new(),
             current: None,
+            before: Vec::new(),
             sessions: HashMap::new(),
             frames: HashMap::new(),
             requests: Requests::default(),
             acting: None,
             blocked: None,
             document_error: None,
+            dragged: None,
+            owed: Owed::default(),
             download: None,
             notes: Vec::new(),
-            answered: Vec::new(),
+            chooser: None,
+            struck: None,
             console_errors: (0, String::new()),
             failed_requests: (0, String::new()),
-            floors: HashMap::new(),
-            last_number: 0,
+            reader,
             last_order: 0,
+            last_tab: 0,
         }
     }
 
@@ -295,13 +339,12 @@ impl State {
 
     /// The first ref number that no element of this frame number has.
     pub(crate) fn floor(&self, number: Option<u32>) -> u32 {
-        self.floors.get(&number).copied().unwrap_or(1)
+        self.reader.floor(number)
     }
 
     /// A ref was given.
     pub(crate) fn used(&mut self, number: Option<u32>, reference: u32) {
-        let floor = self.floors.entry(number).or_insert(1);
-        *floor = (*floor).max(reference + 1);
+        self.reader.used(number, reference);
     }
 
     /// What a person should hear since the last result.
@@ -347,35 +390,6 @@ impl State {
             .unwrap_or_default()
     }
 
-    /// Makes a tab current that was opened at or after `t0`. True while one may still come.
-    pub(crate) fn adopt_popup(&mut self, t0: Instant, now: Instant) -> bool {
-        let current = self.current.clone();
-        let Some(popup) = self
-            .tabs
-            .iter()
-            .rev()
-            .find(|tab| tab.born >= t0 && Some(&tab.target) != current.as_ref())
-        else {
-            return false;
-        };
-        let frame = self.frames.get(&popup.target);
-        let committed = frame.is_some_and(|frame| frame.committed.is_some());
-        let usable = frame.is_some_and(|frame| frame.context.is_some());
-        if !(usable && (committed || now - popup.born >= POPUP_GRACE)) {
-            return now - popup.born < POPUP_GRACE * 5;
-        }
-        let (target, url) =
-            (popup.target.clone(), frame.map(|frame| frame.url.clone()).unwrap_or_default());
-        self.notes.push(format!("a new tab was opened and is current now: {}", quote(&url)));
-        self.become_current(target);
-        false
-    }
-
-    fn become_current(&mut self, target: String) {
-        self.browser.activate(&target).forget();
-        self.current = Some(target);
-    }
-
     /// Takes one event in.
     pub(super) fn fold(&mut self, event: &Event) {
         let session = event.session.as_deref().unwrap_or_default();
@@ -412,9 +426,14 @@ impl State {
                 frame.ready.get_or_insert_with(Instant::now);
                 frame.loaded = true;
             }),
-            "Page.javascriptDialogOpening" => read(event, |it| self.dialog(session, it)),
+            "Page.javascriptDialogOpening" => read(event, |it| self.dialog_opened(session, it)),
+            "Page.javascriptDialogClosed" => self.dialog_closed(session),
+            "Page.fileChooserOpened" => read(event, |it| self.chooser_opened(&it)),
             "Page.downloadWillBegin" | "Browser.downloadWillBegin" => {
                 read(event, |it| self.download_began(it));
+            }
+            "Input.dragIntercepted" => {
+                read(event, |it: DragIntercepted| self.dragged = Some(it.data));
             }
             "Runtime.executionContextCreated" => {
                 read(event, |it: ContextCreated| self.context_created(session, it));
@@ -451,7 +470,9 @@ impl State {
         let TargetInfo { id: target_id, kind, opener_id, url } = target_info;
         let tab = match kind.as_str() {
             "page" => {
+                self.last_tab += 1;
                 let tab = Tab {
+                    number: self.last_tab,
                     target: target_id.clone(),
                     session: session.clone(),
                     opener: opener_id,
@@ -515,23 +536,9 @@ impl State {
 
     fn detached(&mut self, session: &str) {
         self.requests.drop_session(session);
-        let Some(served) = self.sessions.remove(session) else { return };
-        let Some(index) =
-            self.tabs.iter().position(|tab| tab.session.id().is_some_and(|id| &**id == session))
-        else {
-            return;
-        };
-        let tab = self.tabs.remove(index);
-        self.frames.retain(|_, frame| frame.tab != served.tab);
-        if self.current.as_ref() != Some(&tab.target) {
-            return;
-        }
-        let opener = tab.opener.filter(|opener| self.tabs.iter().any(|tab| &tab.target == opener));
-        self.current = None;
-        if let Some(next) = opener.or_else(|| self.tabs.last().map(|tab| tab.target.clone())) {
-            self.notes.push("the tab was closed; its opener is current again".to_owned());
-            self.become_current(next);
-        }
+        self.sessions.remove(session);
+        self.dialog_closed(session);
+        self.tab_closed(session);
     }
 
     fn crashed(&mut self, session: &str) {
@@ -549,10 +556,7 @@ impl State {
     }
 
     fn add_frame(&mut self, id: &str, parent: Option<String>, session: &str, tab: &str) {
-        let number = parent.is_some().then(|| {
-            self.last_number += 1;
-            self.last_number
-        });
+        let number = parent.is_some().then(|| self.reader.next_frame());
         self.last_order += 1;
         let frame = FrameState {
             parent,
@@ -658,25 +662,6 @@ impl State {
         {
             frame.context = Some(context.id);
         }
-    }
-
-    fn dialog(&mut self, session: &str, event: DialogOpening) {
-        let DialogOpening { message, kind, default_prompt } = event;
-        let accept = match self.dialogs {
-            DialogPolicy::Auto | DialogPolicy::Accept => true,
-            DialogPolicy::Dismiss => kind == "beforeunload" || kind == "alert",
-        };
-        if let Some(served) = self.sessions.get(session) {
-            let text = default_prompt.filter(|_| accept && kind == "prompt");
-            served.session.answer_dialog(accept, text).forget();
-        }
-        let answer = if accept { "accepted" } else { "dismissed" };
-        if kind == "beforeunload" {
-            self.notes.push("beforeunload dialog accepted".to_owned());
-        } else {
-            self.notes.push(format!("{kind} dialog {answer}: {}", quote(&message)));
-        }
-        self.answered.push(Dialog { kind, text: message, accepted: accept });
     }
 
     fn download_began(&mut self, event: DownloadWillBegin) {

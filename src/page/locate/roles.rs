@@ -152,8 +152,13 @@ pub(crate) fn is_among(tree: &Tree, id: NodeId, among: Among) -> bool {
         Among::Checkables => {
             is(&["checkbox", "switch", "radio", "menuitemcheckbox", "menuitemradio"])
         }
+        Among::FileInputs => takes_files(tree, id),
         Among::Anything => true,
     }
+}
+
+pub(crate) fn takes_files(tree: &Tree, id: NodeId) -> bool {
+    tree.node(id).mark("type") == Some(Some("file"))
 }
 
 fn takes_text(tree: &Tree, id: NodeId) -> bool {

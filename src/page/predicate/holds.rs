@@ -69,8 +69,20 @@ pub fn holds(predicate: &Predicate, tree: &Tree, place: &Where) -> Held {
         Predicate::Value { target, op, value } => return field_value(tree, target, *op, value),
         Predicate::Count { what, within, cmp, n } => count(tree, what, within, *cmp, *n),
         Predicate::Options { target, values, exact } => options(tree, target, values, *exact),
+        Predicate::Dialog { op, value } => said(*op, value, None),
     };
     Held::Is(found)
+}
+
+/// Evaluates [`Predicate::Dialog`] on what the latest dialog said, if there was one.
+pub fn said(op: Op, value: &Text, latest: Option<&str>) -> Finding {
+    let Some(text) = latest else {
+        return finding(false, "no dialog has opened in this scenario".to_owned());
+    };
+    match compare(op, &norm(text), &norm(value.expose())) {
+        Ok(held) => finding(held, format!("the latest dialog said {text:?}")),
+        Err(why) => finding(false, why),
+    }
 }
 
 fn finding(outcome: bool, detail: String) -> Finding {

@@ -6,8 +6,8 @@ use super::{Join, NodeId, Tree, flag};
 /// One line to be.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// A run of text.
-    Text(String),
+    /// A run of text, with the node that it begins with.
+    Text(NodeId, String),
     /// An element.
     Line(Line),
 }
@@ -86,14 +86,14 @@ fn place(tree: &Tree, id: NodeId, items: &mut Vec<Item>) {
     let node = tree.node(id);
     if node.is_text() {
         match items.last_mut() {
-            Some(Item::Text(run)) if node.join != Join::Run => {
+            Some(Item::Text(_, run)) if node.join != Join::Run => {
                 if node.join == Join::Blank {
                     run.push(' ');
                 }
                 run.push_str(&node.name);
             }
             Some(_) | None if node.name.is_empty() => {}
-            Some(_) | None => items.push(Item::Text(node.name.clone())),
+            Some(_) | None => items.push(Item::Text(id, node.name.clone())),
         }
         return;
     }
@@ -127,8 +127,8 @@ fn line(tree: &Tree, id: NodeId) -> Line {
         name_by_content(tree, &mut line);
     }
     if node.value.is_empty() {
-        if let [Item::Text(_)] = line.below.as_slice()
-            && let Some(Item::Text(text)) = line.below.pop()
+        if let [Item::Text(..)] = line.below.as_slice()
+            && let Some(Item::Text(_, text)) = line.below.pop()
         {
             line.text = text;
         } else if node.role == "row"
@@ -144,7 +144,7 @@ fn line(tree: &Tree, id: NodeId) -> Line {
 /// Either the name is printed or the content that it was made of.
 fn name_by_content(tree: &Tree, line: &mut Line) {
     let plain = |item: &Item| match item {
-        Item::Text(_) => true,
+        Item::Text(..) => true,
         Item::Line(below) => tree.node(below.id).role == "img" && below.below.is_empty(),
     };
     if line.below.iter().all(plain) {
@@ -170,7 +170,7 @@ fn name_by_content(tree: &Tree, line: &mut Line) {
 /// The names and texts that an item prints.
 fn say(tree: &Tree, item: &Item, out: &mut String) {
     match item {
-        Item::Text(text) => out.push_str(text),
+        Item::Text(_, text) => out.push_str(text),
         Item::Line(line) if !line.name.is_empty() => out.push_str(&line.name),
         Item::Line(line) => {
             out.push_str(&line.text);
@@ -249,7 +249,7 @@ fn is_empty_wrapper(tree: &Tree, line: &Line) -> bool {
 /// Nameless images go, unless one is all there is of something to click.
 fn without_bare_images(tree: &Tree, parent: NodeId, below: Vec<Item>) -> Vec<Item> {
     let bare = |item: &Item| match item {
-        Item::Text(_) => false,
+        Item::Text(..) => false,
         Item::Line(line) => {
             tree.node(line.id).role == "img"
                 && !is_kept(tree, line.id)
@@ -270,14 +270,14 @@ fn without_labels(tree: &Tree, items: Vec<Item>, parent: Option<NodeId>) -> Vec<
             let node = tree.node(line.id);
             CONTROLS.contains(&node.role) && node.name == text
         }
-        Some(Item::Text(_)) | None => false,
+        Some(Item::Text(..)) | None => false,
     };
     let titled = parent.map(|id| tree.node(id)).filter(|node| !node.is(flag::NAMED_BY_CONTENT));
     let goes: Vec<bool> = items
         .iter()
         .enumerate()
         .map(|(at, item)| match item {
-            Item::Text(text) => {
+            Item::Text(_, text) => {
                 titled.is_some_and(|node| node.name == *text)
                     || at.checked_sub(1).is_some_and(|before| named(items.get(before), text))
                     || named(items.get(at + 1), text)

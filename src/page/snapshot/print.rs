@@ -7,20 +7,30 @@
 use std::fmt::Write;
 
 use super::{
-    Choice, Mark, NodeId, Tree,
-    collapse::{Item, Line, collapse},
+    Choice, Mark, NodeId, Printed, Shown, Tree,
+    shown::Entry,
     text::{capped, quoted},
 };
 
-/// The longest name, text or value, in bytes.
-const LONGEST: usize = 2000;
 /// Options beyond these are counted, and only the first few told.
 const OPTIONS: usize = 10;
 const OPTIONS_BYTES: usize = 200;
 const OPTIONS_TOLD: usize = 5;
+/// Of a shortened list: besides what is selected.
+const OPTIONS_SHORT: usize = 3;
+/// What is longer than the first is shortened to the second (snapshot.md 3.1, stage 2).
+const LONG: usize = 160;
+const SHORT: usize = 120;
+const SHORT_URL: usize = 60;
 
-/// Marks that follow what covers a node.
-const AFTER_COVERED: &[&str] = &["inert", "closed", "origin", "not-loaded"];
+/// How much of a line is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// All of it.
+    Whole,
+    /// Long texts, lists of options and addresses are cut.
+    Short,
+}
 
 impl Tree {
     /// The shown tree, a line a node.
@@ -28,15 +38,9 @@ impl Tree {
         self.print_with(&str::to_owned)
     }
 
-    /// The shown tree with each name, text and value passed through `redact` before it is cut: a
-    /// cut could split a secret.
+    /// The shown tree with each name, text and value passed through `redact`.
     pub fn print_with(&self, redact: &dyn Fn(&str) -> String) -> String {
-        let mut printer = Printer { tree: self, redact, out: String::new() };
-        printer.page();
-        for item in &collapse(self) {
-            printer.item(item, 0);
-        }
-        printer.out
+        self.shown(redact).print()
     }
 
     /// One node's line as `button "Pay" [ref=e12]`: without place, states and text.
@@ -54,130 +58,115 @@ impl Tree {
     }
 }
 
-struct Printer<'a> {
-    tree: &'a Tree,
-    redact: &'a dyn Fn(&str) -> String,
-    out: String,
+/// The longest name in a line by itself, in bytes.
+const LONGEST: usize = 2000;
+
+impl Shown {
+    /// All of it, whatever its length.
+    pub fn print(&self) -> String {
+        self.prune(usize::MAX, None).text
+    }
+
+    /// Adds the refs of what was printed.
+    pub(super) fn printed(&self, text: String, lines: impl Iterator<Item = usize>) -> Printed {
+        let with_ref = lines
+            .filter_map(|at| self.lines.get(at))
+            .filter(|entry| entry.reference.is_some())
+            .map(|entry| entry.id);
+        Printed { text, refs: with_ref.collect() }
+    }
 }
 
-impl Printer<'_> {
-    fn page(&mut self) {
-        let Some(frame) = self.tree.frames().first() else { return };
-        let ((w, h), (vw, vh)) = (frame.page, frame.viewport);
-        if w > vw || h > vh {
-            let (x, y) = frame.scroll;
-            writeln!(self.out, "- … page {w}x{h}, viewport {vw}x{vh} at {x},{y}").ok();
+impl Entry {
+    /// The line without indent and `- `.
+    pub(super) fn print(&self, form: Form) -> String {
+        let mut out = self.head(form);
+        if !self.text.is_empty() {
+            out.push_str(": ");
+            out.push_str(&fitting(&self.text, form));
         }
-        for frame in self.tree.frames().iter().filter(|frame| frame.cut) {
-            let which = if frame.prefix.is_empty() { "the page" } else { &frame.prefix };
-            writeln!(self.out, "- … {which} is too large: the tree is not complete").ok();
-        }
+        out
     }
 
-    fn item(&mut self, item: &Item, level: usize) {
-        for _ in 0..level {
-            self.out.push_str("  ");
+    /// The same without its text.
+    pub(super) fn head(&self, form: Form) -> String {
+        let mut out = self.role.to_owned();
+        if !self.name.is_empty() {
+            out.push(' ');
+            out.push_str(&quoted(&fitting(&self.name, form)));
         }
-        self.out.push_str("- ");
-        match item {
-            Item::Text(text) => {
-                self.out.push_str("text");
-                self.text(text);
-                self.out.push('\n');
-            }
-            Item::Line(line) => {
-                self.head(line);
-                self.out.push('\n');
-                for below in &line.below {
-                    self.item(below, level + 1);
-                }
-            }
+        for mark in &self.marks {
+            self.mark_in(mark, form, &mut out);
         }
+        if let Some(reference) = &self.reference {
+            write!(out, " [ref={reference}]").ok();
+        }
+        out
     }
 
-    fn head(&mut self, line: &Line) {
-        let node = self.tree.node(line.id);
-        self.out.push_str(node.role);
-        if !line.name.is_empty() {
-            let name = self.safe(&line.name);
-            self.out.push(' ');
-            self.out.push_str(&quoted(&name));
-        }
-        let after = |mark: &&Mark| AFTER_COVERED.contains(&mark.key.as_str());
-        for mark in node.marks.iter().filter(|mark| !after(mark)) {
-            self.mark(mark, &node.options);
-        }
-        if let Some(by) = &line.covered {
-            write!(self.out, " [covered={by}]").ok();
-        }
-        for mark in node.marks.iter().filter(after) {
-            self.mark(mark, &node.options);
-        }
-        if let Some(reference) = self.tree.reference(line.id) {
-            write!(self.out, " [ref={reference}]").ok();
-        }
-        if node.value.is_empty() {
-            self.text(&line.text);
-        } else {
-            self.text(&node.value);
-        }
-    }
-
-    fn mark(&mut self, mark: &Mark, choices: &[Choice]) {
+    fn mark_in(&self, mark: &Mark, form: Form, out: &mut String) {
         match (mark.key.as_str(), &mark.value) {
-            ("covered", _) => {}
             ("options", _) => {
-                let list = self.options(choices);
-                write!(self.out, " [options={list}]").ok();
+                let list = options(&self.options, form);
+                write!(out, " [options={list}]").ok();
             }
             (key, None) => {
-                write!(self.out, " [{key}]").ok();
+                write!(out, " [{key}]").ok();
             }
             (key, Some(value)) => {
-                let value = self.safe(value);
+                let value = match (key, form) {
+                    ("url", Form::Short) => capped(value.clone(), SHORT_URL),
+                    _ => fitting(value, form),
+                };
                 let bare = !value.contains([' ', ']', '"']);
                 let value = if bare { value } else { quoted(&value) };
-                write!(self.out, " [{key}={value}]").ok();
+                write!(out, " [{key}={value}]").ok();
             }
         }
     }
+}
 
-    fn options(&self, choices: &[Choice]) -> String {
-        let labels: Vec<String> = choices.iter().map(|choice| self.label(choice)).collect();
-        let list = labels.join("|");
-        if labels.len() <= OPTIONS && list.len() <= OPTIONS_BYTES {
-            return list;
-        }
-        let told: Vec<String> = labels.iter().take(OPTIONS_TOLD).cloned().collect();
-        let mut list = format!("{}: {}", labels.len(), told.join("|"));
-        if labels.len() > OPTIONS_TOLD {
-            list.push_str("|…");
-        }
-        list
+fn fitting(text: &str, form: Form) -> String {
+    match form {
+        Form::Short if text.len() > LONG => capped(text.to_owned(), SHORT),
+        Form::Short | Form::Whole => text.to_owned(),
     }
+}
 
-    fn label(&self, choice: &Choice) -> String {
-        let mut label = capped((self.redact)(&choice.label), OPTIONS_BYTES)
-            .replace(']', "\\]")
-            .replace('|', "\\|");
-        if choice.disabled {
-            label.push_str(" (disabled)");
-        }
-        label
+/// `A|B|C`, or how many and the first few. Short: what is selected and three more.
+fn options(choices: &[Choice], form: Form) -> String {
+    let labels: Vec<String> = choices.iter().map(label).collect();
+    let whole = labels.join("|");
+    let whole = if labels.len() <= OPTIONS && whole.len() <= OPTIONS_BYTES {
+        whole
+    } else {
+        told(&labels, labels.iter().take(OPTIONS_TOLD))
+    };
+    if form == Form::Whole {
+        return whole;
     }
+    let mut others = 0;
+    let kept = choices.iter().zip(&labels).filter(|(choice, _)| {
+        others += usize::from(!choice.selected);
+        choice.selected || others <= OPTIONS_SHORT
+    });
+    let short = capped(told(&labels, kept.map(|(_, label)| label)), LONG);
+    if short.len() < whole.len() { short } else { whole }
+}
 
-    fn text(&mut self, text: &str) {
-        if !text.is_empty() {
-            let text = self.safe(text);
-            self.out.push_str(": ");
-            self.out.push_str(&text);
-        }
-    }
+fn told<'a>(all: &[String], some: impl Iterator<Item = &'a String>) -> String {
+    let some: Vec<&str> = some.map(String::as_str).collect();
+    let more = if some.len() < all.len() { "|…" } else { "" };
+    format!("{}: {}{more}", all.len(), some.join("|"))
+}
 
-    /// Redacted, then cut. Redaction is ours, but what it returns must not break the line either.
-    fn safe(&self, text: &str) -> String {
-        capped((self.redact)(text).replace(['\n', '\r'], " "), LONGEST)
+fn label(choice: &Choice) -> String {
+    let mut label =
+        capped(choice.label.clone(), OPTIONS_BYTES).replace(']', "\\]").replace('|', "\\|");
+    if choice.disabled {
+        label.push_str(" (disabled)");
     }
+    label
 }
 
 #[cfg(test)]

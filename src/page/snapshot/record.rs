@@ -172,6 +172,7 @@ fn head(prefix: &str, record: &str) -> Option<Frame> {
         viewport: pair(field(), 'x'),
         scroll: pair(field(), ','),
         cut: field() == "1",
+        document: field().parse().unwrap_or_default(),
     })
 }
 
@@ -185,7 +186,10 @@ fn node(record: &str, at: u32) -> Node {
     let mut field = || fields.next().unwrap_or_default();
     let mut node = Node::blank();
     node.record = at;
-    node.depth = field().parse().unwrap_or_default();
+    let depth = field();
+    let (depth, identity) = depth.split_once('.').unwrap_or((depth, ""));
+    node.depth = depth.parse().unwrap_or_default();
+    node.identity = u64::from_str_radix(identity, 36).unwrap_or_default();
     let role = field();
     node.bits = field().parse().unwrap_or_default();
     if role == "#" {
@@ -197,6 +201,7 @@ fn node(record: &str, at: u32) -> Node {
         };
         node.name = text::norm(field());
         node.rendered = Some(text::norm(field())).filter(|text| !text.is_empty());
+        node.place = rect(field());
         return node;
     }
     node.role = ROLES.iter().find(|known| **known == role).copied().unwrap_or(GENERIC);

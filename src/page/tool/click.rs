@@ -10,7 +10,7 @@ use crate::page::{
     cdp::command::MouseButton,
     frames::Browser,
     input, settle,
-    tool::{Button, Code, Failed, Subject},
+    tool::{Button, Code, Failed, Modifier, Subject},
     view::Element,
 };
 
@@ -26,10 +26,11 @@ impl Page {
         on: &Subject,
         button: Button,
         count: u8,
+        modifiers: &[Modifier],
         deadline: Instant,
     ) -> Result<Acted, Failed> {
         let mut schedule = Schedule::until(deadline);
-        let ready = self.press(on, button, count, &mut schedule).await?;
+        let ready = self.press_with(on, button, count, modifiers, &mut schedule).await?;
         let verb = match (button, count) {
             (Button::Right, _) => "right-clicked",
             (Button::Middle, _) => "middle-clicked",
@@ -62,7 +63,7 @@ impl Page {
             }
             Some(_) => {}
         }
-        let ready = self.press(on, Button::Left, 1, &mut schedule).await?;
+        let ready = self.press(on, &mut schedule).await?;
         // The state is read when the page has come to rest; a fresh element is looked up, because
         // the page may have rendered it anew.
         if let Some(t0) = self.browser.with(|state| state.acting).await? {
@@ -106,16 +107,33 @@ impl Page {
             acted.notes.push(format!("it was {verb} already; nothing was clicked"));
             return Ok(acted);
         }
-        let ready = self.press(on, Button::Left, 1, &mut schedule).await?;
+        let ready = self.press(on, &mut schedule).await?;
         Ok(acted(verb, &ready))
     }
 
-    /// Presses a button on an element.
+    /// Moves the pointer to an element.
+    pub(super) async fn hover(&self, on: &Subject, deadline: Instant) -> Result<Acted, Failed> {
+        let mut schedule = Schedule::until(deadline);
+        let gesture = |ready: &Ready| input::hover(ready.point);
+        let ready = self.strike(on, Intent::Hover, &mut schedule, gesture).await?;
+        Ok(acted("hovered over", &ready))
+    }
+
+    /// Presses the main button on an element.
     pub(super) async fn press(
+        &self,
+        on: &Subject,
+        schedule: &mut Schedule,
+    ) -> Result<Ready, Failed> {
+        self.press_with(on, Button::Left, 1, &[], schedule).await
+    }
+
+    async fn press_with(
         &self,
         on: &Subject,
         button: Button,
         count: u8,
+        modifiers: &[Modifier],
         schedule: &mut Schedule,
     ) -> Result<Ready, Failed> {
         let button = match button {
@@ -123,7 +141,8 @@ impl Page {
             Button::Middle => MouseButton::Middle,
             Button::Right => MouseButton::Right,
         };
-        self.strike(on, schedule, |ready| input::click(ready.point, button, count)).await
+        let gesture = |ready: &Ready| input::click(ready.point, button, count, modifiers);
+        self.strike(on, Intent::Click, schedule, gesture).await
     }
 
     async fn state(&self, element: &Element) -> Result<Option<State>, Failed> {
@@ -138,9 +157,12 @@ impl Page {
 
 /// A result that names what was acted on.
 pub(super) fn acted(verb: &str, ready: &Ready) -> Acted {
-    let what = named(ready);
-    let line = format!("{what} [ref={}]", ready.element.reference());
-    Acted { target: Some(line), ..Acted::say(format!("{verb} {what}")) }
+    Acted { target: Some(line(ready)), ..Acted::say(format!("{verb} {}", named(ready))) }
+}
+
+/// `button "Pay now" [ref=e3]`
+pub(super) fn line(ready: &Ready) -> String {
+    format!("{} [ref={}]", named(ready), ready.element.reference())
 }
 
 /// `button "Pay now"`

@@ -12,24 +12,26 @@ use url::Url;
 
 use crate::{
     page::{
-        Dialog, Limits, Mark, PageError, PageOptions,
-        actionability::{self, Intent, Landing, Miss, Ready, Reason, Schedule},
+        Dialog, Files, Limits, Mark, PageError, PageOptions,
+        actionability::{self, Intent, Landing, Miss, Ready, Reason, Schedule, disarm},
         cdp::{
-            CdpError, Wire,
-            command::{Mouse, MouseKind},
+            CdpError, Reply, Session, Wire,
+            command::{DragKind, MouseKind},
         },
-        frames::{Browser, within},
+        frames::{Browser, Dialogs, Owed, Struck, within},
+        input::{self, Event},
         locate::{self, Candidate, Located},
+        reader::{Known, Reader},
         settle,
         target::{Among, Target},
-        tool::{Call, Code, Done, Failed, Subject, Where, wait},
+        tool::{Call, Code, Done, Failed, Subject, Where, click, dialogs::dialog_open, wait},
         view::{Element, View},
     },
     policy::{Blocked, Policy},
 };
 
 /// Beyond this any call ends (agent.md 1, *tool ceiling*).
-const CEILING: Duration = Duration::from_secs(150);
+pub(super) const CEILING: Duration = Duration::from_secs(150);
 /// How long a page may take to say its title: it may be frozen.
 const PLACE: Duration = Duration::from_secs(2);
 /// How long the browser may take to acknowledge input: longer than any page should be busy.
@@ -49,6 +51,7 @@ pub struct Page {
 pub(super) struct Inner {
     pub(super) run_url: Url,
     pub(super) policy: Arc<Policy>,
+    pub(super) files: Files,
     marks: mpsc::UnboundedSender<Mark>,
 }
 
@@ -70,11 +73,26 @@ impl Acted {
 impl Page {
     /// Attaches to the browser behind `wire` and to its first tab.
     pub async fn attach(wire: Wire, options: PageOptions) -> Result<Self, PageError> {
-        let PageOptions { run_url, policy, dialogs, marks, clock: _ } = options;
-        let browser = Browser::attach(wire, Arc::clone(&policy), dialogs)
+        Self::attach_for(wire, options, Reader::default()).await
+    }
+
+    /// The same for a reader that was told something of another browser before.
+    pub async fn attach_for(
+        wire: Wire,
+        options: PageOptions,
+        reader: Reader,
+    ) -> Result<Self, PageError> {
+        let PageOptions { run_url, policy, dialogs, hold, files, marks, clock: _ } = options;
+        let dialogs = Dialogs::new(dialogs, hold);
+        let browser = Browser::attach(wire, Arc::clone(&policy), dialogs, reader)
             .await
             .map_err(|error| PageError::Attach(Box::new(error)))?;
-        Ok(Self { browser, inner: Arc::new(Inner { run_url, policy, marks }) })
+        Ok(Self { browser, inner: Arc::new(Inner { run_url, policy, files, marks }) })
+    }
+
+    /// The reader's memory, for [`Page::attach_for`] another browser; also if this one is gone.
+    pub async fn leave(self) -> Reader {
+        self.browser.leave().await
     }
 
     /// Carries out one call.
@@ -86,9 +104,13 @@ impl Page {
             let rest = if call.acts() { self.settle().await? } else { settle::Rest::default() };
             Ok::<_, Failed>((acted, rest))
         };
+        let may_hold = self.prepare().await.unwrap_or(false);
         let outcome = tokio::select! {
             biased;
             () = limits.cancel.cancelled() => Err(cancelled()),
+            held = self.interrupted(), if may_hold && call.minds_dialogs() => {
+                self.cut_in(call, &held).await.map(|acted| (acted, settle::Rest::default()))
+            }
             outcome = timeout(CEILING, work) => if let Ok(outcome) = outcome {
                 outcome
             } else {
@@ -96,14 +118,23 @@ impl Page {
                 Err(Failed::new(Code::Timeout, format!("{tool} did not end within {limit} s")))
             },
         };
+        self.put_right().await;
+        let chooser = self.tell_chooser().await;
+        let mut said = match &outcome {
+            Ok((acted, _)) => acted.target.clone().unwrap_or_default(),
+            Err(failed) => failed.message.clone(),
+        };
+        said.extend(chooser.clone());
         let since = self
             .browser
-            .with(|state| {
+            .with(move |state| {
                 state.acting = None;
+                state.reader.said(&said);
                 (state.take_notes(), state.blocked.take())
             })
             .await;
-        let (noted, blocked) = since.unwrap_or_default();
+        let (mut noted, blocked) = since.unwrap_or_default();
+        noted.extend(chooser);
         let outcome = match blocked {
             Some(blocked) => Err(forbidden(&blocked)),
             None => outcome,
@@ -124,6 +155,18 @@ impl Page {
                 Err(failed)
             }
         }
+    }
+
+    /// Before a call. Whether a dialog may come that is held.
+    async fn prepare(&self) -> Result<bool, CdpError> {
+        self.put_right().await;
+        self.browser
+            .with(|state| {
+                state.acting = None;
+                state.struck = None;
+                state.dialogs.may_hold()
+            })
+            .await
     }
 
     async fn settle(&self) -> Result<settle::Rest, Failed> {
@@ -147,11 +190,24 @@ impl Page {
             Call::Navigate { url } => self.navigate(url).await,
             Call::Reload => self.reload().await,
             Call::GoBack => self.go_back().await,
-            Call::Click { on, button, count } => self.click(on, *button, *count, deadline).await,
+            Call::Click { on, button, count, modifiers } => {
+                self.click(on, *button, *count, modifiers, deadline).await
+            }
+            Call::Hover { on } => self.hover(on, deadline).await,
+            Call::Drag { from, to } => self.drag(from, to, deadline).await,
             Call::SetChecked { on, checked } => self.set_checked(on, *checked, deadline).await,
             Call::Expand { on, expanded } => self.expand(on, *expanded, deadline).await,
-            Call::TypeText { into, text } => self.type_text(into.as_ref(), text, deadline).await,
+            Call::TypeText { into, text, mode, submit } => {
+                self.type_text(into.as_ref(), text, *mode, *submit, deadline).await
+            }
+            Call::PasteCode { into, code } => self.paste_code(into.as_ref(), code, deadline).await,
+            Call::Evaluate { expression, on } => self.evaluate(expression, on.as_ref()).await,
             Call::SelectOption { from, values } => self.select(from, values, deadline).await,
+            Call::UploadFile { to, files } => self.upload(to.as_ref(), files, deadline).await,
+            Call::HandleDialog { accept, text } => {
+                self.handle_dialog(*accept, text.as_ref(), deadline).await
+            }
+            Call::SwitchTab { to, close } => self.switch_tab(to.as_ref(), *close, deadline).await,
             Call::PressKey { key, repeat, on } => {
                 self.press_key(key, *repeat, on.as_ref(), deadline).await
             }
@@ -172,13 +228,20 @@ impl Page {
 
     /// The full tree as people read it.
     pub async fn tree(&self) -> Result<String, Failed> {
+        if let Some(held) = self.held_dialog().await {
+            return Err(dialog_open(&held));
+        }
         Ok(View::take(&self.browser).await?.tree.print())
     }
 
     /// Where the tab is. Without an answer of the page: what the browser has told.
     pub async fn place(&self) -> Where {
-        let known =
-            self.browser.with(|state| (state.main_document(), state.url(), state.status())).await;
+        let known = self.browser.with(|state| {
+            // A page with an open dialog answers nothing.
+            let document = state.main_document().filter(|_| state.dialogs.held().is_none());
+            (document, state.url(), state.status())
+        });
+        let known = known.await;
         let Ok((document, url, status)) = known else { return Where::default() };
         let asked = match &document {
             Some(document) => {
@@ -196,12 +259,15 @@ impl Page {
     /// A JPEG of the viewport.
     pub async fn screenshot(&self) -> Result<Vec<u8>, Failed> {
         let session = self.alive().await?;
+        if let Some(held) = self.held_dialog().await {
+            return Err(dialog_open(&held));
+        }
         Ok(within(ACKNOWLEDGED, "the screenshot", session.screenshot()).await?)
     }
 
     /// The dialogs that were answered since this was last asked.
     pub async fn dialogs(&self) -> Vec<Dialog> {
-        self.browser.with(|state| std::mem::take(&mut state.answered)).await.unwrap_or_default()
+        self.browser.with(|state| state.dialogs.take_answered()).await.unwrap_or_default()
     }
 
     /// Resolves when the wire is closed.
@@ -210,7 +276,7 @@ impl Page {
     }
 
     /// The current tab's session.
-    pub(super) async fn alive(&self) -> Result<crate::page::cdp::Session, Failed> {
+    pub(super) async fn alive(&self) -> Result<Session, Failed> {
         let tab = self
             .browser
             .with(|state| state.tab().map(|tab| (tab.session.clone(), tab.crashed)))
@@ -240,17 +306,47 @@ impl Page {
         self.inner.marks.send(mark).ok();
     }
 
+    /// Ends what a call has begun, however the call came to its end: a guard that stays armed would
+    /// keep a person's own input from the page, a button that stays down makes every move a drag.
+    pub(super) async fn put_right(&self) {
+        let owed = self.browser.with(|state| {
+            // While a dialog is held nothing is sent to its page.
+            if state.dialogs.held().is_some() {
+                return (Owed::default(), None);
+            }
+            let session = state.tab().map(|tab| tab.session.clone());
+            (std::mem::take(&mut state.owed), session)
+        });
+        let Ok((Owed { armed, pressed, dragged, intercepting }, session)) = owed.await else {
+            return;
+        };
+        if let (Some(at), Some(session)) = (pressed, &session) {
+            for event in input::let_go(at) {
+                post(session, &event).forget();
+            }
+        }
+        if let (Some((data, at)), Some(session)) = (dragged, &session) {
+            session.drag_over(DragKind::Cancel, at.x, at.y, &data).forget();
+        }
+        disarm(&armed);
+        if let Some(session) = intercepting {
+            session.intercept_drags(false).forget();
+        }
+    }
+
     /// Sends the events of one gesture together and waits until all have arrived.
-    pub(super) async fn gesture(&self, events: &[Mouse]) -> Result<(), Failed> {
+    pub(super) async fn gesture(&self, events: &[Event]) -> Result<(), Failed> {
         let session = self.alive().await?;
         let sent: Vec<_> = events
             .iter()
             .map(|event| {
-                self.mark(Mark::Pointer { x: event.x, y: event.y });
-                if matches!(event.kind, MouseKind::Press(..)) {
-                    self.mark(Mark::Press { x: event.x, y: event.y });
+                if let Event::Mouse(mouse) = event {
+                    self.mark(Mark::Pointer { x: mouse.x, y: mouse.y });
+                    if matches!(mouse.kind, MouseKind::Press(..)) {
+                        self.mark(Mark::Press { x: mouse.x, y: mouse.y });
+                    }
                 }
-                session.mouse(event)
+                post(&session, event)
             })
             .collect();
         for answer in sent {
@@ -278,10 +374,10 @@ impl Page {
                         format!("{reference} is not a ref; refs look like e12 or f1e3"),
                     ))));
                 };
-                let document = self.browser.document(frame).await?;
-                Ok(document
-                    .map(|document| Element { document, number })
-                    .ok_or_else(|| Unresolved::Final(stale(reference))))
+                Ok(match self.browser.document(frame).await? {
+                    Some(document) => Ok(Element { document, number }),
+                    None => Err(Unresolved::Final(self.stale(reference).await)),
+                })
             }
             Subject::Described { target, among } => self.find(target, *among, attempt).await,
         }
@@ -303,7 +399,10 @@ impl Page {
                 let failed = not_found(target, missing.as_deref(), &closest);
                 Ok(Err(Unresolved::Later(failed)))
             }
-            Located::Several { candidates, total } => {
+            Located::Several { mut candidates, total } => {
+                for candidate in &mut candidates {
+                    candidate.reference = view.name(&self.browser, candidate.node).await?;
+                }
                 let failed = ambiguous(target, &candidates, total);
                 Ok(Err(if attempt >= AMBIGUOUS_AFTER {
                     Unresolved::Final(failed)
@@ -333,18 +432,29 @@ impl Page {
         Err(last.unwrap_or_else(|| Failed::new(Code::Timeout, "there was no time for an attempt")))
     }
 
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         subject: &Subject,
         intent: Intent,
         attempt: usize,
     ) -> Result<Ready, Unresolved> {
         let element = self.resolve(subject, attempt).await.map_err(Unresolved::from)??;
-        match actionability::attempt(&self.browser, &element, intent, attempt).await {
+        let was = match subject {
+            Subject::Ref(reference) => {
+                let of = reference.clone();
+                match self.browser.with(move |state| state.reader.known(&of)).await? {
+                    Known::As(called) => Some(called),
+                    Known::Own => None,
+                    Known::Never => return Err(Unresolved::Final(self.stale(reference).await)),
+                }
+            }
+            Subject::Described { .. } => None,
+        };
+        match actionability::attempt(&self.browser, &element, was.as_ref(), intent, attempt).await {
             Ok(ready) => Ok(ready),
             Err(Miss::Not(reason)) => Err(Unresolved::Later(not_actionable(subject, &reason))),
             Err(Miss::Stale) => Err(match subject {
-                Subject::Ref(reference) => Unresolved::Final(stale(reference)),
+                Subject::Ref(reference) => Unresolved::Final(self.stale(reference).await),
                 Subject::Described { .. } => {
                     let reason = Reason { reason: "detached".to_owned(), by: None };
                     Unresolved::Later(not_actionable(subject, &reason))
@@ -354,28 +464,52 @@ impl Page {
         }
     }
 
+    /// Remembers what is about to be acted on, and which guards are armed.
+    pub(super) async fn guarded(&self, ready: &Ready) -> Result<(), Failed> {
+        let armed = ready.armed.clone();
+        let struck = Struck { name: click::named(ready), line: click::line(ready) };
+        self.browser
+            .with(move |state| {
+                state.owed.armed = armed;
+                state.struck = Some(struck);
+            })
+            .await?;
+        Ok(())
+    }
+
     /// Performs a gesture on an element until it has landed there, and gives what it landed on.
     pub(super) async fn strike(
         &self,
         subject: &Subject,
+        intent: Intent,
         schedule: &mut Schedule,
-        gesture: impl Fn(&Ready) -> Vec<Mouse>,
+        gesture: impl Fn(&Ready) -> Vec<Event>,
     ) -> Result<Ready, Failed> {
         let mut last = None;
         loop {
-            let ready = match self.ready(subject, Intent::Click, schedule).await {
+            let ready = match self.ready(subject, intent, schedule).await {
                 Ok(ready) => ready,
                 // The cover of the last press says more than that time is up.
                 Err(failed) if failed.code == Code::Timeout => return Err(last.unwrap_or(failed)),
                 Err(failed) => return Err(failed),
             };
             self.begin().await?;
+            self.guarded(&ready).await?;
             self.gesture(&gesture(&ready)).await?;
-            match actionability::verdict(&self.browser, &ready).await? {
+            let landing = actionability::verdict(&self.browser, &ready, intent).await?;
+            self.put_right().await;
+            match landing {
                 Landing::Landed => return Ok(ready),
                 Landing::Missed(reason) => last = Some(not_actionable(subject, &reason)),
             }
         }
+    }
+}
+
+fn post(session: &Session, event: &Event) -> Reply {
+    match event {
+        Event::Mouse(mouse) => session.mouse(mouse),
+        Event::Key(key) => session.key(key),
     }
 }
 
@@ -494,11 +628,6 @@ fn ambiguous(target: &Target, candidates: &[Candidate], total: usize) -> Failed 
         lines.join("; ")
     );
     Failed::new(Code::Ambiguous, message).with(json!({"candidates": lines, "total": total}))
-}
-
-pub(super) fn stale(reference: &str) -> Failed {
-    let message = format!("{reference} is no longer on the page; take a new snapshot");
-    Failed::new(Code::StaleRef, message).with(json!({"ref": reference}))
 }
 
 pub(super) fn not_actionable(subject: &Subject, reason: &Reason) -> Failed {

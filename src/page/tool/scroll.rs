@@ -165,7 +165,7 @@ impl Page {
             Browser::ask(document, "scroller", json!({"n": number})).await?;
         let Some(Scroller { x, y, width, height, at: before }) = scroller else {
             let what = number.map(|number| document.reference(number)).unwrap_or_default();
-            return Err(super::dispatch::stale(&what));
+            return Err(self.stale(&what).await);
         };
         let tenths = |n: i32, of: f64| f64::from(n) / 9.0 * STEP * of;
         let (dx, dy) = match by {

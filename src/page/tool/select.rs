@@ -13,7 +13,8 @@ use crate::page::{
     actionability::{Intent, Ready, Reason, Schedule},
     frames::Browser,
     settle,
-    tool::{Button, Code, Failed, Subject},
+    tool::{Code, Failed, Subject},
+    view::Element,
 };
 
 #[derive(Debug, Deserialize)]
@@ -117,9 +118,10 @@ impl Page {
         let mut selected = Vec::new();
         for value in values {
             let option = self.reveal(from, widget, value, deadline).await?;
-            let reference = Subject::Ref(widget.element.document.reference(option));
+            let document = widget.element.document.clone();
+            let reference = self.found(&Element { document, number: option }).await?;
             let mut schedule = Schedule::until(deadline);
-            let struck = self.press(&reference, Button::Left, 1, &mut schedule).await?;
+            let struck = self.press(&reference, &mut schedule).await?;
             if let Some(t0) = self.browser.with(|state| state.acting).await? {
                 settle::settle(&self.browser, t0).await?;
             }
@@ -175,12 +177,12 @@ impl Page {
             }
             if !opened && !offers.expanded {
                 opened = true;
-                let itself = Subject::Ref(widget.element.reference());
+                let itself = self.found(&widget.element).await?;
                 let mut schedule = Schedule::until(deadline);
-                self.press(&itself, Button::Left, 1, &mut schedule).await?;
+                self.press(&itself, &mut schedule).await?;
             } else if !typed && offers.editable && schedule.made() > 3 {
                 typed = true;
-                let argument = json!({"n": widget.element.number, "select": true});
+                let argument = json!({"n": widget.element.number, "select": "all"});
                 Browser::ask::<Value>(&widget.element.document, "focus", argument)
                     .await
                     .map(drop)?;

@@ -1,4 +1,4 @@
-//! `type_text` and `press_key`.
+//! `type_text` in its three ways, and `press_key`.
 
 use std::time::Duration;
 
@@ -8,15 +8,16 @@ use tokio::time::Instant;
 
 use super::{
     click,
-    dispatch::{Acted, Page, not_actionable, spell, stale},
+    dispatch::{Acted, Page, not_actionable, spell},
 };
 use crate::page::{
     Mark, Text,
     actionability::{Intent, Ready, Reason, Schedule},
     cdp::{CdpError, Session},
-    frames::Browser,
-    input,
-    tool::{Code, Failed, Subject},
+    frames::{Browser, Document},
+    input::{self, Typing},
+    tool::{Code, Failed, Subject, TypeMode},
+    view::Element,
 };
 
 /// Longest text, in characters (agent.md 4.3).
@@ -37,6 +38,18 @@ struct Focused {
 #[derive(Debug, Deserialize)]
 struct Outcome {
     ok: bool,
+}
+
+/// See [`Page::came_to`].
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Insertion {
+    /// The value is what was wanted.
+    Is,
+    /// It is what it was before.
+    Same,
+    /// It is neither.
+    Other,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,6 +76,8 @@ impl Page {
         &self,
         into: Option<&Subject>,
         text: &Text,
+        mode: TypeMode,
+        submit: bool,
         deadline: Instant,
     ) -> Result<Acted, Failed> {
         if text.expose().chars().count() > LONGEST {
@@ -76,6 +91,37 @@ impl Page {
         let Some(into) = into.or(focused.as_ref()) else {
             return Err(Failed::new(Code::Internal, "neither a field nor a focus"));
         };
+        let several = text.expose().chars().count() > 1;
+        let acted = if mode == TypeMode::Fill && several {
+            let mut schedule = Schedule::until(deadline);
+            let ready = self.ready(into, Intent::Type, &mut schedule).await?;
+            if ready.field.one {
+                self.paste_around(&ready, text, deadline).await?
+            } else {
+                self.type_plainly(into, text, mode, deadline).await?
+            }
+        } else {
+            self.type_plainly(into, text, mode, deadline).await?
+        };
+        if submit {
+            self.mark(Mark::Key { label: "Enter".to_owned() });
+            match strike(&self.alive().await?, "Enter").await {
+                Ok(()) => {}
+                Err(error) if error.page_moved() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(acted)
+    }
+
+    /// Into the field itself, whatever stands beside it.
+    pub(super) async fn type_plainly(
+        &self,
+        into: &Subject,
+        text: &Text,
+        mode: TypeMode,
+        deadline: Instant,
+    ) -> Result<Acted, Failed> {
         let mut schedule = Schedule::until(deadline);
         loop {
             let ready = self.ready(into, Intent::Type, &mut schedule).await?;
@@ -83,13 +129,15 @@ impl Page {
                 self.prepare_for_secret(&ready, text).await?;
             }
             self.begin().await?;
-            match self.fill(&ready, text).await {
+            match self.insert(&ready, text, mode).await {
                 // The browser learns of a focus in another process a moment later, and may have put
-                // the text elsewhere. A page that undoes what is typed looks the same.
+                // the text elsewhere. A page that undoes what is typed looks the same. What keys do
+                // is not done twice.
                 Ok(true)
-                    if schedule.made() < INSERTIONS
-                        && self.left_as_it_was(&ready, text).await? => {}
-                Ok(true) => return self.typed(&ready, text).await,
+                    if mode != TypeMode::Keys
+                        && schedule.made() < INSERTIONS
+                        && self.came_to(&ready, text, mode).await? == Insertion::Same => {}
+                Ok(true) => return self.typed(&ready, text, mode).await,
                 // The focus went elsewhere, or the page replaced the field.
                 Ok(false) => {
                     if Instant::now() >= deadline {
@@ -123,7 +171,8 @@ impl Page {
             let focus: Option<Focused> = Browser::ask(&document, "focusRef", json!(null)).await?;
             match focus {
                 Some(Focused { n, frame: false }) => {
-                    return Ok(Subject::Ref(document.reference(n)));
+                    let number = n;
+                    return Ok(self.found(&Element { document, number }).await?);
                 }
                 Some(Focused { n, frame: true }) => {
                     for child in &documents {
@@ -141,21 +190,38 @@ impl Page {
         Err(Failed::new(Code::NotFound, message).with(json!({"closest": []})))
     }
 
-    /// Replaces the value. False if it did not come to that.
-    async fn fill(&self, ready: &Ready, text: &Text) -> Result<bool, Failed> {
+    /// Types in one of the three ways. False if it did not come to that.
+    async fn insert(&self, ready: &Ready, text: &Text, mode: TypeMode) -> Result<bool, Failed> {
         let document = &ready.element.document;
         let number = ready.element.number;
-        if ready.field.kind == "value" {
+        if ready.field.kind == "value" && mode == TypeMode::Append {
+            let message = format!("{} takes a whole value: use fill", click::named(ready));
+            return Err(Failed::new(Code::InvalidArgument, message));
+        }
+        if ready.field.kind == "value" && mode == TypeMode::Fill {
             let argument = json!({"n": number, "value": text.expose()});
             let set: ValueSet = Browser::ask(document, "setValue", argument).await?;
             return if set.ok { Ok(true) } else { Err(refused(ready, text, &set)) };
         }
-        let argument = json!({"n": number, "select": true});
+        let select = if mode == TypeMode::Fill { "all" } else { "end" };
+        let argument = json!({"n": number, "select": select});
         let focus: Outcome = Browser::ask(document, "focus", argument).await?;
         if !focus.ok {
             return Ok(false);
         }
         let session = self.alive().await?;
+        if mode == TypeMode::Keys {
+            for typing in input::typing(text.expose()) {
+                match typing {
+                    Typing::Key(chord) => strike(&session, &chord).await?,
+                    Typing::Composed(text) => {
+                        session.compose(&text).done().await?;
+                        session.insert_text(&text).done().await?;
+                    }
+                }
+            }
+            return Ok(true);
+        }
         let lines: Vec<&str> = if ready.field.kind == "editing" {
             text.expose().split('\n').collect()
         } else {
@@ -165,7 +231,7 @@ impl Page {
             if index > 0 {
                 strike(&session, "Enter").await?;
             }
-            if line.is_empty() && index == 0 {
+            if line.is_empty() && index == 0 && mode == TypeMode::Fill {
                 strike(&session, "Delete").await?;
             } else if !line.is_empty() {
                 session.insert_text(line).done().await?;
@@ -174,30 +240,39 @@ impl Page {
         Ok(true)
     }
 
-    /// Whether an insertion has changed nothing though it should have.
-    async fn left_as_it_was(&self, ready: &Ready, text: &Text) -> Result<bool, Failed> {
+    /// What an insertion has come to. Only of text fields it is known.
+    async fn came_to(
+        &self,
+        ready: &Ready,
+        text: &Text,
+        mode: TypeMode,
+    ) -> Result<Insertion, Failed> {
         if ready.field.kind != "text" {
-            return Ok(false);
+            return Ok(Insertion::Is);
         }
-        let argument = json!({"n": ready.element.number, "wanted": text.expose()});
-        match Browser::ask::<String>(&ready.element.document, "filled", argument).await {
-            Ok(state) => Ok(state == "same"),
-            Err(error) if error.page_moved() => Ok(false),
+        let argument = json!({
+            "n": ready.element.number, "wanted": text.expose(), "added": mode != TypeMode::Fill,
+        });
+        match Browser::ask(&ready.element.document, "filled", argument).await {
+            Ok(insertion) => Ok(insertion),
+            // A field that went away with what was typed: a search that submits itself, say.
+            Err(error) if error.page_moved() => Ok(Insertion::Is),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Reads the value back and says what differs.
-    async fn typed(&self, ready: &Ready, text: &Text) -> Result<Acted, Failed> {
-        let verb = if text.expose().is_empty() { "cleared" } else { "typed into" };
+    async fn typed(&self, ready: &Ready, text: &Text, mode: TypeMode) -> Result<Acted, Failed> {
+        let clears = text.expose().is_empty() && mode == TypeMode::Fill;
+        let verb = if clears { "cleared" } else { "typed into" };
+        let came_to = self.came_to(ready, text, mode).await?;
         let mut acted = click::acted(verb, ready);
         let argument = json!({"n": ready.element.number});
         let read = Browser::ask::<Option<FieldValue>>(&ready.element.document, "value", argument);
         match read.await {
             Ok(Some(FieldValue { value, masked: true })) => acted.data = json!({"value": value}),
             Ok(Some(FieldValue { value, masked: false })) => {
-                let same = value == text.expose() || ready.field.kind == "value";
-                if !same && !text.is_secret() {
+                if came_to != Insertion::Is && !text.is_secret() {
                     acted.notes.push("the field shows another value than was typed".to_owned());
                 }
                 acted.data = if text.is_secret() {
@@ -214,16 +289,24 @@ impl Page {
         Ok(acted)
     }
 
-    /// A secret goes only where it may, and only into a field whose characters cannot be read.
     async fn prepare_for_secret(&self, ready: &Ready, text: &Text) -> Result<(), Failed> {
-        let document = &ready.element.document;
-        if !text.allowed_at(&ready.origin) {
-            let message =
-                format!("the secret {} may not be typed at {}", text.shown(), ready.origin);
+        self.veil(&ready.element.document, ready.element.number, text).await
+    }
+
+    /// A secret goes only where it may, and only into a field whose characters cannot be read.
+    pub(super) async fn veil(
+        &self,
+        document: &Document,
+        number: u32,
+        text: &Text,
+    ) -> Result<(), Failed> {
+        let origin: String = Browser::ask(document, "origin", json!(null)).await?;
+        if !text.allowed_at(&origin) {
+            let message = format!("the secret {} may not be typed at {origin}", text.shown());
             return Err(Failed::new(Code::BlockedByPolicy, message)
-                .with(json!({"rule": "secret", "host": ready.origin})));
+                .with(json!({"rule": "secret", "host": origin})));
         }
-        let argument = json!({"n": ready.element.number});
+        let argument = json!({"n": number});
         let selector: String = Browser::ask(document, "obscure", argument.clone()).await?;
         let style = format!("{selector} {{ -webkit-text-security: disc !important; }}");
         document.session.add_style(&document.frame, style).await?;
@@ -231,9 +314,10 @@ impl Page {
         if veiled {
             return Ok(());
         }
-        let message = format!("{} cannot be obscured, so no secret is typed", click::named(ready));
+        let field = document.reference(number);
+        let message = format!("{field} cannot be obscured, so no secret is typed");
         Err(Failed::new(Code::BlockedByPolicy, message)
-            .with(json!({"rule": "secret", "host": ready.origin})))
+            .with(json!({"rule": "secret", "host": origin})))
     }
 
     pub(super) async fn press_key(
@@ -252,12 +336,12 @@ impl Page {
         if let Some(on) = on {
             let mut schedule = Schedule::until(deadline);
             let ready = self.ready(on, Intent::Focus, &mut schedule).await?;
-            let argument = json!({"n": ready.element.number, "select": false});
+            let argument = json!({"n": ready.element.number, "select": null});
             let focus: Outcome = Browser::ask(&ready.element.document, "focus", argument).await?;
             if !focus.ok {
                 let message = format!("{} does not take the focus", spell(on));
                 return Err(match on {
-                    Subject::Ref(reference) if ready.name.is_empty() => stale(reference),
+                    Subject::Ref(reference) if ready.name.is_empty() => self.stale(reference).await,
                     Subject::Ref(_) | Subject::Described { .. } => {
                         Failed::new(Code::NotActionable, message)
                             .with(json!({"reason": "not_editable"}))
@@ -285,7 +369,7 @@ impl Page {
 }
 
 /// Presses a key or chord; its events go out together.
-async fn strike(session: &Session, chord: &str) -> Result<(), CdpError> {
+pub(super) async fn strike(session: &Session, chord: &str) -> Result<(), CdpError> {
     let events = input::chord(chord).unwrap_or_default();
     let sent: Vec<_> = events.iter().map(|event| session.key(event)).collect();
     for answer in sent {

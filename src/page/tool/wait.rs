@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::dispatch::{Acted, Page};
 use crate::page::{
-    Text,
+    HeldDialog, Text,
     cdp::CdpError,
     frames::Browser,
     predicate::{self, Finding, Held, Predicate, State},
@@ -94,6 +94,14 @@ impl Page {
 
     /// Looks once. A masked value is compared where it is.
     async fn look(&self, predicate: &Predicate) -> Result<Finding, CdpError> {
+        let (latest, held) =
+            self.browser.with(|state| (state.dialogs.latest(), state.dialogs.held())).await?;
+        if let Predicate::Dialog { op, value } = predicate {
+            return Ok(predicate::said(*op, value, latest.as_deref()));
+        }
+        if let Some(HeldDialog { kind, .. }) = held {
+            return Ok(unanswered(&format!("a {kind} dialog is open and blocks the page")));
+        }
         let view = View::take(&self.browser).await?;
         let comparison = match predicate::holds(predicate, &view.tree, &view.place()) {
             Held::Is(finding) => return Ok(finding),
@@ -207,7 +215,8 @@ fn must_last(predicate: &Predicate) -> bool {
         | Predicate::Title { .. }
         | Predicate::Value { .. }
         | Predicate::Count { .. }
-        | Predicate::Options { .. } => false,
+        | Predicate::Options { .. }
+        | Predicate::Dialog { .. } => false,
     }
 }
 

@@ -146,9 +146,15 @@ async fn double_and_right_clicks_are_what_the_page_sees() {
         "<title>t</title><button ondblclick=\"document.title='double'\" oncontextmenu=\"document.title='menu';return false\">It</button>",
     )])
     .await;
-    bench.call(Call::Click { on: on("It"), button: Button::Left, count: 2 }).await.unwrap();
+    bench
+        .call(Call::Click { on: on("It"), button: Button::Left, count: 2, modifiers: Vec::new() })
+        .await
+        .unwrap();
     assert_eq!(bench.title().await, "double");
-    bench.call(Call::Click { on: on("It"), button: Button::Right, count: 1 }).await.unwrap();
+    bench
+        .call(Call::Click { on: on("It"), button: Button::Right, count: 1, modifiers: Vec::new() })
+        .await
+        .unwrap();
     assert_eq!(bench.title().await, "menu");
 }
 
@@ -180,6 +186,7 @@ async fn a_ref_lives_as_long_as_its_element() {
         on: Subject::Ref(reference.to_owned()),
         button: Button::Left,
         count: 1,
+        modifiers: Vec::new(),
     };
     bench.call(by_ref(&reference)).await.unwrap();
     assert_eq!(bench.title().await, "t!!");

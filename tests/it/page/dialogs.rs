@@ -166,3 +166,96 @@ async fn a_cancelled_call_ends_at_once() {
     let ended = tokio::time::timeout(Duration::from_secs(1), call).await.unwrap();
     failed(ended, Code::Cancelled);
 }
+
+const ASKS: &str = "<title>t</title>
+    <button onclick=\"const sure = confirm('Sure?'); fetch('/slow?ms=300').then(() => document.title = String(sure))\">Delete</button>
+    <button onmousedown=\"document.title = 'down ' + prompt('Name?', 'Ada')\" onmouseup=\"document.title += ' up'\">Name</button>
+    <button onclick=\"setTimeout(() => document.title = String(confirm('Later?')), 700)\">Later</button>
+    <button onclick=\"alert('note')\">Note</button>";
+
+fn answer(accept: bool, text: Option<&str>) -> Call {
+    Call::HandleDialog { accept, text: text.map(Text::from) }
+}
+
+#[tokio::test]
+async fn a_dialog_is_held_for_who_answers_it_and_blocks_everything_else_meanwhile() {
+    let bench = Bench::open(&[("/", ASKS)]).await;
+    let said = |text: &str| Predicate::Dialog {
+        op: handback::page::predicate::Op::Equals,
+        value: text.into(),
+    };
+    bench.page.hold_dialogs(true).await;
+    let done = bench.click("Delete").await.unwrap();
+    assert_eq!(done.sentence, "click on button \"Delete\" has opened a confirm dialog");
+    assert_eq!(done.notes, ["confirm dialog open: \"Sure?\"; handle_dialog answers it"]);
+    let before = tokio::time::Instant::now();
+    let open = failed(bench.click("Note").await, Code::DialogOpen);
+    assert_eq!(
+        (open.data["kind"].as_str(), open.data["text"].as_str()),
+        (Some("confirm"), Some("Sure?"))
+    );
+    assert_eq!(bench.page.screenshot().await.unwrap_err().code, Code::DialogOpen);
+    assert_eq!(bench.page.tree().await.unwrap_err().code, Code::DialogOpen);
+    assert_eq!(bench.page.place().await.title, "");
+    assert!(bench.ask(said("Sure?")).await.outcome);
+    assert!(!bench.ask_for(visible("Note"), Duration::from_millis(100)).await.outcome);
+    assert!(before.elapsed() < Duration::from_secs(2), "at once");
+    failed(bench.call(answer(true, Some("text"))).await, Code::InvalidArgument);
+    let done = bench.call(answer(false, None)).await.unwrap();
+    assert_eq!(done.sentence, "dismissed the confirm dialog");
+    assert_eq!(done.page.title, "false", "what the answer starts is waited for");
+
+    // It opens while the button is down, which comes up afterwards.
+    bench.click("Name").await.unwrap();
+    let done = bench.call(answer(true, Some("Bob"))).await.unwrap();
+    assert_eq!(done.page.title, "down Bob up");
+    // It opens after the click is over.
+    bench.click("Later").await.unwrap();
+    let done = bench.call(answer(true, None)).await.unwrap();
+    assert_eq!(done.page.title, "true");
+    // An alert asks nothing.
+    let done = bench.click("Note").await.unwrap();
+    assert_eq!(done.notes, ["alert dialog accepted: \"note\""]);
+    assert!(bench.ask(said("note")).await.outcome);
+    failed(bench.call_within(answer(true, None), Duration::from_millis(300)).await, Code::NotFound);
+
+    let told: Vec<_> = bench
+        .page
+        .dialogs()
+        .await
+        .into_iter()
+        .map(|dialog| format!("{} {} {}", dialog.text, dialog.accepted, dialog.by.word()))
+        .collect();
+    assert_eq!(
+        told,
+        ["Sure? false agent", "Name? true agent", "Later? true agent", "note true policy"]
+    );
+    bench.page.forget_dialogs().await;
+    assert!(!bench.ask_for(said("note"), Duration::ZERO).await.outcome);
+}
+
+#[tokio::test]
+async fn a_dialog_that_nobody_answers_does_not_stay() {
+    let bench = Bench::open(&[("/", ASKS)]).await;
+    bench.page.hold_dialogs(true).await;
+    bench.click("Delete").await.unwrap();
+    let lapsed = async {
+        while bench.page.held_dialog().await.is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, lapsed).await.unwrap();
+    let done = bench.click("Note").await.unwrap();
+    assert_eq!(
+        done.notes,
+        [
+            "confirm dialog dismissed, since nobody answered: \"Sure?\"",
+            "alert dialog accepted: \"note\"",
+        ]
+    );
+    // Nobody is there any more: what is held is accepted.
+    bench.click("Delete").await.unwrap();
+    bench.page.hold_dialogs(false).await;
+    let done = bench.click("Note").await.unwrap();
+    assert_eq!(done.notes[0], "confirm dialog accepted: \"Sure?\"");
+}

@@ -32,7 +32,7 @@ async fn filling_replaces_the_value_without_keys_and_an_empty_text_clears() {
     let text = done.data["value"].as_str().unwrap().replace("\n\n", "\n");
     assert_eq!(text, "first\nsecond", "{done:?}");
     assert_eq!(reason(bench.call_within(fill("Fixed", "y"), SOON).await), "readonly");
-    let plain = Call::TypeText { into: Some(on("Plain")), text: "y".into() };
+    let plain = type_into(Some(on("Plain")), "y");
     assert_eq!(reason(bench.call_within(plain, SOON).await), "not_editable");
 }
 
@@ -51,8 +51,8 @@ async fn dates_numbers_colours_and_ranges_are_set_by_value_and_refusals_change_n
     bench.fill("Paint", "#1a2b3c").await.unwrap();
     bench.fill("Hour", "09:30").await.unwrap();
     let slider = named(Some(RoleNoun::Slider), "Volume", Among::Anything);
-    bench.call(Call::TypeText { into: Some(slider.clone()), text: "8".into() }).await.unwrap();
-    let clamped = Call::TypeText { into: Some(slider), text: "80".into() };
+    bench.call(type_into(Some(slider.clone()), "8")).await.unwrap();
+    let clamped = type_into(Some(slider), "80");
     let refused = failed(bench.call(clamped).await, Code::InvalidArgument);
     assert!(refused.message.contains("from 0 to 10"), "{refused}");
     let refused = failed(bench.fill("Day", "21.11.2026").await, Code::InvalidArgument);
@@ -68,9 +68,17 @@ async fn typing_without_a_field_goes_to_the_focus() {
         ("/inner", "<input aria-label=Deep autofocus>"),
     ])
     .await;
-    let no_field = Call::TypeText { into: None, text: "hi".into() };
+    let no_field = type_into(None, "hi");
     failed(bench.call(no_field.clone()).await, Code::NotFound);
-    bench.call(Call::Click { on: field("Deep"), button: Button::Left, count: 1 }).await.unwrap();
+    bench
+        .call(Call::Click {
+            on: field("Deep"),
+            button: Button::Left,
+            count: 1,
+            modifiers: Vec::new(),
+        })
+        .await
+        .unwrap();
     bench.call(no_field).await.unwrap();
     assert!(bench.ask(value("Deep", Op::Equals, "hi")).await.outcome);
 }

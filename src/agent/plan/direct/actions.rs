@@ -1,4 +1,4 @@
-//! Actions A1 to A14 and A19, one reader for each form.
+//! Actions A1 to A19 and what of A20 needs no mail, one reader for each form.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::page::{
     Text, keys,
     predicate::{Predicate, UrlPart},
     target::{Among, RoleNoun, Target},
-    tool::{Button, Call, ScrollBy, Subject},
+    tool::{Button, Call, ScrollBy, Subject, TabChoice, TypeMode},
     words::{Cursor, Kind},
 };
 
@@ -36,11 +36,20 @@ pub(super) const READERS: &[Reader] = &[
     ("A11", wait_until_gone),
     ("A13", wait_for_stable),
     ("A14", sleep),
+    ("A15", upload),
+    ("A16", hover),
+    ("A16", drag),
+    ("A17", answer_dialog),
+    ("A18", switch_tab),
+    ("A18", close_tab),
+    ("A20", paste_code),
     ("A19", rest),
 ];
 
 /// The longest text of `type_text`, in characters.
 const TEXT: usize = 10_000;
+/// Files of one upload.
+const FILES: usize = 20;
 /// Caps of the tools that wait.
 const WAIT_CAP: Duration = Duration::from_secs(30);
 const SLEEP_CAP: Duration = Duration::from_secs(10);
@@ -127,7 +136,7 @@ fn click(at: Cursor<'_>) -> Option<Meaning> {
     }
     let at = at.verb(&["click", "tap", "press", "push"])?.maybe(&["on"]);
     let on = last_target(at, Among::Clickable)?;
-    Some(act(Call::Click { on, button: Button::Left, count: 1 }))
+    Some(act(Call::Click { on, button: Button::Left, count: 1, modifiers: Vec::new() }))
 }
 
 fn click_otherwise(at: Cursor<'_>) -> Option<Meaning> {
@@ -139,7 +148,7 @@ fn click_otherwise(at: Cursor<'_>) -> Option<Meaning> {
         None => (Button::Right, 1, verb("right-click", "right")?),
     };
     let on = last_target(at.maybe(&["on"]), Among::Clickable)?;
-    Some(act(Call::Click { on, button, count }))
+    Some(act(Call::Click { on, button, count, modifiers: Vec::new() }))
 }
 
 fn expand(at: Cursor<'_>) -> Option<Meaning> {
@@ -155,7 +164,10 @@ fn expand(at: Cursor<'_>) -> Option<Meaning> {
 }
 
 fn typed(text: &str, into: Option<Subject>) -> Option<Meaning> {
-    (text.chars().count() <= TEXT).then(|| act(Call::TypeText { into, text: text.into() }))
+    (text.chars().count() <= TEXT).then(|| {
+        let (mode, submit) = (TypeMode::Fill, false);
+        act(Call::TypeText { into, text: text.into(), mode, submit })
+    })
 }
 
 fn type_text(at: Cursor<'_>) -> Option<Meaning> {
@@ -218,7 +230,7 @@ fn choose(at: Cursor<'_>) -> Option<Meaning> {
     .ok()?;
     let target = Target { role, name: Some(name.into()), ..Target::default() };
     let on = Subject::Described { target, among: Among::Choices };
-    Some(act(Call::Click { on, button: Button::Left, count: 1 }))
+    Some(act(Call::Click { on, button: Button::Left, count: 1, modifiers: Vec::new() }))
 }
 
 /// A8, also asked whether `Check …` is one.
@@ -355,6 +367,69 @@ fn wait_for_stable(at: Cursor<'_>) -> Option<Meaning> {
 fn sleep(at: Cursor<'_>) -> Option<Meaning> {
     let (time, rest) = duration(at.verb(&["wait"])?.maybe(&["for"]))?;
     (rest.is_end() && time <= SLEEP_CAP).then_some(act(Call::Sleep { time }))
+}
+
+fn upload(at: Cursor<'_>) -> Option<Meaning> {
+    let (files, rest) = at.verb(&["upload", "attach"])?.filled_list()?;
+    let to = last_target(rest.phrase(&["to", "into", "in"])?, Among::FileInputs)?;
+    let fits = files.len() <= FILES;
+    fits.then(|| act(Call::UploadFile { to: Some(to), files: texts(&files) }))
+}
+
+fn answer_dialog(at: Cursor<'_>) -> Option<Meaning> {
+    let (accept, at) = match at.verb(&["accept"]) {
+        Some(rest) => (true, rest),
+        None => (false, at.verb(&["dismiss", "cancel"])?),
+    };
+    let at = at.phrase(&["dialog", "alert", "confirmation", "prompt"])?;
+    let text = or_end(at, |at| {
+        let (text, rest) = at.phrase(&["with"])?.quoted()?;
+        rest.is_end().then(|| text.into())
+    });
+    Some(act(Call::HandleDialog { accept, text: text.ok()? }))
+}
+
+fn switch_tab(at: Cursor<'_>) -> Option<Meaning> {
+    let at = at.verb(&["switch"])?.phrase(&["to"])?;
+    let places = [
+        ("new tab", TabChoice::New),
+        ("first tab", TabChoice::First),
+        ("last tab", TabChoice::Last),
+        ("previous tab", TabChoice::Previous),
+    ];
+    let place = places.into_iter().find_map(|(words, choice)| Some((choice, at.phrase(&[words])?)));
+    let (to, rest) = if let Some(place) = place {
+        place
+    } else {
+        let at = at.phrase(&["tab"])?;
+        let called = at.filled().map(|(text, rest)| (TabChoice::Called(text.into()), rest));
+        called.or_else(|| at.number().map(|(n, rest)| (TabChoice::Nth(n), rest)))?
+    };
+    rest.is_end().then(|| act(Call::SwitchTab { to: Some(to), close: false }))
+}
+
+fn close_tab(at: Cursor<'_>) -> Option<Meaning> {
+    let rest = at.verb(&["close"])?.phrase(&["current tab", "tab"])?;
+    rest.is_end().then(|| act(Call::SwitchTab { to: None, close: true }))
+}
+
+fn paste_code(at: Cursor<'_>) -> Option<Meaning> {
+    let rest = at.verb(&["enter", "paste"])?.phrase(&["code"])?.phrase(&["in", "into"])?;
+    let into = Some(last_target(rest, Among::TextFields)?);
+    Some(act(Call::PasteCode { into, code: "{{code}}".into() }))
+}
+
+fn hover(at: Cursor<'_>) -> Option<Meaning> {
+    let at = at.verb(&["hover"])?.maybe(&["over", "on"]);
+    Some(act(Call::Hover { on: last_target(at, Among::Clickable)? }))
+}
+
+fn drag(at: Cursor<'_>) -> Option<Meaning> {
+    target(at.verb(&["drag"])?, |target, rest| {
+        let from = Subject::Described { target, among: Among::Clickable };
+        let to = last_target(rest.phrase(&["to", "onto"])?, Among::Anything)?;
+        Some(act(Call::Drag { from, to }))
+    })
 }
 
 fn rest(at: Cursor<'_>) -> Option<Meaning> {

@@ -1,4 +1,4 @@
-//! Checks V1 to V8, one reader for each form.
+//! Checks V1 to V8 and V10, one reader for each form.
 
 use super::{
     Meaning, Reader,
@@ -19,6 +19,7 @@ pub(super) const READERS: &[Reader] = &[
     ("V8", options),
     ("V4", value),
     ("V3", element_state),
+    ("V10", dialog),
     ("V2", text_absent),
     ("V1", text_visible),
     ("V1", text_in_target),
@@ -197,4 +198,11 @@ fn options(at: Cursor<'_>) -> Option<Meaning> {
         let values = texts(&values);
         rest.is_end().then(|| one(Predicate::Options { target, values, exact }))
     })
+}
+
+fn dialog(at: Cursor<'_>) -> Option<Meaning> {
+    let at = at.phrase(&["dialog", "alert", "prompt"])?;
+    let (op, at) = at.one_of(&[("says", Op::Equals), ("contains", Op::Contains)])?;
+    let (text, rest) = at.quoted()?;
+    rest.is_end().then(|| one(Predicate::Dialog { op, value: text.into() }))
 }

@@ -10,7 +10,7 @@ use crate::{
         Text,
         predicate::{Counted, Op, Predicate},
         target::{Region, Target},
-        tool::{Call, Subject},
+        tool::{Call, Subject, TabChoice},
     },
     secret::Secret,
 };
@@ -35,11 +35,12 @@ impl Variables {
     /// see.
     ///
     /// # Errors
-    /// `blocked_by_policy`: a secret where none may stand. `unknown_variable`: one without a value
-    /// yet, or a URL that its values leave empty.
+    /// `blocked_by_policy`: a secret where none may stand. `mail_unavailable`: a value that comes with
+    /// mail and has not come. `unknown_variable`: a URL that its values leave empty.
     pub fn fill(&self, what: &What) -> Result<What, Problem> {
         Ok(match what {
             What::Act(call) => What::Act(Box::new(self.call(call)?)),
+            What::Mail(step) => What::Mail(*step),
             What::Check { id, predicates } => What::Check {
                 id: id.clone(),
                 predicates: predicates
@@ -63,8 +64,15 @@ impl Variables {
                 }
                 Call::Navigate { url: filled }
             }
-            Call::Click { on, button, count } => {
-                Call::Click { on: self.subject(on)?, button: *button, count: *count }
+            Call::Click { on, button, count, modifiers } => Call::Click {
+                on: self.subject(on)?,
+                button: *button,
+                count: *count,
+                modifiers: modifiers.clone(),
+            },
+            Call::Hover { on } => Call::Hover { on: self.subject(on)? },
+            Call::Drag { from, to } => {
+                Call::Drag { from: self.subject(from)?, to: self.subject(to)? }
             }
             Call::SetChecked { on, checked } => {
                 Call::SetChecked { on: self.subject(on)?, checked: *checked }
@@ -72,13 +80,33 @@ impl Variables {
             Call::Expand { on, expanded } => {
                 Call::Expand { on: self.subject(on)?, expanded: *expanded }
             }
-            Call::TypeText { into, text } => {
-                Call::TypeText { into: self.maybe(into.as_ref())?, text: self.secret(text)? }
+            Call::TypeText { into, text, mode, submit } => Call::TypeText {
+                into: self.maybe(into.as_ref())?,
+                text: self.secret(text)?,
+                mode: *mode,
+                submit: *submit,
+            },
+            Call::PasteCode { into, code } => {
+                Call::PasteCode { into: self.maybe(into.as_ref())?, code: self.secret(code)? }
+            }
+            Call::Evaluate { expression, on } => {
+                Call::Evaluate { expression: self.open(expression)?, on: self.maybe(on.as_ref())? }
             }
             Call::SelectOption { from, values } => Call::SelectOption {
                 from: self.subject(from)?,
                 values: values.iter().map(|value| self.open(value)).collect::<Result<_, _>>()?,
             },
+            Call::UploadFile { to, files } => Call::UploadFile {
+                to: self.maybe(to.as_ref())?,
+                files: files.iter().map(|file| self.open(file)).collect::<Result<_, _>>()?,
+            },
+            Call::HandleDialog { accept, text } => Call::HandleDialog {
+                accept: *accept,
+                text: text.as_ref().map(|text| self.open(text)).transpose()?,
+            },
+            Call::SwitchTab { to: Some(TabChoice::Called(text)), close } => {
+                Call::SwitchTab { to: Some(TabChoice::Called(self.open(text)?)), close: *close }
+            }
             Call::PressKey { key, repeat, on } => {
                 Call::PressKey { key: key.clone(), repeat: *repeat, on: self.maybe(on.as_ref())? }
             }
@@ -95,7 +123,8 @@ impl Variables {
             Call::WaitUntil { predicate } => {
                 Call::WaitUntil { predicate: self.predicate(predicate)? }
             }
-            Call::Reload
+            Call::SwitchTab { .. }
+            | Call::Reload
             | Call::GoBack
             | Call::Sleep { .. }
             | Call::WaitForStable { .. }
@@ -115,6 +144,9 @@ impl Variables {
             }
             Predicate::Url { part, op, value } => {
                 Predicate::Url { part: *part, op: *op, value: self.compared(*op, value)? }
+            }
+            Predicate::Dialog { op, value } => {
+                Predicate::Dialog { op: *op, value: self.compared(*op, value)? }
             }
             Predicate::Title { op, value } => {
                 Predicate::Title { op: *op, value: self.compared(*op, value)? }
@@ -235,8 +267,7 @@ impl Variables {
                 }
                 origins = Some(own);
             } else {
-                let message = format!("{{{{{name}}}}} has no value yet");
-                return Err(problem("unknown_variable", text, message));
+                return Err(without_value(name, text));
             }
         }
         Ok(match origins {
@@ -244,6 +275,17 @@ impl Variables {
             None => Text::plain(shown),
         })
     }
+}
+
+/// A name that gets its value from a step which has not been carried out, or came to nothing.
+fn without_value(name: &str, text: &Text) -> Problem {
+    let (code, before) = match name {
+        super::ADDRESS => ("mail_unavailable", ": `create a temporary email` has to come before"),
+        super::CODE => ("mail_unavailable", ": no mail with a code has come"),
+        super::LINK => ("mail_unavailable", ": no mail with a link has come"),
+        _ => ("unknown_variable", ""),
+    };
+    problem(code, text, format!("{{{{{name}}}}} has no value yet{before}"))
 }
 
 fn problem(code: &'static str, text: &Text, message: String) -> Problem {

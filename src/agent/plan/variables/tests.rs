@@ -5,7 +5,11 @@ use std::iter;
 use super::*;
 use crate::{
     agent::plan::{Problem, Step, What, direct},
-    page::{Text, predicate::Predicate, tool::Call},
+    page::{
+        Text,
+        predicate::Predicate,
+        tool::{Call, TypeMode},
+    },
 };
 
 const ORIGIN: &str = "https://app.example";
@@ -130,7 +134,10 @@ fn in_a_pattern_the_characters_of_a_value_mean_themselves() {
 
 #[test]
 fn what_has_no_value_is_told() {
-    assert_eq!(filled("Type \"{{temp_email}}\" into \"a\"").unwrap_err().code, "unknown_variable");
+    for name in ["temp_email", "code", "mail_link"] {
+        let line = format!("Type \"{{{{{name}}}}}\" into \"a\"");
+        assert_eq!(filled(&line).unwrap_err().code, "mail_unavailable", "{name}");
+    }
     assert_eq!(filled("Go to {{EMPTY}}").unwrap_err().code, "unknown_variable");
 }
 
@@ -140,6 +147,38 @@ fn the_home_page_is_the_run_url() {
     for line in ["Go to the home page", "Open the start page"] {
         assert_eq!(filled(line).unwrap(), What::Act(Box::new(home.clone())));
     }
+}
+
+#[test]
+fn what_came_by_mail_has_the_latest_value_and_stays_a_secret() {
+    let mut variables = known();
+    let plan = Plan::parse(
+        "Type \"{{temp_email}} {{code}}\"\nOpen the link in the email",
+        &[],
+        &variables,
+    );
+    let plan = plan.unwrap();
+    variables = variables.released_to(&Url::parse("https://app.example/").unwrap(), &plan);
+    let steps = |line: &str| {
+        let plan = Plan::parse(&format!("{line}\nVerify \"x\""), &[], &known()).unwrap();
+        direct::compile(&plan.scenarios[0]).unwrap().swap_remove(0).what
+    };
+    variables.set_address("hb1@shop.test".to_owned());
+    variables.set_code(Secret::new("111111".to_owned()));
+    variables.set_code(Secret::new("222222".to_owned()));
+    variables.set_link(Secret::new("https://mail.example/v?t=1".to_owned()));
+    let typed = variables.fill(&steps("Type \"{{temp_email}} {{code}}\" into \"a\"")).unwrap();
+    let What::Act(call) = typed else { panic!() };
+    let Call::TypeText { text, .. } = *call else { panic!() };
+    assert_eq!((text.shown(), text.expose()), ("hb1@shop.test {{code}}", "hb1@shop.test 222222"));
+    assert!(text.allowed_at(ORIGIN) && !text.allowed_at("https://mail.example"));
+    // Wherever the link leads it may go, and the code may not go with it.
+    let What::Act(call) = variables.fill(&steps("Open the link in the email")).unwrap() else {
+        panic!()
+    };
+    let Call::Navigate { url } = *call else { panic!() };
+    assert_eq!((url.shown(), url.expose()), ("{{mail_link}}", "https://mail.example/v?t=1"));
+    assert!(url.allowed_at("https://mail.example") && !url.allowed_at("https://evil.example"));
 }
 
 #[test]
@@ -197,7 +236,12 @@ fn a_value_can_make_no_structure() {
     let steps = direct::compile(&plan.scenarios[0]).unwrap();
     let texts: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
     assert_eq!(texts, ["Type \"{{V}}\"", "verify \"x\""]);
-    let expected = Call::TypeText { into: None, text: Text::plain(value) };
+    let expected = Call::TypeText {
+        into: None,
+        text: Text::plain(value),
+        mode: TypeMode::Fill,
+        submit: false,
+    };
     assert_eq!(variables.fill(&steps[0].what).unwrap(), What::Act(Box::new(expected)));
 }
 
