@@ -157,6 +157,11 @@ crds: build ## The custom resource definitions, from the types to crds/ and the 
 	@target/debug/handback crds --out crds
 	@cp crds/*.yaml charts/handback/files/crds/
 
+.PHONY: docs
+docs: build ## The pages of docs/ that the program itself writes
+	@target/debug/handback check --reference grammar >docs/grammar.md
+	@target/debug/handback check --reference tools >docs/tools.md
+
 .PHONY: web
 web: web/dist/index.html ## The takeover page, at web/dist
 

@@ -1,7 +1,7 @@
 //! Plan, drive, judge, report.
 //!
 //! [`assignment`] is what there is to do, [`begin`] opens its journal, [`in_pod`] does it in a pod.
-//! [`plan`] reads the plan, [`link`] talks to the gate, [`drive`] performs steps and writes them down in
+//! [`plan`] reads the plan, [`tools`] are what a model may call, [`link`] talks to the gate, [`drive`] performs steps and writes them down in
 //! the [`journal`], [`verdict`] judges, and [`report`] writes what remains.
 
 pub mod assignment;
@@ -19,5 +19,6 @@ pub mod report;
 pub mod results;
 pub mod run_dir;
 pub mod stop;
+pub mod tools;
 pub mod turn;
 pub mod verdict;

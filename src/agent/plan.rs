@@ -10,6 +10,7 @@ mod forms;
 mod headers;
 mod hosts;
 mod parse;
+pub mod reference;
 mod source;
 pub mod variables;
 

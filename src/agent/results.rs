@@ -2,6 +2,7 @@
 //! object here, in an event and in the player.
 #![expect(missing_docs, reason = "fields are those of agent.md 11.2; what is not obvious is said")]
 
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -11,7 +12,7 @@ use crate::agent::verdict::{Reason, Verdict};
 pub const SCHEMA: &str = "handback.results/v1";
 
 /// The whole file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Results {
     pub schema: String,
     pub run_id: String,
@@ -48,19 +49,19 @@ pub struct Results {
     pub artifacts: Vec<Artifact>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     pub code: String,
     pub message: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Viewport {
     pub width: u32,
     pub height: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     pub total: usize,
     pub passed: usize,
@@ -73,14 +74,14 @@ pub struct Counts {
     pub unverified: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Browser {
     pub version: String,
     /// `own` or `container`.
     pub sandbox: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Scenario {
     pub index: usize,
     pub name: String,
@@ -99,7 +100,7 @@ pub struct Scenario {
     pub usage: Usage,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     pub id: u64,
     pub tool: String,
@@ -119,7 +120,7 @@ pub struct Step {
     pub screenshot: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepStatus {
     Running,
@@ -128,7 +129,7 @@ pub enum StepStatus {
     Skipped,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Assertion {
     pub id: u64,
     /// Id of its step.
@@ -148,7 +149,7 @@ pub struct Assertion {
     pub tree_sha256: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Evaluated {
     pub predicate: Value,
     /// `check` if derived from the check's own text, `model` if sent.
@@ -157,7 +158,7 @@ pub struct Evaluated {
     pub detail: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     pub id: String,
     /// `verify` or `criterion`.
@@ -169,7 +170,7 @@ pub struct Check {
     pub assertions: Vec<u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
     Passed,
@@ -177,14 +178,14 @@ pub enum CheckStatus {
     Uncovered,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     #[serde(flatten)]
     pub main: Tokens,
     pub discovery: Tokens,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tokens {
     pub requests: u64,
     pub input_tokens: u64,
@@ -195,20 +196,26 @@ pub struct Tokens {
     pub cost_usd: Option<f64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Video {
     /// `recorded`, `off`, `unavailable`, `failed`; `pending` while the run goes on.
     pub status: String,
     pub reason: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Artifact {
     pub path: String,
     pub kind: String,
     pub media_type: String,
     pub bytes: u64,
     pub sha256: String,
+}
+
+/// The JSON Schema of results.json as it is written: fields that may be empty are there, and null.
+pub fn schema() -> Schema {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<Results>()
 }
 
 impl Results {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::pod::contract::Exit;
 
 /// What became of a scenario or a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Everything that was asked for was seen.
@@ -40,7 +40,7 @@ impl Verdict {
 }
 
 /// Why something did not pass. One of a fixed set, never text from a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are those of agent.md 7.4, 8.1 and 8.3")]
 pub enum Reason {

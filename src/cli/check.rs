@@ -10,8 +10,13 @@ use std::{
     path::PathBuf,
 };
 
+use serde_json::Value;
+
 use crate::{
-    agent::plan::print_grammar,
+    agent::{
+        plan::{print_grammar, reference as plan_reference},
+        results, tools,
+    },
     cli::{paint::Paint, run::colour_wanted, say, values::Values},
     manifest::test_run::TestRun,
     pod::contract::Exit,
@@ -32,13 +37,50 @@ pub struct Args {
     /// Print every form that needs no model
     #[arg(long)]
     pub grammar: bool,
+    /// Print a JSON Schema: of results.json, or of the tools that a model may call
+    #[arg(long, value_name = "NAME")]
+    pub schema: Option<Schema>,
+    /// Print a page of the reference in docs/, as Markdown
+    #[arg(long, value_name = "NAME")]
+    pub reference: Option<Reference>,
+}
+
+/// See [`Args::schema`].
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Schema {
+    /// results.json
+    Results,
+    /// Names, descriptions and parameters
+    Tools,
+}
+
+/// See [`Args::reference`].
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Reference {
+    /// docs/grammar.md
+    Grammar,
+    /// docs/tools.md
+    Tools,
+}
+
+/// What is printed instead of checking anything, if that is asked for.
+fn printed(args: &Args) -> Option<String> {
+    let json = |value: &Value| format!("{value:#}\n");
+    match (args.grammar, args.schema, args.reference) {
+        (true, _, _) => Some(print_grammar()),
+        (_, Some(Schema::Results), _) => Some(json(results::schema().as_value())),
+        (_, Some(Schema::Tools), _) => Some(json(&tools::schema::all())),
+        (_, _, Some(Reference::Grammar)) => Some(plan_reference::markdown()),
+        (_, _, Some(Reference::Tools)) => Some(tools::reference::markdown()),
+        (false, None, None) => None,
+    }
 }
 
 /// Checks every file.
 pub fn main(args: &Args) -> Exit {
     let paint = Paint { colour: colour_wanted() && stdout().is_terminal() };
-    if args.grammar {
-        say(&mut stdout(), &print_grammar());
+    if let Some(printed) = printed(args) {
+        say(&mut stdout(), &printed);
         return Exit::Passed;
     }
     let files = match read(&args.files) {

@@ -343,6 +343,30 @@ fn check_prints_the_grammar() {
 }
 
 #[test]
+fn the_reference_pages_are_what_the_program_says() {
+    for (name, page) in [
+        ("grammar", include_str!("../../docs/grammar.md")),
+        ("tools", include_str!("../../docs/tools.md")),
+    ] {
+        let said = handback(&["check", "--reference", name]);
+        assert_eq!(said.exit, 0);
+        assert!(said.stdout == page, "docs/{name}.md is another; run\n  make docs\nand commit it");
+    }
+}
+
+#[test]
+fn check_prints_schemas() {
+    let tools = handback(&["check", "--schema", "tools"]);
+    let tools: serde_json::Value = serde_json::from_str(&tools.stdout).expect("JSON");
+    assert_eq!(tools[0]["name"], "navigate");
+    assert_eq!(tools[0]["input_schema"]["required"], serde_json::json!(["url"]));
+    let results = handback(&["check", "--schema", "results"]);
+    let results: serde_json::Value = serde_json::from_str(&results.stdout).expect("JSON");
+    assert!(results["properties"]["run_id"]["type"] == "string", "{results}");
+    assert_eq!(handback(&["check", "--schema", "nothing"]).exit, 2);
+}
+
+#[test]
 fn help_is_on_standard_output_and_tells_everything() {
     for (name, arguments) in [
         ("help", &["--help"][..]),

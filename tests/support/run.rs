@@ -263,6 +263,8 @@ impl Ended {
             assert_eq!(event["seq"].as_u64(), Some(index as u64 + 1), "{event}");
         }
         assert_eq!(self.events().last().expect("events")["type"], "report");
+        jsonschema::validate(handback::agent::results::schema().as_value(), &self.results())
+            .expect("results.json is as its schema says");
         for step in self.results()["scenarios"].as_array().into_iter().flatten() {
             for step in step["steps"].as_array().into_iter().flatten() {
                 if let Some(path) = step["screenshot"].as_str() {
