@@ -39,6 +39,17 @@ pub struct Parameter {
     pub says: &'static str,
 }
 
+/// A kind of predicate.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// As it is called.
+    pub kind: &'static str,
+    /// What it takes besides.
+    pub fields: &'static [Parameter],
+    /// Of each of these groups exactly one must be given.
+    pub one_of: &'static [&'static [&'static str]],
+}
+
 /// What a parameter may be.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {

@@ -357,11 +357,11 @@ fn the_reference_pages_are_what_the_program_says() {
 #[test]
 fn check_prints_schemas() {
     let tools = handback(&["check", "--schema", "tools"]);
-    let tools: serde_json::Value = serde_json::from_str(&tools.stdout).expect("JSON");
+    let tools: Value = serde_json::from_str(&tools.stdout).expect("JSON");
     assert_eq!(tools[0]["name"], "navigate");
     assert_eq!(tools[0]["input_schema"]["required"], serde_json::json!(["url"]));
     let results = handback(&["check", "--schema", "results"]);
-    let results: serde_json::Value = serde_json::from_str(&results.stdout).expect("JSON");
+    let results: Value = serde_json::from_str(&results.stdout).expect("JSON");
     assert!(results["properties"]["run_id"]["type"] == "string", "{results}");
     assert_eq!(handback(&["check", "--schema", "nothing"]).exit, 2);
 }

@@ -6,7 +6,7 @@ use strsim::damerau_levenshtein;
 use super::{Beyond, Kind, PREDICATES, Parameter, Tool};
 
 /// Arguments that are as the table has them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments {
     /// By name, defaults filled in and caps applied. A predicate is an object of its own.
     pub values: Map<String, Value>,
@@ -239,15 +239,15 @@ impl Reader {
     }
 
     fn predicate(&mut self, path: &str, given: &Value) -> Option<Value> {
-        let kinds: Vec<_> = PREDICATES.iter().map(|(name, ..)| *name).collect();
+        let kinds: Vec<_> = PREDICATES.iter().map(|shape| shape.kind).collect();
         let at = below(path, "kind");
         let kind = self.one(&at, &kinds, given.get("kind").unwrap_or(&Value::Null))?;
-        let (_, fields, one_of) = PREDICATES.iter().find(|(name, ..)| kind == *name)?;
+        let shape = PREDICATES.iter().find(|shape| kind == shape.kind)?;
         let mut rest = given.clone();
         if let Some(rest) = rest.as_object_mut() {
             rest.shift_remove("kind");
         }
-        let mut values = self.object(path, fields, one_of, &rest);
+        let mut values = self.object(path, shape.fields, shape.one_of, &rest);
         values.shift_insert(0, "kind".to_owned(), kind);
         Some(Value::Object(values))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Beyond, Kind, PREDICATES, Parameter, TOOLS, Tool};
+use super::{Beyond, Kind, PREDICATES, Parameter, Shape, TOOLS, Tool};
 
 /// Every tool, its parameters, and the predicates.
 pub fn markdown() -> String {
@@ -19,7 +19,7 @@ pub fn markdown() -> String {
         }
     }
     page.push_str("\n## Predicates\n\nWhat `assert` takes as `predicate`.\n");
-    for (name, fields, one_of) in PREDICATES {
+    for Shape { kind: name, fields, one_of } in PREDICATES {
         write!(page, "\n### {name}\n\n").ok();
         parameters(&mut page, fields, one_of);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Kind, PREDICATES, Parameter, TOOLS, Tool};
+use super::{Kind, PREDICATES, Parameter, Shape, TOOLS, Tool};
 
 /// What a ref looks like.
 pub const REF: &str = r"^(f\d+)?e\d+$";
@@ -92,9 +92,9 @@ fn kind(kind: &Kind) -> Value {
     }
 }
 
-fn predicate((name, fields, one_of): &(&str, &[Parameter], &[&[&str]])) -> Value {
-    let mut schema = object(fields, one_of);
-    let named = json!({"type": "string", "enum": [name]});
+fn predicate(shape: &Shape) -> Value {
+    let mut schema = object(shape.fields, shape.one_of);
+    let named = json!({"type": "string", "enum": [shape.kind]});
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.shift_insert(0, "kind".to_owned(), named);
     }

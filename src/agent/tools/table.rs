@@ -1,6 +1,6 @@
 //! Every tool with its parameters, in the order in which they are offered.
 
-use super::{Beyond, Kind, Parameter, Tool};
+use super::{Beyond, Kind, Parameter, Shape, Tool};
 
 const fn needs(name: &'static str, kind: Kind, says: &'static str) -> Parameter {
     Parameter { name, required: true, kind, says }
@@ -70,9 +70,17 @@ const TARGET: Parameter =
 const REF_OR_TARGET: &[&[&str]] = &[&["ref", "target"]];
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/// The kinds of predicate: name, fields, and groups of which exactly one field must be given.
-pub const PREDICATES: &[(&str, &[Parameter], &[&[&str]])] = &[
-    (
+const fn shape(
+    kind: &'static str,
+    fields: &'static [Parameter],
+    one_of: &'static [&'static [&'static str]],
+) -> Shape {
+    Shape { kind, fields, one_of }
+}
+
+/// The kinds of predicate.
+pub const PREDICATES: &[Shape] = &[
+    shape(
         "text_visible",
         &[
             needs("text", words(2000), "Visible text, case-sensitive."),
@@ -81,8 +89,8 @@ pub const PREDICATES: &[(&str, &[Parameter], &[&[&str]])] = &[
         ],
         &[],
     ),
-    ("text_absent", &[needs("text", words(2000), "Text that is not visible."), WITHIN], &[]),
-    (
+    shape("text_absent", &[needs("text", words(2000), "Text that is not visible."), WITHIN], &[]),
+    shape(
         "url",
         &[
             OP,
@@ -95,8 +103,8 @@ pub const PREDICATES: &[(&str, &[Parameter], &[&[&str]])] = &[
         ],
         &[],
     ),
-    ("title", &[OP, VALUE], &[]),
-    (
+    shape("title", &[OP, VALUE], &[]),
+    shape(
         "element_state",
         &[
             REF,
@@ -126,8 +134,8 @@ pub const PREDICATES: &[(&str, &[Parameter], &[&[&str]])] = &[
         ],
         REF_OR_TARGET,
     ),
-    ("value", &[REF, TARGET, OP, VALUE], REF_OR_TARGET),
-    (
+    shape("value", &[REF, TARGET, OP, VALUE], REF_OR_TARGET),
+    shape(
         "count",
         &[
             takes("role", words(40), "What is counted: button, link, row, item, …"),
@@ -147,7 +155,7 @@ pub const PREDICATES: &[(&str, &[Parameter], &[&[&str]])] = &[
         ],
         &[&["role", "text"]],
     ),
-    (
+    shape(
         "options",
         &[
             REF,
@@ -157,7 +165,7 @@ pub const PREDICATES: &[(&str, &[Parameter], &[&[&str]])] = &[
         ],
         REF_OR_TARGET,
     ),
-    (
+    shape(
         "http_status",
         &[
             takes("method", choice(METHODS, "GET"), "The request's method."),
@@ -166,7 +174,7 @@ pub const PREDICATES: &[(&str, &[Parameter], &[&[&str]])] = &[
         ],
         &[],
     ),
-    ("dialog", &[OP, VALUE], &[]),
+    shape("dialog", &[OP, VALUE], &[]),
 ];
 
 const fn core(

@@ -22,6 +22,9 @@ use crate::page::{
 
 /// How long a script may run, promises included.
 const LIMIT: Duration = Duration::from_secs(10);
+/// When the browser ends one that never gives way: after we have said that it took too long, so that this
+/// is said of every script in the same words.
+const LOOP: Duration = Duration::from_millis(10_500);
 /// Longest script, in characters.
 const LONGEST: usize = 20_000;
 /// Longest result, in bytes of JSON.
@@ -192,14 +195,14 @@ async fn execute(
             format!("async (element) => {{ const value = (\n{source}\n); return {call}; }}")
         }
         Reading::Body => format!("async (element) => {{\n{source}\n}}"),
-        Reading::Statements => return session.run_all(&format!("{{\n{source}\n}}"), LIMIT).await,
+        Reading::Statements => return session.run_all(&format!("{{\n{source}\n}}"), LOOP).await,
     };
     match object {
         Some(object) => {
             let function = format!("async function (element) {{ return ({body})(element); }}");
             session.run_on(object, &function).await
         }
-        None => session.run_for(&format!("({body})(null)"), LIMIT).await,
+        None => session.run_for(&format!("({body})(null)"), LOOP).await,
     }
 }
 

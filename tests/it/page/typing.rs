@@ -202,7 +202,7 @@ async fn a_script_gives_its_value_or_says_what_went_wrong() {
     let long = "1".repeat(20_001);
     failed(run(&long, None).await, Code::InvalidArgument);
     // A loop that never ends is ended, and the page is there again.
-    failed(run("while (true) {}", None).await, Code::EvaluateFailed);
+    failed(run("while (true) {}", None).await, Code::Timeout);
     assert_eq!(run("1", None).await.unwrap().data["value"], 1);
     failed(run("location.reload(); new Promise(() => {})", None).await, Code::EvaluateFailed);
 }

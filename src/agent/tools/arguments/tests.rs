@@ -1,3 +1,5 @@
+//! What is taken and what is refused, and that the schema says the same.
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -224,7 +226,7 @@ proptest! {
             }
         }
         let given = Value::Object(given);
-        let allowed = jsonschema::is_valid(&schema::of(tool), &as_sent(tool, &given));
-        prop_assert_eq!(check(tool, &given).is_ok(), allowed, "{} {}", tool.name, given);
+        let allowed = jsonschema::is_valid(&schema::of(&tool), &as_sent(&tool, &given));
+        prop_assert_eq!(check(&tool, &given).is_ok(), allowed, "{} {}", tool.name, given);
     }
 }
