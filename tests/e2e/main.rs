@@ -21,6 +21,8 @@ mod submit;
 mod takeover;
 mod verdicts;
 
+#[path = "../support/authority.rs"]
+mod authority;
 #[path = "../support/cases.rs"]
 #[expect(dead_code, reason = "a server does not ask what the operator makes of an object")]
 mod cases;
