@@ -14,7 +14,8 @@ program() {
   if command -v "$1"; then
     return
   fi
-  found=$(find "$cache" -path "*/programs-*/bin/$1" 2>/dev/null | grep -v '\.making/' | xargs -r ls -t | head -n 1)
+  # Only where programs are: beside them images come and go, of which a search would stumble.
+  found=$({ ls -t "$cache"/programs-*/bin/"$1" 2>/dev/null || true; } | { grep -v '\.making/' || true; } | sed -n 1p)
   if [ -z "$found" ]; then
     echo "test-chart: $1 is missing: make cluster-up builds it, or install it" >&2
     return 1
