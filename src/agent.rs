@@ -6,19 +6,21 @@
 
 pub mod assignment;
 pub mod begin;
+pub mod deed;
 pub mod describe;
-mod direct;
 pub mod drive;
 pub mod events;
 pub mod finish;
 pub mod in_pod;
 pub mod journal;
 pub mod link;
+pub mod picture;
 pub mod plan;
 pub mod report;
 pub mod results;
 pub mod run_dir;
 pub mod stop;
+pub mod talk;
 pub mod tools;
 pub mod turn;
 pub mod verdict;

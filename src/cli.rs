@@ -10,6 +10,7 @@ mod cluster;
 pub mod crds;
 mod gate;
 mod mail;
+mod model;
 mod operator;
 mod paint;
 pub mod release_pods;

@@ -81,6 +81,31 @@ pub enum Event {
         /// `initial`, `after`, `explicit`, `full_page`.
         kind: String,
     },
+    /// What a model says or thinks.
+    Reasoning {
+        text: String,
+    },
+    /// An improvement of agent.md 11.2.
+    ImprovementSuggestion(Value),
+    /// What one request to a model used.
+    Usage {
+        /// `main` or `discovery`.
+        scope: String,
+        input: u64,
+        output: u64,
+        cache_read: u64,
+        cache_write: u64,
+        /// None where the price is not known.
+        cost_usd: Option<f64>,
+    },
+    /// A request to a model failed and is sent again.
+    ModelRetry {
+        /// The number of the attempt that follows; the first was 1.
+        attempt: u32,
+        /// HTTP status that the failure counts as; none if the connection failed.
+        status: Option<u16>,
+        wait_ms: u64,
+    },
     Dialog {
         kind: String,
         text: String,

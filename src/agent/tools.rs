@@ -3,6 +3,7 @@
 //! docs/. What a page does is `page::tool`.
 
 pub mod arguments;
+pub mod meaning;
 pub mod reference;
 pub mod schema;
 mod table;

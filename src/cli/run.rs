@@ -25,7 +25,7 @@ pub(in crate::cli) use progress::show as show_progress;
 use crate::{
     agent::{
         assignment::Refusal,
-        begin::{begin, preflight},
+        begin::{self, begin, preflight},
         drive::{self, Halt},
         finish::finish,
         results::{Problem, Results, Viewport},
@@ -127,14 +127,14 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
     let shown = tokio::task::JoinSet::from_iter([progress::show(lines)]);
 
     let (tasks, cancel) = (&shutdown.tasks, &shutdown.cancel);
-    let reached = preflight(&mut journal, assignment, cancel).await;
-    let house = match reached {
-        Ok(()) => House::open(&options, &id, &mut journal).await,
-        Err(halt) => Err(halt),
+    let opened = async {
+        let model = begin::model(assignment).await?;
+        preflight(&mut journal, assignment, cancel).await?;
+        Ok((House::open(&options, &id, &mut journal).await?, model))
     };
-    let (exit, house) = match house {
-        Ok(house) => {
-            let job = assignment.job(&id, clock);
+    let (exit, house) = match opened.await {
+        Ok((house, model)) => {
+            let job = assignment.job(&id, clock, model);
             let socket = house.agent_socket();
             let driven = match UnixStream::connect(&socket).await {
                 Ok(gate) => {

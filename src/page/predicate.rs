@@ -93,6 +93,23 @@ pub enum Predicate {
     },
 }
 
+impl Predicate {
+    /// The ref of the element that is asked about, if it is asked for by one.
+    pub(crate) fn reference(&self) -> Option<&str> {
+        match self {
+            Self::ElementState { target, .. }
+            | Self::Value { target, .. }
+            | Self::Options { target, .. } => target.reference.as_deref(),
+            Self::TextVisible { .. }
+            | Self::TextAbsent { .. }
+            | Self::Url { .. }
+            | Self::Title { .. }
+            | Self::Count { .. }
+            | Self::Dialog { .. } => None,
+        }
+    }
+}
+
 /// What [`Predicate::Count`] counts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Counted {
@@ -114,6 +131,10 @@ pub enum UrlPart {
     Href,
     /// The path alone.
     Path,
+    /// Scheme, host and port.
+    Origin,
+    /// What stands behind `?`.
+    Query,
 }
 
 /// A comparison of two texts.

@@ -196,7 +196,12 @@ pub enum Call {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
     /// An element of a tree that was shown.
-    Ref(String),
+    Ref {
+        /// As it was printed.
+        reference: String,
+        /// What whoever acts calls it, for records. Nothing is looked up by it.
+        label: String,
+    },
     /// An element that is described.
     Described {
         /// How.
@@ -204,6 +209,13 @@ pub enum Subject {
         /// What the verb acts on, where the description has no noun.
         among: Among,
     },
+}
+
+impl Subject {
+    /// An element of a tree that was shown, without another name.
+    pub fn of(reference: impl Into<String>) -> Self {
+        Self::Ref { reference: reference.into(), label: String::new() }
+    }
 }
 
 /// A mouse button.
@@ -312,6 +324,17 @@ impl Call {
         }
     }
 
+    /// Whether it only waits.
+    pub fn waits(&self) -> bool {
+        matches!(
+            self,
+            Self::WaitForText { .. }
+                | Self::WaitUntil { .. }
+                | Self::Sleep { .. }
+                | Self::WaitForStable { .. }
+        )
+    }
+
     /// Whether the page is expected to change: acting tools settle and get a screenshot.
     pub fn acts(&self) -> bool {
         match self {
@@ -417,6 +440,8 @@ pub enum Code {
     BrowserLost,
     /// No inbox yet, no provider, or one that fails.
     MailUnavailable,
+    /// A scenario was completed before every check was asserted.
+    ChecksUncovered,
     /// The run is ending.
     Cancelled,
     /// A defect of ours.
@@ -442,6 +467,7 @@ impl Code {
             Self::LeaseRevoked => "lease_revoked",
             Self::BrowserLost => "browser_lost",
             Self::MailUnavailable => "mail_unavailable",
+            Self::ChecksUncovered => "checks_uncovered",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }

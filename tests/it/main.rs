@@ -11,6 +11,7 @@ mod cli;
 mod client;
 mod examples;
 mod gate;
+mod guided;
 mod handoffs;
 mod mail;
 mod manifest;
@@ -35,6 +36,8 @@ mod cases;
 mod chromium;
 #[path = "../support/dovecot.rs"]
 mod dovecot;
+#[path = "../support/driven.rs"]
+mod driven;
 #[path = "../support/lent.rs"]
 mod lent;
 #[path = "../support/mail_tm.rs"]

@@ -49,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 53] = [
+const PURE: [&str; 57] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -98,6 +98,10 @@ const PURE: [&str; 53] = [
     "src/gate/upload/backoff",
     "src/agent/plan",
     "src/agent/verdict",
+    "src/agent/turn",
+    "src/agent/talk",
+    "src/agent/tools",
+    "src/agent/deed",
     "src/agent/describe",
     "src/agent/report/junit",
     "src/cli/submit/answer",

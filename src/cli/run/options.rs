@@ -15,10 +15,11 @@ use url::Url;
 use super::args::{Args, Dialogs, DriverChoice, SandboxChoice};
 use crate::{
     agent::{
-        assignment::{Assignment, Manner, Refusal, Wishes, run_url},
+        assignment::{Assignment, Manner, Refusal, Wheel, Wishes, run_url},
         drive::{VideoWish, options},
     },
     browser::runtime_dir::RuntimeDir,
+    cli::model,
     page::DialogPolicy,
     pod::contract::{Size, run::Keep},
     policy::Policy,
@@ -100,6 +101,9 @@ impl Options {
             wait_ready,
             dialogs,
             files,
+            model,
+            max_tokens,
+            extensions,
             mail,
             viewport,
             // A private display is the only way there is.
@@ -140,6 +144,7 @@ impl Options {
             .map_err(|error| Refusal::usage(format!("{error}.")))?;
         let variables = values.read().map_err(|problems| Refusal::usage(problems.join("\n")))?;
         let mail = mail.read().map_err(Refusal::usage)?;
+        let model = model::wish(&model, max_tokens, &extensions).map_err(Refusal::usage)?;
         let plan_text = plan_text(plan, plan_file.as_deref())?;
         let files = match files {
             Some(dir) if !dir.is_dir() => {
@@ -177,6 +182,8 @@ impl Options {
             ("driver", json!(word(&driver))),
             ("timeout", json!(timeout)),
             ("max_steps", json!(max_steps)),
+            ("max_tokens", json!(max_tokens)),
+            ("extensions", json!(extensions)),
             ("stop_on_first_failure", json!(stop_on_first_failure)),
             ("wait_ready", json!(wait_ready)),
             ("dialogs", json!(word(&dialogs))),
@@ -197,7 +204,12 @@ impl Options {
             plan_text,
             criteria: pass_criteria,
             variables,
-            model_only: driver == DriverChoice::Model,
+            wheel: match driver {
+                DriverChoice::Auto => Wheel::Auto,
+                DriverChoice::Direct => Wheel::Direct,
+                DriverChoice::Model => Wheel::Model,
+            },
+            model,
             policy,
             mail,
             manner: Manner {

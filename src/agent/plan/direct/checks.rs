@@ -64,8 +64,14 @@ fn text_in_target(at: Cursor<'_>) -> Option<Meaning> {
         rest.is_end().then(|| texts(&names))
     };
     let (texts, within) = target(at, |target, rest| {
-        let Target { ordinal: None, role: Some(role), name: Some(name), within, near: None } =
-            target
+        let Target {
+            reference: None,
+            ordinal: None,
+            role: Some(role),
+            name: Some(name),
+            within,
+            near: None,
+        } = target
         else {
             return None;
         };

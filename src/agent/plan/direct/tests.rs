@@ -54,6 +54,7 @@ fn shown(meaning: &Meaning) -> String {
     };
     let mut text = text;
     for (from, to) in [
+        ("reference: None, ", ""),
         ("Described { target: Target { ordinal: None, ", "{ "),
         ("Described { target: Target { ordinal: ", "{ ordinal: "),
         ("Target { ordinal: None, ", "{ "),
@@ -341,8 +342,12 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("refresh", "A19", "Reload"),
     ("take a screenshot", "A19", "Screenshot"),
     ("create a temp email address", "A20", "CreateAddress"),
-    ("wait for the verification code for up to 2 minutes", "A20", "WaitForCode { timeout: 120s }"),
-    ("wait for the email", "A20", "WaitForCode { timeout: 60s }"),
+    (
+        "wait for the verification code for up to 2 minutes",
+        "A20",
+        "WaitForCode { timeout: 120s, from: None, subject: None }",
+    ),
+    ("wait for the email", "A20", "WaitForCode { timeout: 60s, from: None, subject: None }"),
     (
         r#"enter the code in the "Code" field"#,
         "A20",
@@ -607,10 +612,14 @@ fn compiled(
     let steps = compile(&plan.scenarios[0]);
     let told = |all: Vec<Problem>| all.iter().map(|one| (one.code, one.line)).collect::<Vec<_>>();
     let steps = steps.map_err(told);
-    let shown = |step: &Step| match &step.what {
-        What::Act(call) => format!("{:?} {}", step.line, call.tool()),
-        What::Mail(mail) => format!("{:?} {mail:?}", step.line),
-        What::Check { id, predicates } => format!("{:?} {id} {}", step.line, predicates.len()),
+    let shown = |step: &Step| match &step.deed {
+        Deed::Act(call) => format!("{:?} {}", step.line, call.tool()),
+        Deed::Assert(asserted) => {
+            let check = asserted.check.as_deref().unwrap_or_default();
+            format!("{:?} {check} {}", step.line, asserted.predicates.len())
+        }
+        Deed::Mail(mail) => format!("{:?} {mail:?}", step.line),
+        Deed::Look(_) | Deed::Suggest(_) | Deed::Complete(_) => panic!("no plan has it"),
     };
     Ok(steps?.iter().map(shown).collect())
 }

@@ -5,7 +5,10 @@ use super::{
     placeholders::{Part, parts},
 };
 use crate::{
-    agent::plan::{Problem, What},
+    agent::{
+        deed::{Asserted, Deed, Sourced},
+        plan::Problem,
+    },
     page::{
         Text,
         predicate::{Counted, Op, Predicate},
@@ -37,17 +40,24 @@ impl Variables {
     /// # Errors
     /// `blocked_by_policy`: a secret where none may stand. `mail_unavailable`: a value that comes with
     /// mail and has not come. `unknown_variable`: a URL that its values leave empty.
-    pub fn fill(&self, what: &What) -> Result<What, Problem> {
-        Ok(match what {
-            What::Act(call) => What::Act(Box::new(self.call(call)?)),
-            What::Mail(step) => What::Mail(*step),
-            What::Check { id, predicates } => What::Check {
-                id: id.clone(),
-                predicates: predicates
-                    .iter()
-                    .map(|one| self.predicate(one))
-                    .collect::<Result<_, _>>()?,
-            },
+    pub fn fill(&self, deed: &Deed) -> Result<Deed, Problem> {
+        Ok(match deed {
+            Deed::Act(call) => Deed::Act(Box::new(self.call(call)?)),
+            Deed::Assert(asserted) => {
+                let Asserted { check, description, claim, predicates } = &**asserted;
+                let filled = |one: &Sourced| {
+                    let predicate = self.predicate(&one.predicate)?;
+                    Ok(Sourced { source: one.source, predicate })
+                };
+                Deed::Assert(Box::new(Asserted {
+                    check: check.clone(),
+                    description: description.clone(),
+                    claim: claim.clone(),
+                    predicates: predicates.iter().map(filled).collect::<Result<_, _>>()?,
+                }))
+            }
+            // Nothing of these gets to a page.
+            Deed::Look(_) | Deed::Mail(_) | Deed::Suggest(_) | Deed::Complete(_) => deed.clone(),
         })
     }
 
@@ -187,7 +197,7 @@ impl Variables {
 
     fn subject(&self, subject: &Subject) -> Result<Subject, Problem> {
         Ok(match subject {
-            Subject::Ref(_) => subject.clone(),
+            Subject::Ref { .. } => subject.clone(),
             Subject::Described { target, among } => {
                 Subject::Described { target: self.target(target)?, among: *among }
             }
@@ -197,6 +207,7 @@ impl Variables {
     fn target(&self, target: &Target) -> Result<Target, Problem> {
         let open = |text: Option<&Text>| text.map(|text| self.open(text)).transpose();
         Ok(Target {
+            reference: target.reference.clone(),
             ordinal: target.ordinal,
             role: target.role,
             name: open(target.name.as_ref())?,
