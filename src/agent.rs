@@ -1,7 +1,7 @@
 //! Plan, drive, judge, report.
 //!
 //! [`assignment`] is what there is to do, [`begin`] opens its journal, [`in_pod`] does it in a pod.
-//! [`plan`] reads the plan, [`tools`] are what a model may call, [`link`] talks to the gate, [`drive`] performs steps and writes them down in
+//! [`plan`] reads the plan, [`tools`] are what a model may call, [`http`] are the runner's own requests, [`link`] talks to the gate, [`drive`] performs steps and writes them down in
 //! the [`journal`], [`verdict`] judges, and [`report`] writes what remains.
 
 pub mod assignment;
@@ -11,6 +11,7 @@ mod direct;
 pub mod drive;
 pub mod events;
 pub mod finish;
+pub mod http;
 pub mod in_pod;
 pub mod journal;
 pub mod link;

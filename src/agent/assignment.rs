@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     agent::{
         drive::{Job, VideoWish},
+        http::Requester,
         plan::{Plan, Problem, Step, direct, variables::Variables},
         verdict::Reason,
     },
@@ -176,6 +177,12 @@ impl Assignment {
             scenarios: self.steps.clone(),
             variables: self.variables.clone(),
             policy: Arc::clone(&self.policy),
+            requester: Requester::new(
+                &self.url,
+                &self.plan.hosts,
+                Arc::clone(&self.policy),
+                self.manner.insecure_tls,
+            ),
             mail: self.mail.clone(),
             dialogs,
             files: self.manner.files.clone(),

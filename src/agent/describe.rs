@@ -1,6 +1,8 @@
 //! What a call or a predicate is called in records: its arguments as JSON and a sentence for people
 //! (pure). Typed text never appears in either (agent.md 4.1, 8).
 
+mod web;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -13,6 +15,8 @@ use crate::{
     },
 };
 
+pub use web::http;
+
 /// A sentence for people, for example `Click button "Pay now" in the dialog`.
 pub fn call(call: &Call) -> String {
     let text = in_words(call);
@@ -23,7 +27,7 @@ pub fn call(call: &Call) -> String {
 fn in_words(call: &Call) -> String {
     match call {
         Call::Navigate { url } if url.shown().is_empty() => "go to the start page".to_owned(),
-        Call::Navigate { url } => format!("go to {}", url.shown()),
+        Call::Navigate { url } => format!("go to {}", web::address(url)),
         Call::Reload => "reload the page".to_owned(),
         Call::GoBack => "go back".to_owned(),
         Call::Click { on, button, count, modifiers } => {
@@ -104,7 +108,7 @@ pub fn args(call: &Call) -> Value {
     let mut args = Map::new();
     let mut put = |name: &str, value: Value| drop(args.insert(name.to_owned(), value));
     match call {
-        Call::Navigate { url } => put("url", json!(url.shown())),
+        Call::Navigate { url } => put("url", json!(web::address(url))),
         Call::Reload => put("reload", json!(true)),
         Call::GoBack | Call::Screenshot => {}
         Call::Click { on, button, count, modifiers } => {
@@ -274,6 +278,9 @@ pub fn predicate(predicate: &Predicate) -> Value {
         },
         Predicate::Dialog { op, value } => {
             json!({"kind": "dialog", "op": self::op(*op), "value": value.shown()})
+        }
+        Predicate::HttpStatus { method, url, status } => {
+            json!({"kind": "http_status", "method": method.as_str(), "url": web::address(url), "status": status.to_string()})
         }
         Predicate::Options { target, values, exact } => {
             json!({"kind": "options", "target": self::target(target), "values": values.iter().map(Text::shown).collect::<Vec<_>>(), "exact": exact})

@@ -276,7 +276,13 @@ impl Drive<'_> {
         let mut findings = Vec::new();
         for predicate in predicates {
             let left = until.saturating_duration_since(Instant::now()).max(LEAST);
-            let asked = page.ask(predicate, left, &self.stop.token);
+            let asked = async {
+                if let Predicate::HttpStatus { method, url, status } = predicate {
+                    let requester = &self.job.requester;
+                    return requester.status(*method, url, *status, left, &self.stop.token).await;
+                }
+                page.ask(predicate, left, &self.stop.token).await
+            };
             findings.push(timeout(CEILING, asked).await.unwrap_or_else(|_| Finding {
                 outcome: false,
                 detail: "The page did not answer.".to_owned(),

@@ -18,6 +18,7 @@ use url::Url;
 use crate::{
     agent::{
         events::Event,
+        http::Requester,
         journal::Journal,
         link::{Grant, Link, NoBrowser, Notice},
         plan::{Step, variables::Variables},
@@ -60,6 +61,8 @@ pub struct Job {
     pub variables: Variables,
     /// Where the browser may go.
     pub policy: Arc<Policy>,
+    /// Who sends its own requests.
+    pub requester: Requester,
     /// Where its mail comes from.
     pub mail: Settings,
     /// Who answers dialogs.

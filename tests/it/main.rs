@@ -12,6 +12,7 @@ mod client;
 mod examples;
 mod gate;
 mod handoffs;
+mod http;
 mod mail;
 mod manifest;
 mod model;

@@ -5,7 +5,10 @@ use super::{
     placeholders::{Part, parts},
 };
 use crate::{
-    agent::plan::{Problem, What},
+    agent::{
+        http::Request,
+        plan::{Problem, What},
+    },
     page::{
         Text,
         predicate::{Counted, Op, Predicate},
@@ -48,6 +51,21 @@ impl Variables {
                     .map(|one| self.predicate(one))
                     .collect::<Result<_, _>>()?,
             },
+        })
+    }
+
+    /// A request of the runner's own with values for placeholders, as [`Self::fill`].
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
+    pub fn request(&self, request: &Request) -> Result<Request, Problem> {
+        let Request { method, url, headers, body } = request;
+        let header = |(name, value): &(String, Text)| Ok((name.clone(), self.secret(value)?));
+        Ok(Request {
+            method: *method,
+            url: self.secret(url)?,
+            headers: headers.iter().map(header).collect::<Result<_, _>>()?,
+            body: body.as_ref().map(|body| self.secret(body)).transpose()?,
         })
     }
 
@@ -147,6 +165,9 @@ impl Variables {
             }
             Predicate::Dialog { op, value } => {
                 Predicate::Dialog { op: *op, value: self.compared(*op, value)? }
+            }
+            Predicate::HttpStatus { method, url, status } => {
+                Predicate::HttpStatus { method: *method, url: self.secret(url)?, status: *status }
             }
             Predicate::Title { op, value } => {
                 Predicate::Title { op: *op, value: self.compared(*op, value)? }
