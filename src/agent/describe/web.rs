@@ -44,7 +44,7 @@ pub(super) fn address(url: &Text) -> String {
         let kept = path.strip_prefix('/').filter(|_| !shown.starts_with('/')).unwrap_or(&path);
         let fragment = if shown.starts_with('#') { "#…" } else { "" };
         format!("{kept}{fragment}")
-    } else if shown.contains("://") && Url::parse(shown).is_ok() {
+    } else if shown.contains("://") && host(shown) && Url::parse(shown).is_ok() {
         sanitised_url(shown)
     } else if let Some(whole) = without_scheme(shown) {
         whole
@@ -62,10 +62,16 @@ pub(super) fn address(url: &Text) -> String {
 fn without_scheme(shown: &str) -> Option<String> {
     let added = if shown.starts_with("//") { "http:" } else { "http://" };
     let whole = format!("{added}{shown}");
-    if shown.contains("://") || Url::parse(&whole).is_err() {
+    if shown.contains("://") || !host(&whole) || Url::parse(&whole).is_err() {
         return None;
     }
     Some(sanitised_url(&whole).strip_prefix(added)?.to_owned())
+}
+
+/// Whether the host is one already, and no placeholder of which the parser would make something.
+fn host(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().is_some_and(|host| !host.contains("{{"))
 }
 
 /// What is missing between a host and what follows it.
@@ -94,6 +100,7 @@ mod tests {
             ("/u/{{NAME}}?t={{T}}", "/u/{{NAME}}?t=*"),
             ("{{BASE}}/cart", "{{BASE}}/cart"),
             ("{{BASE}}/cart?t=abc", "{{BASE}}/cart?…"),
+            ("https://{{HOST}}/cart#x", "https://{{HOST}}/cart#…"),
             ("/k/sk-0123456789abcdef0123", "/k/[redacted]"),
         ] {
             assert_eq!(address(&given.into()), recorded, "{given}");
