@@ -6,7 +6,10 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::agent::verdict::{Reason, Verdict};
+use crate::agent::{
+    discovery::Discovered,
+    verdict::{Reason, Verdict},
+};
 
 /// The value of [`Results::schema`].
 pub const SCHEMA: &str = "handback.results/v1";
@@ -40,7 +43,7 @@ pub struct Results {
     pub browser: Option<Browser>,
     pub scenarios: Vec<Scenario>,
     pub improvements: Vec<Value>,
-    pub discovered: Vec<Value>,
+    pub discovered: Vec<Discovered>,
     pub dialogs: Vec<Value>,
     pub handoffs: Vec<Value>,
     pub usage: Usage,

@@ -9,6 +9,7 @@ mod browser;
 mod chart;
 mod cli;
 mod client;
+mod discovery;
 mod examples;
 mod gate;
 mod handoffs;

@@ -49,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 56] = [
+const PURE: [&str; 61] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -100,6 +100,11 @@ const PURE: [&str; 56] = [
     "src/agent/plan",
     "src/agent/verdict",
     "src/agent/describe",
+    "src/agent/discovery/cases",
+    "src/agent/discovery/frontier",
+    "src/agent/discovery/pace",
+    "src/agent/discovery/prompt",
+    "src/agent/discovery/report",
     "src/agent/http/answer",
     "src/agent/http/message",
     "src/agent/report/junit",

@@ -153,6 +153,9 @@ impl Plain {
             | Event::Browser { .. }
             | Event::Screenshot { .. }
             | Event::Dialog { .. }
+            | Event::PageDiscovered { .. }
+            | Event::DiscoveredCasesChunk { .. }
+            | Event::DiscoveredCasesComplete { .. }
             | Event::Video { .. }
             | Event::Report { .. } => return None,
         })
@@ -221,6 +224,9 @@ impl Bar {
             | Event::Browser { .. }
             | Event::Screenshot { .. }
             | Event::Dialog { .. }
+            | Event::PageDiscovered { .. }
+            | Event::DiscoveredCasesChunk { .. }
+            | Event::DiscoveredCasesComplete { .. }
             | Event::Video { .. }
             | Event::Report { .. } => {}
         }
