@@ -233,9 +233,9 @@ async fn while_the_main_loop_waits_nothing_is_asked() {
 
 #[tokio::test]
 async fn a_tenth_of_the_tokens_is_all_that_is_used() {
-    let server = ModelServer::start(|_| Answer::Say(Say::text(CASES).used(1900, 100, 0, 0))).await;
-    // Of 40 000 a tenth; each request uses 2000, and may use some 1400.
-    let options = Options { max_tokens: Some(40_000), ..options(&server).await };
+    let server = ModelServer::start(|_| Answer::Say(Say::text(CASES).used(300, 100, 0, 0))).await;
+    // Of 20 000 a tenth; each request uses 400, and might have used some 1300.
+    let options = Options { max_tokens: Some(20_000), ..options(&server).await };
     let mut discovery = Discovery::start(options, &TaskTracker::new());
     for path in ["/a", "/b", "/c", "/d"] {
         discovery.saw(page(path));
