@@ -7,6 +7,9 @@
 //! ([`Discovery::heard`]) and writes down. At the end [`Discovery::close`] gives what is queued ten
 //! seconds.
 //!
+//! `handback discover` finds pages by itself ([`crawl`]); without a model each gets a case that only looks
+//! ([`smoke`]).
+//!
 //! # Guarantees
 //! - Nothing is asked of the agent's page: what was captured is all there is.
 //! - Whatever goes wrong here is a warning, and changes no verdict.
@@ -14,10 +17,12 @@
 //!   is sent from here.
 
 pub mod cases;
+pub mod crawl;
 mod frontier;
 mod pace;
 mod prompt;
 pub mod report;
+pub mod smoke;
 mod workers;
 
 use std::{sync::Arc, time::Duration};

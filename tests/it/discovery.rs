@@ -125,9 +125,9 @@ async fn each_page_is_asked_about_once_with_what_was_captured() {
     assert_eq!(found[0].cases[0].name, "Pay");
     let lines: String = news
         .iter()
-        .filter_map(|one| match one {
-            News::Chunk { url, delta } if url.ends_with("/cart") => Some(delta.as_str()),
-            _ => None,
+        .filter_map(|one| {
+            let News::Chunk { url, delta } = one else { return None };
+            url.ends_with("/cart").then_some(delta.as_str())
         })
         .collect();
     assert_eq!(lines, CASES);

@@ -49,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 61] = [
+const PURE: [&str; 62] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -105,6 +105,7 @@ const PURE: [&str; 61] = [
     "src/agent/discovery/pace",
     "src/agent/discovery/prompt",
     "src/agent/discovery/report",
+    "src/agent/discovery/smoke",
     "src/agent/http/answer",
     "src/agent/http/message",
     "src/agent/report/junit",

@@ -16,6 +16,7 @@ pub fn markdown(pages: &[Discovered]) -> String {
         write!(text, "\n<!-- {} · {} -->\n", commented(title), commented(url)).ok();
         for Case { name, text: body } in cases {
             number += 1;
+            let body = body.replace("<!--", "‹!--");
             write!(text, "#Case {number}: {}\n{body}\n\n", name.trim()).ok();
         }
     }
