@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     agent::{
         drive::{Job, VideoWish},
+        http::Requester,
         plan::{Plan, Problem, Scenario, Step, direct, variables::Variables},
         tools::{TOOLS, Tool, schema},
         verdict::Reason,
@@ -98,6 +99,8 @@ pub struct ModelWish {
     pub patience: Patience,
     /// Tokens that the run may use.
     pub max_tokens: Option<u64>,
+    /// Whether it is also asked for cases on the pages that the run meets.
+    pub discover: bool,
     /// Which tools beside the core are on offer.
     pub extensions: Extensions,
 }
@@ -273,11 +276,19 @@ impl Assignment {
             scenarios: self.drivers.clone(),
             variables: self.variables.clone(),
             policy: Arc::clone(&self.policy),
+            requester: Requester::new(
+                &self.url,
+                &self.plan.hosts,
+                Arc::clone(&self.policy),
+                self.manner.insecure_tls,
+            ),
             mail: self.mail.clone(),
             dialogs,
             files: self.manner.files.clone(),
             max_steps,
             max_tokens: self.model.max_tokens,
+            discover: self.model.discover,
+            redactor: Arc::clone(&self.redactor),
             model,
             offered: offered.collect(),
             tools,

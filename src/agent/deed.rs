@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
-use crate::page::{
-    predicate::Predicate,
-    tool::{Call, Wanted},
+use crate::{
+    agent::http::Request,
+    page::{
+        predicate::Predicate,
+        tool::{Call, Wanted},
+    },
 };
 
 /// One tool call, its arguments valid.
@@ -15,6 +18,8 @@ pub enum Deed {
     Act(Box<Call>),
     /// Reads the page's tree.
     Look(Wanted),
+    /// Sends a request of the runner's own.
+    Http(Box<Request>),
     /// Asks the run's mailbox and leaves the page alone.
     Mail(Mail),
     /// Asserts something.
@@ -126,6 +131,7 @@ impl Deed {
         match self {
             Self::Act(call) => call.tool(),
             Self::Look(_) => "snapshot",
+            Self::Http(_) => "http_request",
             Self::Mail(Mail::CreateAddress) => "create_temp_email",
             Self::Mail(Mail::WaitForCode { .. }) => "wait_for_verification_code",
             Self::Mail(Mail::Newest { .. }) => "check_email_inbox",

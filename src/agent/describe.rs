@@ -1,6 +1,8 @@
 //! What a call or a predicate is called in records: its arguments as JSON and a sentence for people
 //! (pure). Typed text never appears in either (agent.md 4.1, 8).
 
+mod web;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -27,7 +29,7 @@ pub fn call(call: &Call) -> String {
 fn in_words(call: &Call) -> String {
     match call {
         Call::Navigate { url } if url.shown().is_empty() => "go to the start page".to_owned(),
-        Call::Navigate { url } => format!("go to {}", url.shown()),
+        Call::Navigate { url } => format!("go to {}", web::address(url)),
         Call::Reload => "reload the page".to_owned(),
         Call::GoBack => "go back".to_owned(),
         Call::Click { on, button, count, modifiers } => {
@@ -107,7 +109,7 @@ fn in_words(call: &Call) -> String {
 pub fn args(call: &Call) -> Value {
     let mut args = Fields(Map::new());
     match call {
-        Call::Navigate { url } => args.put("url", json!(url.shown())),
+        Call::Navigate { url } => args.put("url", json!(web::address(url))),
         Call::Reload => args.put("reload", json!(true)),
         Call::GoBack | Call::Screenshot => {}
         Call::Click { on, button, count, modifiers } => {
@@ -250,6 +252,7 @@ pub fn deed(deed: &Deed) -> (String, Value) {
     match deed {
         Deed::Act(call) => (self::call(call), args(call)),
         Deed::Look(wanted) => look(wanted),
+        Deed::Http(request) => web::http(request),
         Deed::Mail(mail) => self::mail(mail),
         Deed::Assert(asserted) => {
             let Asserted { check, description, claim, predicates } = &**asserted;
@@ -342,6 +345,9 @@ pub fn predicate(predicate: &Predicate) -> Value {
         },
         Predicate::Dialog { op, value } => {
             json!({"kind": "dialog", "op": self::op(*op), "value": value.shown()})
+        }
+        Predicate::HttpStatus { method, url, status } => {
+            json!({"kind": "http_status", "method": method.as_str(), "url": web::address(url), "status": status.to_string()})
         }
         Predicate::Options { target, values, exact } => {
             json!({"kind": "options", "ref": target.reference, "target": spelt(target), "values": values.iter().map(Text::shown).collect::<Vec<_>>(), "exact": exact})

@@ -6,6 +6,7 @@
 
 mod asserting;
 mod direct;
+mod discovering;
 mod hands;
 mod mail;
 mod model;
@@ -24,7 +25,9 @@ use url::Url;
 use crate::{
     agent::{
         assignment::Driver,
+        discovery::Discovery,
         events::Event,
+        http::Requester,
         journal::Journal,
         link::{Grant, Link, NoBrowser, Notice},
         plan::variables::Variables,
@@ -39,6 +42,7 @@ use crate::{
     page::{DialogPolicy, Files, HOLD, Limits, Mark, Page, PageOptions, Reader, Text, tool::Call},
     pod::contract::{self, BrowserFacts, Recording, RecordingState, Sandbox, StoppedBy, ToGate},
     policy::Policy,
+    redact::Redactor,
     telemetry::chain,
 };
 
@@ -69,6 +73,8 @@ pub struct Job {
     pub variables: Variables,
     /// Where the browser may go.
     pub policy: Arc<Policy>,
+    /// Who sends its own requests.
+    pub requester: Requester,
     /// Where its mail comes from.
     pub mail: Settings,
     /// Who answers dialogs.
@@ -79,6 +85,10 @@ pub struct Job {
     pub max_steps: Option<u32>,
     /// Tokens that the run may use.
     pub max_tokens: Option<u64>,
+    /// Whether the model is also asked for cases on the pages that the run meets.
+    pub discover: bool,
+    /// What takes secrets out.
+    pub redactor: Arc<Redactor>,
     /// Who is asked what to do, if a scenario needs that.
     pub model: Option<Arc<Model>>,
     /// What it may call.
@@ -178,6 +188,7 @@ pub async fn drive(
         notices,
         variables: job.variables.clone(),
         inbox: Inbox::new(&job.mail, Arc::clone(&job.policy)),
+        discovery: None,
         page: None,
         lost: false,
         last_url: job.url.to_string(),
@@ -189,6 +200,7 @@ pub async fn drive(
     };
     let halt = drive.run().await.err();
     drive.inbox.close().await;
+    drive.stop_discovering().await;
     drive.listen();
     drive.wait_for_memory(halt.as_ref()).await;
     let recordings = std::mem::take(&mut drive.recordings);
@@ -240,6 +252,8 @@ struct Drive<'a> {
     /// Those of the job, and what came by mail meanwhile.
     variables: Variables,
     inbox: Inbox,
+    /// Cases for the pages that the run meets, asked for beside it.
+    discovery: Option<Discovery>,
     tasks: &'a TaskTracker,
     notices: mpsc::UnboundedReceiver<Notice>,
     replaced: u32,
@@ -583,6 +597,7 @@ impl Drive<'_> {
 
     /// Takes in what the gate has told meanwhile.
     fn listen(&mut self) {
+        self.hear_discovery();
         while let Ok(notice) = self.notices.try_recv() {
             self.hear(notice);
         }

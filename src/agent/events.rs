@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::agent::{
+    discovery::Case,
     results::{Assertion, Step, Viewport},
     verdict::{Reason, Verdict},
 };
@@ -111,6 +112,20 @@ pub enum Event {
         text: String,
         answer: String,
         by: String,
+    },
+    PageDiscovered {
+        url: String,
+        title: String,
+        screenshot: Option<String>,
+    },
+    /// Whole lines, as they come; void if the request is repeated.
+    DiscoveredCasesChunk {
+        url: String,
+        delta: String,
+    },
+    DiscoveredCasesComplete {
+        url: String,
+        cases: Vec<Case>,
     },
     Video {
         /// `started`, `paused`, `resumed`, `finished`, `unavailable`.

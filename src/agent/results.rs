@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    agent::verdict::{Reason, Verdict},
+    agent::{
+        discovery::Discovered,
+        verdict::{Reason, Verdict},
+    },
     model::reply,
 };
 
@@ -43,7 +46,7 @@ pub struct Results {
     pub browser: Option<Browser>,
     pub scenarios: Vec<Scenario>,
     pub improvements: Vec<Value>,
-    pub discovered: Vec<Value>,
+    pub discovered: Vec<Discovered>,
     pub dialogs: Vec<Value>,
     pub handoffs: Vec<Value>,
     pub usage: Usage,

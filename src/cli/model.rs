@@ -100,6 +100,7 @@ fn extensions(text: &str) -> Result<Extensions, String> {
 pub(in crate::cli) fn wish(
     model: &Model,
     max_tokens: Option<u64>,
+    discover: bool,
     extensions: &str,
 ) -> Result<ModelWish, String> {
     Ok(ModelWish {
@@ -107,6 +108,7 @@ pub(in crate::cli) fn wish(
         table: table()?,
         patience: Patience::default(),
         max_tokens,
+        discover,
         extensions: self::extensions(extensions)?,
     })
 }

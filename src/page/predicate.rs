@@ -2,9 +2,11 @@
 //! predicate once, on a tree; how long to try is the runner's part.
 
 mod holds;
+mod http;
 mod runs;
 
 pub use holds::{Comparison, Held, holds, said};
+pub use http::{Method, Statuses};
 
 use crate::page::{
     Text,
@@ -91,6 +93,15 @@ pub enum Predicate {
         /// What it is compared with.
         value: Text,
     },
+    /// What a request of the runner itself is answered with. The page has no part in it.
+    HttpStatus {
+        /// How it is asked.
+        method: Method,
+        /// As `navigate` has it.
+        url: Text,
+        /// Which answers are right.
+        status: Statuses,
+    },
 }
 
 impl Predicate {
@@ -105,6 +116,7 @@ impl Predicate {
             | Self::Url { .. }
             | Self::Title { .. }
             | Self::Count { .. }
+            | Self::HttpStatus { .. }
             | Self::Dialog { .. } => None,
         }
     }

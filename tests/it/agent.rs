@@ -141,6 +141,7 @@ async fn a_plan_answers_dialogs_uploads_hovers_and_goes_from_tab_to_tab() {
         Click \"Delete\"\nVerify the dialog says \"Sure?\"\nDismiss the dialog\nVerify \"kept\" is visible\n\
         Click \"Delete\"\nVerify \"gone\" is visible\n\
         #Case 2: The rest\n\
+        Verify GET /more returns 200\nVerify POST /status/404 responds with status 4xx\n\
         Upload \"fixture:png\" to \"Photo\"\nHover over \"Menu\"\nClick \"Item\"\n\
         Click \"More\"\nVerify the title is \"more\"\nSwitch to the first tab\nSwitch to tab \"more\"\n\
         Close the tab\nVerify the title is \"seen: fixture.png item\"";

@@ -49,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 57] = [
+const PURE: [&str; 66] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -79,6 +79,7 @@ const PURE: [&str; 57] = [
     "src/model/known",
     "src/model/cassette/normal",
     "src/model/cassette/difference",
+    "src/page/address",
     "src/page/keys",
     "src/page/words",
     "src/page/target",
@@ -103,6 +104,14 @@ const PURE: [&str; 57] = [
     "src/agent/tools",
     "src/agent/deed",
     "src/agent/describe",
+    "src/agent/discovery/cases",
+    "src/agent/discovery/frontier",
+    "src/agent/discovery/pace",
+    "src/agent/discovery/prompt",
+    "src/agent/discovery/report",
+    "src/agent/discovery/smoke",
+    "src/agent/http/answer",
+    "src/agent/http/message",
     "src/agent/report/junit",
     "src/cli/submit/answer",
     "src/cli/submit/told",

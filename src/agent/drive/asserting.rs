@@ -19,7 +19,7 @@ use crate::{
     },
     page::{
         Page,
-        predicate::Finding,
+        predicate::{Finding, Predicate},
         tool::{Code, Failed},
     },
 };
@@ -117,7 +117,13 @@ impl Drive<'_> {
         let mut findings = Vec::new();
         for one in predicates {
             let left = until.saturating_duration_since(Instant::now()).max(LEAST);
-            let asked = page.ask(&one.predicate, left, &self.stop.token);
+            let asked = async {
+                if let Predicate::HttpStatus { method, url, status } = &one.predicate {
+                    let requester = &self.job.requester;
+                    return requester.status(*method, url, *status, left, &self.stop.token).await;
+                }
+                page.ask(&one.predicate, left, &self.stop.token).await
+            };
             findings.push(timeout(CEILING, asked).await.unwrap_or_else(|_| Finding {
                 outcome: false,
                 detail: "The page did not answer.".to_owned(),

@@ -10,6 +10,7 @@ use crate::{
     agent::{
         deed::{Deed, Suggestion},
         describe,
+        http::Request,
         link::Refused,
         results::{Step, StepStatus},
         tools::Tool,
@@ -107,6 +108,7 @@ impl Drive<'_> {
                 let ended = self.look(&begun, &wanted).await;
                 self.close(begun, ended)
             }
+            Ok(Deed::Http(request)) => self.request(begun, &request).await,
             Ok(Deed::Mail(mail)) => self.mail(begun, &mail).await,
             Ok(Deed::Assert(asserted)) => self.assert(begun, &asserted).await,
             Ok(Deed::Suggest(suggestion)) => self.suggest(begun, &suggestion),
@@ -272,6 +274,23 @@ impl Drive<'_> {
             })
         });
         Ended::plain(result)
+    }
+
+    /// A request of the runner's own: it needs no browser, and keeps nobody from taking it.
+    async fn request(&mut self, begun: Begun, request: &Request) -> Taken {
+        let asked = match self.begin(begun.record.id, "http_request").await {
+            Ok(()) => {
+                self.link.end(begun.record.id);
+                self.job.requester.request(request, &self.stop.token).await
+            }
+            Err(failed) => Err(failed),
+        };
+        let result = asked.map(|done| {
+            json!({
+                "ok": true, "sentence": done.sentence, "data": done.data, "notes": done.notes,
+            })
+        });
+        self.close(begun, Ended::plain(result))
     }
 
     fn suggest(&mut self, begun: Begun, suggestion: &Suggestion) -> Taken {

@@ -80,6 +80,7 @@ impl Drive<'_> {
             let answers = self.job.tools.iter().any(|tool| tool.name == "handle_dialog");
             page.hold_dialogs(answers).await;
         }
+        self.start_discovering();
         let mut guided = self.open(index, brief, &model).await;
         loop {
             self.listen();
@@ -132,7 +133,7 @@ impl Drive<'_> {
     /// The first message.
     async fn open(&mut self, index: usize, brief: &Brief, model: &Model) -> Guided {
         let mut tree = String::new();
-        let mut jpeg = None;
+        let (mut jpeg, mut title) = (None, String::new());
         if let Some(page) = self.page.clone() {
             let whole = Wanted::default();
             let redactor = self.journal.redactor();
@@ -143,9 +144,15 @@ impl Drive<'_> {
                 Ok(Err(failed)) => format!("the page cannot be read: {}", failed.message),
                 Err(_) => "the page does not answer".to_owned(),
             };
+            let place = self.place(&page).await;
+            if !place.url.is_empty() {
+                self.last_url = place.url;
+            }
+            title = place.title;
             jpeg = self.picture().await;
         }
         let picture = self.shown(model, jpeg).await;
+        self.saw(&title, &tree, picture.as_ref(), index);
         let (results, redactor) = (&self.journal.results, self.journal.redactor());
         let scenario = results.scenarios.get(index);
         let checks = scenario.map(|one| one.checks.clone()).unwrap_or_default();
@@ -221,9 +228,16 @@ impl Drive<'_> {
             last: guided.last,
         };
         let (journal, index) = (&mut *self.journal, guided.index);
+        let discovery = self.discovery.as_ref();
+        let waits = |it: bool| {
+            if let Some(discovery) = discovery {
+                discovery.main_waits(it);
+            }
+        };
         let mut tell = |progress: Progress| match progress {
             Progress::Said(_) => {}
             Progress::Again { attempt, status, wait } => {
+                waits(true);
                 let wait_ms = millis(wait);
                 journal.emit(Some(index), Event::ModelRetry { attempt, status, wait_ms });
             }
@@ -231,7 +245,9 @@ impl Drive<'_> {
                 journal.spent(Some(index), Scope::Main, &usage, model.known().cost(&usage));
             }
         };
-        model.turn(&request, &self.stop.token, &mut tell).await
+        let reply = model.turn(&request, &self.stop.token, &mut tell).await;
+        waits(false);
+        reply
     }
 
     /// What the model said beside its calls.
@@ -320,6 +336,7 @@ impl Drive<'_> {
         let brief =
             told::tree(&result).map(|_| told::text(&call.name, &without_tree(&result), &ours));
         let images: Vec<Image> = self.shown(model, picture).await.into_iter().collect();
+        self.saw_after(&result, images.first(), index);
         let line = Line { digest: self.digest(index), brief };
         let result = match code {
             None => ToolResult::ok(&call.id, text, images),

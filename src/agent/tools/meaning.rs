@@ -10,10 +10,14 @@ use super::{
     arguments::{Arguments, Invalid},
 };
 use crate::{
-    agent::deed::{Asserted, Claim, Completion, Deed, Mail, Source, Sourced, Suggestion},
+    agent::{
+        deed::{Asserted, Claim, Completion, Deed, Mail, Source, Sourced, Suggestion},
+        http::Request,
+        plan::direct,
+    },
     page::{
         Text, keys,
-        predicate::Predicate,
+        predicate::{Method, Predicate},
         target::{Among, Target},
         tool::{Button, Call, Modifier, ScrollBy, Subject, TabChoice, TypeMode, Wanted},
     },
@@ -61,6 +65,12 @@ pub fn meaning(tool: &Tool, arguments: Arguments, checks: &[Known]) -> Result<Me
             find: given.string("find"),
             max_tokens: given.whole("max_tokens").and_then(|most| u32::try_from(most).ok()),
         })),
+        "http_request" => Ok(Deed::Http(Box::new(Request {
+            method: Method::named(given.str("method")).unwrap_or_default(),
+            url: given.text("url"),
+            headers: given.pairs("headers").map(|(k, v)| (k.to_owned(), v.into())).collect(),
+            body: given.has("body").then(|| given.text("body")),
+        }))),
         "create_temp_email" => Ok(Deed::Mail(Mail::CreateAddress)),
         "wait_for_verification_code" => Ok(Deed::Mail(Mail::WaitForCode {
             timeout: Duration::from_secs(given.whole("timeout_seconds").unwrap_or(60)),
@@ -215,7 +225,7 @@ fn asserted(given: &Given<'_>, checks: &[Known]) -> Result<Asserted, Invalid> {
         })?),
     };
     // The check's own words, where they are a form of the grammar, are looked up whatever is sent.
-    let own = known.and_then(|one| crate::agent::plan::direct::predicates(&one.text));
+    let own = known.and_then(|one| direct::predicates(&one.text));
     let sourced = |source| move |predicate: Predicate| Sourced { source, predicate };
     let mut all: Vec<_> = own.into_iter().flatten().map(sourced(Source::Check)).collect();
     if let Some(Value::Object(fields)) = given.0.get("predicate") {
@@ -264,6 +274,11 @@ impl<'a> Given<'a> {
     fn strings(&self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         let items = self.0.get(name).and_then(Value::as_array).map(Vec::as_slice);
         items.unwrap_or_default().iter().filter_map(Value::as_str)
+    }
+
+    fn pairs(&self, name: &str) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let fields = self.0.get(name).and_then(Value::as_object).into_iter().flatten();
+        fields.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
     }
 
     fn flag(&self, name: &str) -> bool {

@@ -78,6 +78,9 @@ pub struct Args {
         help_heading = "How to run it"
     )]
     pub extensions: String,
+    /// Do not ask the model for cases on the pages that the run meets
+    #[arg(long, env = "HANDBACK_NO_DISCOVER", value_parser = FalseyValueParser::new(), help_heading = "How to run it")]
+    pub no_discover: bool,
 
     /// Where mail comes from.
     #[command(flatten, next_help_heading = "How to run it")]
@@ -175,8 +178,6 @@ pub struct Later {
     headed: bool,
     #[arg(long, env = "HANDBACK_HANDOFF", num_args = 0..=1, default_missing_value = "", hide = true)]
     handoff: Option<String>,
-    #[arg(long, env = "HANDBACK_NO_DISCOVER", value_parser = FalseyValueParser::new(), hide = true)]
-    no_discover: bool,
     #[arg(long, env = "HANDBACK_SAVE_DIRECT", num_args = 0..=1, default_missing_value = "", hide = true)]
     save_direct: Option<String>,
     #[arg(long, env = "HANDBACK_HEAL", value_parser = FalseyValueParser::new(), hide = true)]
@@ -186,12 +187,11 @@ pub struct Later {
 impl Later {
     /// Those that were given, with what to do instead.
     pub fn given(&self) -> Vec<(&'static str, &'static str)> {
-        let Self { cdp, headed, handoff, no_discover, save_direct, heal } = self;
+        let Self { cdp, headed, handoff, save_direct, heal } = self;
         [
             ("--cdp", cdp.is_some(), "leave it out: handback starts a browser of its own"),
             ("--headed", *headed, "leave it out and open the takeover address to watch"),
             ("--handoff", handoff.is_some(), "take the browser over when the run has ended"),
-            ("--no-discover", *no_discover, "leave it out: nothing is discovered yet"),
             (
                 "--save-direct",
                 save_direct.is_some(),

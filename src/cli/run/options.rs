@@ -104,6 +104,7 @@ impl Options {
             model,
             max_tokens,
             extensions,
+            no_discover,
             mail,
             viewport,
             // A private display is the only way there is.
@@ -144,7 +145,7 @@ impl Options {
             .map_err(|error| Refusal::usage(format!("{error}.")))?;
         let variables = values.read().map_err(|problems| Refusal::usage(problems.join("\n")))?;
         let mail = mail.read().map_err(Refusal::usage)?;
-        let model = model::wish(&model, max_tokens, &extensions).map_err(Refusal::usage)?;
+        let model = model::wish(&model, max_tokens, !no_discover, &extensions).map_err(Refusal::usage)?;
         let plan_text = plan_text(plan, plan_file.as_deref())?;
         let files = match files {
             Some(dir) if !dir.is_dir() => {
@@ -184,6 +185,7 @@ impl Options {
             ("max_steps", json!(max_steps)),
             ("max_tokens", json!(max_tokens)),
             ("extensions", json!(extensions)),
+            ("discover", json!(!no_discover)),
             ("stop_on_first_failure", json!(stop_on_first_failure)),
             ("wait_ready", json!(wait_ready)),
             ("dialogs", json!(word(&dialogs))),

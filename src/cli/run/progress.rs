@@ -164,6 +164,9 @@ impl Plain {
             | Event::Browser { .. }
             | Event::Screenshot { .. }
             | Event::Dialog { .. }
+            | Event::PageDiscovered { .. }
+            | Event::DiscoveredCasesChunk { .. }
+            | Event::DiscoveredCasesComplete { .. }
             | Event::Video { .. }
             | Event::Report { .. } => return None,
         })
@@ -239,6 +242,9 @@ impl Bar {
             | Event::Browser { .. }
             | Event::Screenshot { .. }
             | Event::Dialog { .. }
+            | Event::PageDiscovered { .. }
+            | Event::DiscoveredCasesChunk { .. }
+            | Event::DiscoveredCasesComplete { .. }
             | Event::Video { .. }
             | Event::Report { .. } => {}
         }

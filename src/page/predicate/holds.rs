@@ -70,6 +70,9 @@ pub fn holds(predicate: &Predicate, tree: &Tree, place: &Where) -> Held {
         Predicate::Count { what, within, cmp, n } => count(tree, what, within, *cmp, *n),
         Predicate::Options { target, values, exact } => options(tree, target, values, *exact),
         Predicate::Dialog { op, value } => said(*op, value, None),
+        Predicate::HttpStatus { .. } => {
+            finding(false, "a page does not know what another address answers".to_owned())
+        }
     };
     Held::Is(found)
 }

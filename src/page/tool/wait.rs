@@ -227,7 +227,8 @@ fn must_last(predicate: &Predicate) -> bool {
         | Predicate::Value { .. }
         | Predicate::Count { .. }
         | Predicate::Options { .. }
-        | Predicate::Dialog { .. } => false,
+        | Predicate::Dialog { .. }
+        | Predicate::HttpStatus { .. } => false,
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     agent::{
         deed::{Asserted, Deed, Sourced},
+        http::Request,
         plan::Problem,
     },
     page::{
@@ -56,8 +57,24 @@ impl Variables {
                     predicates: predicates.iter().map(filled).collect::<Result<_, _>>()?,
                 }))
             }
+            Deed::Http(request) => Deed::Http(Box::new(self.request(request)?)),
             // Nothing of these gets to a page.
             Deed::Look(_) | Deed::Mail(_) | Deed::Suggest(_) | Deed::Complete(_) => deed.clone(),
+        })
+    }
+
+    /// A request of the runner's own with values for placeholders, as [`Self::fill`].
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
+    pub fn request(&self, request: &Request) -> Result<Request, Problem> {
+        let Request { method, url, headers, body } = request;
+        let header = |(name, value): &(String, Text)| Ok((name.clone(), self.secret(value)?));
+        Ok(Request {
+            method: *method,
+            url: self.secret(url)?,
+            headers: headers.iter().map(header).collect::<Result<_, _>>()?,
+            body: body.as_ref().map(|body| self.secret(body)).transpose()?,
         })
     }
 
@@ -157,6 +174,9 @@ impl Variables {
             }
             Predicate::Dialog { op, value } => {
                 Predicate::Dialog { op: *op, value: self.compared(*op, value)? }
+            }
+            Predicate::HttpStatus { method, url, status } => {
+                Predicate::HttpStatus { method: *method, url: self.secret(url)?, status: *status }
             }
             Predicate::Title { op, value } => {
                 Predicate::Title { op: *op, value: self.compared(*op, value)? }

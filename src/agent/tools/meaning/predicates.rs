@@ -7,7 +7,7 @@ use crate::{
     agent::tools::arguments::Invalid,
     page::{
         Text,
-        predicate::{Cmp, Counted, Op, Predicate, State, UrlPart},
+        predicate::{Cmp, Counted, Method, Op, Predicate, State, Statuses, UrlPart},
         target::{Region, RoleNoun, Target},
     },
 };
@@ -77,6 +77,16 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<Predicate, Invalid> {
             values: given.strings("values").map(Text::from).collect(),
             exact: given.flag("exact"),
         },
+        "http_status" => {
+            let status = given.str("status");
+            Predicate::HttpStatus {
+                method: Method::named(given.str("method")).unwrap_or_default(),
+                url: given.text("url"),
+                status: Statuses::read(status).ok_or_else(|| {
+                    wrong("predicate.status", format!("{status:?} is neither 200 nor 2xx"))
+                })?,
+            }
+        }
         "dialog" => Predicate::Dialog { op: op(&given)?, value: given.text("value") },
         other => return Err(wrong("predicate.kind", format!("{other} cannot be looked up"))),
     })
