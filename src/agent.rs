@@ -8,6 +8,7 @@ pub mod assignment;
 pub mod begin;
 pub mod describe;
 mod direct;
+pub mod downloads;
 pub mod drive;
 pub mod events;
 pub mod finish;

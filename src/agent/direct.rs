@@ -21,7 +21,7 @@ use crate::{
         verdict::{Ending, Reason},
     },
     page::{
-        Limits, Page,
+        Limits, News, Page,
         predicate::{Finding, Predicate},
         tool::{Call, Code, Done, Failed, Where},
     },
@@ -102,16 +102,23 @@ impl Drive<'_> {
                 self.close(scenario, record, Err(failed), began, None)
             }
         };
-        self.tell_dialogs(scenario).await;
+        self.tell_news(Some(scenario)).await;
         self.lost |= failed == Some(Code::BrowserLost);
         failed.map(Code::as_str)
     }
 
-    /// Records what the page asked meanwhile, and how it was answered.
-    async fn tell_dialogs(&mut self, scenario: usize) {
+    /// Records what happened beside the steps: dialogs, tabs, downloads.
+    pub(super) async fn tell_news(&mut self, scenario: Option<usize>) {
         let Some(page) = self.page.clone() else { return };
-        for dialog in page.dialogs().await {
-            self.journal.dialog(scenario, &dialog);
+        let News { dialogs, tabs, downloads } = page.news().await;
+        for dialog in &dialogs {
+            self.journal.dialog(scenario, dialog);
+        }
+        for tab in tabs {
+            self.journal.tab(scenario, tab);
+        }
+        for download in downloads {
+            self.journal.download(scenario, download);
         }
     }
 

@@ -12,6 +12,7 @@ mod scroll;
 mod select;
 mod stale;
 mod tabs;
+mod telling;
 mod text;
 mod upload;
 mod wait;

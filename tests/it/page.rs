@@ -10,6 +10,7 @@ mod reading;
 mod refs;
 mod settling;
 mod tabs;
+mod telling;
 mod typing;
 mod uploading;
 

@@ -49,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 53] = [
+const PURE: [&str; 56] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -87,6 +87,7 @@ const PURE: [&str; 53] = [
     "src/page/locate",
     "src/page/reader",
     "src/page/input",
+    "src/page/heard",
     "src/gate/rfb",
     "src/gate/range",
     "src/gate/seats",
@@ -94,11 +95,13 @@ const PURE: [&str; 53] = [
     "src/gate/handoffs",
     "src/gate/view",
     "src/gate/problem",
+    "src/gate/downloads",
     "src/gate/upload/meaning",
     "src/gate/upload/backoff",
     "src/agent/plan",
     "src/agent/verdict",
     "src/agent/describe",
+    "src/agent/downloads",
     "src/agent/report/junit",
     "src/cli/submit/answer",
     "src/cli/submit/told",

@@ -153,6 +153,8 @@ impl Plain {
             | Event::Browser { .. }
             | Event::Screenshot { .. }
             | Event::Dialog { .. }
+            | Event::Tab { .. }
+            | Event::Download { .. }
             | Event::Video { .. }
             | Event::Report { .. } => return None,
         })
@@ -221,6 +223,8 @@ impl Bar {
             | Event::Browser { .. }
             | Event::Screenshot { .. }
             | Event::Dialog { .. }
+            | Event::Tab { .. }
+            | Event::Download { .. }
             | Event::Video { .. }
             | Event::Report { .. } => {}
         }

@@ -12,13 +12,13 @@ use url::Url;
 
 use crate::{
     page::{
-        Dialog, Files, Limits, Mark, PageError, PageOptions,
+        Files, Limits, Mark, PageError, PageOptions,
         actionability::{self, Intent, Landing, Miss, Ready, Reason, Schedule, disarm},
         cdp::{
             CdpError, Reply, Session, Wire,
             command::{DragKind, MouseKind},
         },
-        frames::{Browser, Dialogs, Owed, Struck, within},
+        frames::{Browser, Dialogs, Owed, State, Struck, within},
         input::{self, Event},
         locate::{self, Candidate, Located},
         reader::{Known, Reader},
@@ -174,6 +174,10 @@ impl Page {
             return Ok(settle::Rest::default());
         };
         let rest = settle::settle(&self.browser, t0).await?;
+        // A download is part of what its action has started; one that takes longer is told as going on.
+        let over =
+            move |state: &mut State| (!state.downloads.under_way(t0, Instant::now())).then_some(());
+        self.browser.until(t0 + settle::NAVIGATION, over).await?;
         self.browser.with(|state| state.acting = None).await?;
         self.alive().await?;
         Ok(rest)
@@ -265,11 +269,6 @@ impl Page {
         Ok(within(ACKNOWLEDGED, "the screenshot", session.screenshot()).await?)
     }
 
-    /// The dialogs that were answered since this was last asked.
-    pub async fn dialogs(&self) -> Vec<Dialog> {
-        self.browser.with(|state| state.dialogs.take_answered()).await.unwrap_or_default()
-    }
-
     /// Resolves when the wire is closed.
     pub async fn gone(&self) {
         self.browser.gone().await;
@@ -295,7 +294,6 @@ impl Page {
             .with(move |state| {
                 state.acting = Some(t0);
                 state.document_error = None;
-                state.download = None;
             })
             .await?;
         Ok(t0)

@@ -221,8 +221,9 @@ async fn a_dialog_is_held_for_who_answers_it_and_blocks_everything_else_meanwhil
 
     let told: Vec<_> = bench
         .page
-        .dialogs()
+        .news()
         .await
+        .dialogs
         .into_iter()
         .map(|dialog| format!("{} {} {}", dialog.text, dialog.accepted, dialog.by.word()))
         .collect();
@@ -230,7 +231,7 @@ async fn a_dialog_is_held_for_who_answers_it_and_blocks_everything_else_meanwhil
         told,
         ["Sure? false agent", "Name? true agent", "Later? true agent", "note true policy"]
     );
-    bench.page.forget_dialogs().await;
+    bench.page.begin_scenario().await;
     assert!(!bench.ask_for(said("note"), Duration::ZERO).await.outcome);
 }
 
