@@ -15,6 +15,7 @@ pub mod finish;
 pub mod in_pod;
 pub mod journal;
 pub mod link;
+pub mod picture;
 pub mod plan;
 pub mod report;
 pub mod results;

@@ -39,7 +39,7 @@ pub mod text;
 
 pub use diff::Changes;
 pub use record::{RecordError, parse};
-pub use shown::{Printed, Shown};
+pub use shown::{FRAMES, Printed, Shown};
 pub use stitch::Child;
 
 /// What a node's flags mean; the walker's bits.
@@ -290,6 +290,10 @@ pub enum Handle {
 #[derive(Clone, Debug)]
 pub struct Tree {
     frames: Vec<Frame>,
+    /// See [`Tree::leave_out`].
+    left_out: usize,
+    /// Frames that are too deep.
+    too_deep: usize,
     nodes: Vec<Node>,
     /// Stands for an id of another tree, so that looking up cannot fail.
     nowhere: Node,
@@ -299,6 +303,11 @@ impl Tree {
     /// The frames that were walked, the main frame first.
     pub fn frames(&self) -> &[Frame] {
         &self.frames
+    }
+
+    /// So many frames were not even asked for their trees.
+    pub fn leave_out(&mut self, frames: usize) {
+        self.left_out = frames;
     }
 
     /// All nodes in tree order.

@@ -7,6 +7,7 @@ mod drag;
 mod evaluate;
 mod navigate;
 mod paste;
+mod picture;
 mod reading;
 mod scroll;
 mod select;
@@ -29,6 +30,7 @@ use crate::page::{
 };
 
 pub use dispatch::Page;
+pub use picture::Picture;
 pub use reading::{DIFF_TOKENS, Redact, TREE_TOKENS, Wanted};
 pub use tabs::TabChoice;
 

@@ -6,6 +6,7 @@ mod dragging;
 mod fields;
 mod frames;
 mod navigating;
+mod picturing;
 mod reading;
 mod refs;
 mod settling;
@@ -26,7 +27,7 @@ use handback::{
         DialogPolicy, Files, Limits, Mark, Page, PageOptions, Text,
         predicate::{Finding, Predicate},
         target::{Among, RoleNoun, Target},
-        tool::{Button, Call, Code, Done, Failed, Subject, TypeMode},
+        tool::{Button, Call, Code, Done, Failed, ScrollBy, Subject, TypeMode},
     },
     policy::Policy,
     secret::Secret,

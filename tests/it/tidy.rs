@@ -290,6 +290,32 @@ fn nothing_is_ignored_or_left_to_do() {
     assert_none(&problems);
 }
 
+// agent.md 17.28
+#[test]
+fn every_event_that_is_declared_is_emitted_somewhere() {
+    let declared = read("src/agent/events.rs");
+    let declared = declared.split("pub enum Event {").nth(1).expect("the events");
+    let declared = declared.split("\n}\n").next().expect("their end");
+    let names: Vec<&str> = declared
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()))
+        .filter_map(|line| line.split([' ', '(', ',']).next())
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    let agent: String = rust_files("src/agent")
+        .iter()
+        .filter(|file| *file != "src/agent/events.rs")
+        .map(|file| without_comments_and_strings(production(&read(file))))
+        .collect();
+    let problems: Vec<String> = names
+        .into_iter()
+        .filter(|name| !agent.contains(&format!("Event::{name}")))
+        .map(|name| format!("src/agent/events.rs: nothing emits `{name}`; emit it or remove it"))
+        .collect();
+    assert_none(&problems);
+}
+
 #[test]
 fn foreign_types_stay_behind_their_door() {
     let mut problems = Vec::new();

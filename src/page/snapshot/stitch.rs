@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::{Frame, FrameTree, Join, Mark, Node, Tree, flag, record};
 
-/// Frames below frames; the walk of deeper ones is not asked for either.
-const DEPTH: usize = 10;
+/// Frames below frames (snapshot.md 1.8).
+pub(super) const DEPTH: usize = 10;
 
 /// What came of a child frame.
 #[derive(Clone, Debug)]
@@ -31,7 +31,8 @@ impl Tree {
     /// (`e5`, `f1e2`). A child whose frame element is not shown is left out.
     pub fn stitch(main: FrameTree, children: Vec<(String, Child)>) -> Self {
         let mut waiting: HashMap<String, Child> = children.into_iter().collect();
-        let mut tree = Self { frames: Vec::new(), nodes: Vec::new(), nowhere: Node::blank() };
+        let (frames, nodes, nowhere) = (Vec::new(), Vec::new(), Node::blank());
+        let mut tree = Self { frames, left_out: 0, too_deep: 0, nodes, nowhere };
         let above = Above { depth: 0, level: 0, at: (0.0, 0.0), visible: true, inert: false };
         tree.hang(main, above, &mut waiting);
         record::link(&mut tree.nodes);
@@ -75,11 +76,19 @@ impl Tree {
                 inert: node.is(flag::INERT),
             };
             match &child {
-                Some(Child::Loaded(tree)) if tree.frame.origin != origin => node.marks.push(Mark {
-                    key: "origin".to_owned(),
-                    value: Some(tree.frame.origin.clone()),
-                }),
+                Some(Child::Loaded(tree))
+                    if tree.frame.origin != origin && below.level <= DEPTH =>
+                {
+                    node.marks.push(Mark {
+                        key: "origin".to_owned(),
+                        value: Some(tree.frame.origin.clone()),
+                    })
+                }
                 Some(Child::NotLoaded) => {
+                    node.marks.push(Mark { key: "not-loaded".to_owned(), value: None });
+                }
+                Some(Child::Loaded(_)) if below.level > DEPTH => {
+                    self.too_deep += 1;
                     node.marks.push(Mark { key: "not-loaded".to_owned(), value: None });
                 }
                 Some(Child::Loaded(_)) | None => {}
@@ -127,6 +136,31 @@ mod tests {
         assert_eq!(tree.print(), want);
         let card = tree.by_reference("f1e1").unwrap();
         assert_eq!(tree.node(card).place, Some(Rect { x: 110.0, y: 55.0, w: 80.0, h: 20.0 }));
+    }
+
+    #[test]
+    fn frames_that_are_left_out_are_told() {
+        let mut children = Vec::new();
+        let mut last = "e1".to_owned();
+        for number in 1..=13 {
+            let prefix = format!("f{number}");
+            let inner = frame(&prefix, "https://a", &["0|iframe|513|1|In"]);
+            children.push((last, Child::Loaded(Box::new(inner))));
+            last = format!("{prefix}e1");
+        }
+        let mut tree = Tree::stitch(frame("", "https://a", &["0|iframe|513|1|In"]), children);
+        assert_eq!(tree.frames().len(), 1 + DEPTH);
+        tree.leave_out(5);
+        let printed = tree.shown(&str::to_owned).prune(8000, None).text;
+        let first: Vec<&str> = printed.lines().take(2).collect();
+        assert_eq!(
+            first,
+            [
+                "- … 5 frames are left out: a page has 60 of them at most here",
+                "- … frames in 1 frame are left out: 10 deep is the most here",
+            ]
+        );
+        assert!(printed.contains("- iframe \"In\" [not-loaded] [ref=f10e1]"), "{printed}");
     }
 
     #[test]

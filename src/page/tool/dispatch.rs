@@ -35,7 +35,7 @@ pub(super) const CEILING: Duration = Duration::from_secs(150);
 /// How long a page may take to say its title: it may be frozen.
 const PLACE: Duration = Duration::from_secs(2);
 /// How long the browser may take to acknowledge input: longer than any page should be busy.
-const ACKNOWLEDGED: Duration = Duration::from_secs(30);
+pub(super) const ACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// Several matches are an answer only once the page has had time to settle: after the attempts at
 /// 0, 20, 120 and 220 ms.
 const AMBIGUOUS_AFTER: usize = 3;
@@ -258,15 +258,6 @@ impl Page {
             Some(Title { url, title }) => Where { url, title, status },
             None => Where { url, title: String::new(), status },
         }
-    }
-
-    /// A JPEG of the viewport.
-    pub async fn screenshot(&self) -> Result<Vec<u8>, Failed> {
-        let session = self.alive().await?;
-        if let Some(held) = self.held_dialog().await {
-            return Err(dialog_open(&held));
-        }
-        Ok(within(ACKNOWLEDGED, "the screenshot", session.screenshot()).await?)
     }
 
     /// Resolves when the wire is closed.

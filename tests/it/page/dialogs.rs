@@ -80,10 +80,21 @@ async fn a_download_is_told_and_is_not_waited_for_as_a_page() {
     let before = tokio::time::Instant::now();
     let done = bench.click("Get").await.unwrap();
     assert!(before.elapsed() < started);
-    assert!(done.notes.iter().any(|note| note.contains("report.csv")), "{:?}", done.notes);
+    assert!(
+        done.notes.iter().any(|note| note == "download \"report.csv\": 4 bytes"),
+        "{:?}",
+        done.notes
+    );
     assert_eq!(done.page.title, "t");
     let done = bench.go("/file").await.unwrap();
-    assert_eq!(done.data["download"]["name"], "report.csv");
+    assert_eq!(
+        done.data["download"],
+        serde_json::json!({"name": "report.csv", "bytes": 4, "sha256": "5a"})
+    );
+    let told: Vec<_> = bench.page.news().await.downloads;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0].outcome.as_ref().unwrap().bytes, 4);
+    assert!(bench.page.news().await.downloads.is_empty(), "once");
 }
 
 #[tokio::test]

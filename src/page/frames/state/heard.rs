@@ -95,8 +95,8 @@ impl State {
         let details = event.exception_details;
         let described = details.exception.map(|exception| argument(exception).shown);
         let text = match described.filter(|text| !text.is_empty()) {
-            // The description of an error begins with its name.
-            Some(text) => format!("Uncaught {text}"),
+            // `Uncaught`, or `Uncaught (in promise)`.
+            Some(text) => format!("{} {text}", details.text),
             None => details.text,
         };
         let place = details.url.and_then(|url| place(&url, details.line_number));
@@ -242,7 +242,8 @@ fn argument(argument: ConsoleArgument) -> Argument {
             if list { format!("[{parts}]") } else { format!("{{{parts}}}") }
         }
         (Some(value), _) => value.to_string(),
-        (None, _) => description.unwrap_or_else(|| "undefined".to_owned()),
+        // A null is read as if there were none.
+        (None, _) => description.or(subtype).unwrap_or_else(|| "undefined".to_owned()),
     };
     Argument { is_text: false, shown }
 }
