@@ -71,6 +71,8 @@ pub(super) struct Entry {
     /// Its text, or its value.
     pub(super) text: String,
     pub(super) place: Option<Rect>,
+    /// How far it is out of sight in its own frame.
+    pub(super) beyond: f64,
     pub(super) interactive: bool,
     /// A row of column headers.
     pub(super) heads: bool,
@@ -272,6 +274,7 @@ impl<'a> Builder<'a> {
             reference: self.tree.reference(id),
             text: String::new(),
             place: node.place.filter(|place| place.w > 0.0 || place.h > 0.0),
+            beyond: node.beyond,
             interactive: node.is_interactive(),
             heads: node.role == "row"
                 && self.tree.children(id).any(|at| self.tree.node(at).role == "columnheader"),

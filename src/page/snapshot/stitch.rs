@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Frame, FrameTree, Join, Mark, Node, Tree, flag, record};
+use super::{Frame, FrameTree, Join, Mark, Node, Rect, Tree, flag, record};
 
 /// Frames below frames (snapshot.md 1.8).
 pub(super) const DEPTH: usize = 10;
@@ -22,6 +22,8 @@ struct Above {
     depth: usize,
     level: usize,
     at: (f64, f64),
+    /// The part of the tab that the frame is seen through; the main frame has the viewport.
+    sight: Option<Rect>,
     visible: bool,
     inert: bool,
 }
@@ -33,7 +35,8 @@ impl Tree {
         let mut waiting: HashMap<String, Child> = children.into_iter().collect();
         let (frames, nodes, nowhere) = (Vec::new(), Vec::new(), Node::blank());
         let mut tree = Self { frames, left_out: 0, too_deep: 0, nodes, nowhere };
-        let above = Above { depth: 0, level: 0, at: (0.0, 0.0), visible: true, inert: false };
+        let above =
+            Above { depth: 0, level: 0, at: (0.0, 0.0), sight: None, visible: true, inert: false };
         tree.hang(main, above, &mut waiting);
         record::link(&mut tree.nodes);
         tree
@@ -54,6 +57,7 @@ impl Tree {
             if let Some(place) = &mut node.place {
                 place.x += above.at.0;
                 place.y += above.at.1;
+                node.beyond = above.sight.map_or(0.0, |sight| sight.distance(*place));
             }
             if !above.visible {
                 node.bits &= !flag::VISIBLE;
@@ -72,9 +76,13 @@ impl Tree {
                 depth: node.depth + 1,
                 level: above.level + 1,
                 at: (place.x, place.y),
+                sight: Some(above.sight.map_or(place, |sight| sight.common(place))),
                 visible: node.is_visible(),
                 inert: node.is(flag::INERT),
             };
+            if let Some(Child::Loaded(tree)) = &child {
+                scrolls(&mut node, &tree.frame);
+            }
             match &child {
                 Some(Child::Loaded(tree))
                     if tree.frame.origin != origin && below.level <= DEPTH =>
@@ -104,10 +112,24 @@ impl Tree {
     }
 }
 
+/// A frame that scrolls by more than a tenth of its size says so, as anything else that scrolls.
+fn scrolls(node: &mut Node, frame: &Frame) {
+    let Frame { page, viewport, scroll, .. } = frame;
+    let active = node.marks.iter().take_while(|mark| mark.key == "active").count();
+    for (key, at, page, viewport) in
+        [("scroll-x", scroll.0, page.0, viewport.0), ("scroll", scroll.1, page.1, viewport.1)]
+    {
+        if page - viewport > viewport / 10 {
+            let value = Some(format!("{at}/{}", page - viewport));
+            node.marks.insert(active, Mark { key: key.to_owned(), value });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::snapshot::{Rect, parse};
+    use crate::page::snapshot::parse;
 
     fn frame(prefix: &str, origin: &str, records: &[&str]) -> FrameTree {
         let mut walk = format!("HB1|1|9|u|t|{origin}|10x10|10x10|0,0;");
@@ -136,6 +158,26 @@ mod tests {
         assert_eq!(tree.print(), want);
         let card = tree.by_reference("f1e1").unwrap();
         assert_eq!(tree.node(card).place, Some(Rect { x: 110.0, y: 55.0, w: 80.0, h: 20.0 }));
+    }
+
+    #[test]
+    fn what_is_scrolled_out_of_sight_in_a_frame_is_out_of_sight() {
+        let main = frame("", "o", &["0|iframe|513|1|A|||100,50,300,200"]);
+        let mut child = frame(
+            "f1",
+            "o",
+            &["0|button|3|1|Here|||0,150,80,20", "0|button|3|2|There|||0,400,80,20"],
+        );
+        (child.frame.page, child.frame.viewport) = ((300, 1000), (300, 200));
+        child.frame.scroll = (0, 30);
+        let tree = Tree::stitch(main, vec![("e1".into(), Child::Loaded(Box::new(child)))]);
+        let beyond = |reference| tree.node(tree.by_reference(reference).unwrap()).beyond;
+        assert!(beyond("f1e1") == 0.0 && (beyond("f1e2") - 200.0).abs() < 0.1);
+        assert!(
+            tree.print().starts_with("- iframe \"A\" [scroll=30/800] [ref=e1]"),
+            "{}",
+            tree.print()
+        );
     }
 
     #[test]
