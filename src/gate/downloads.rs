@@ -174,10 +174,8 @@ mod tests {
     }
 
     fn why(next: &Next) -> &str {
-        match next {
-            Next::Cancel { tell: Some(tell), .. } => tell["refused"].as_str().unwrap(),
-            other => panic!("{other:?}"),
-        }
+        let Next::Cancel { tell: Some(tell), .. } = next else { panic!("{next:?}") };
+        tell["refused"].as_str().unwrap()
     }
 
     #[test]

@@ -19,9 +19,10 @@ struct Style {
 }
 
 impl Shown {
-    /// The lines whose role, name, text, description or hint contains `wanted`, whatever the case, or
-    /// that begin with it as they are printed (`button "Delete`), as far as `bytes` go. A part of a role
-    /// has three letters at least: "on" is not meant to find every button. The first line says how many there are. Meant for a tree with options
+    /// The lines whose name, text, description or hint contains `wanted`, whatever the case, whose role
+    /// begins or ends with it, or that begin with it as they are printed (`button "Delete"`), as far as
+    /// `bytes` go. A part of a role has three letters at least: "on" is not meant to find every button,
+    /// nor "Bob" every combobox. The first line says how many there are. Meant for a tree with options
     /// ([`super::Tree::shown_with_options`]).
     pub fn find(&self, wanted: &str, bytes: usize) -> Printed {
         let bytes = bytes.max(LEAST);
@@ -111,7 +112,8 @@ impl Shown {
 fn matches(entry: &Entry, wanted: &str) -> bool {
     let marks = ["description", "hint"].iter().filter_map(|mark| entry.mark(mark));
     let mut texts = [entry.name.as_str(), entry.text.as_str()].into_iter().chain(marks);
-    (wanted.len() >= PART_OF_ROLE && entry.role.contains(wanted))
+    let is_part = entry.role.starts_with(wanted) || entry.role.ends_with(wanted);
+    (wanted.len() >= PART_OF_ROLE && is_part)
         || texts.any(|text| text.to_lowercase().contains(wanted))
         || (!entry.name.is_empty()
             && wanted.starts_with(entry.role)

@@ -90,7 +90,7 @@ impl Tree {
                     node.marks.push(Mark {
                         key: "origin".to_owned(),
                         value: Some(tree.frame.origin.clone()),
-                    })
+                    });
                 }
                 Some(Child::NotLoaded) => {
                     node.marks.push(Mark { key: "not-loaded".to_owned(), value: None });

@@ -309,5 +309,3 @@ fn side(place: Rect, height: f64) -> Option<Side> {
         None
     }
 }
-
-/// The gap between two boxes; 0 if they meet.
