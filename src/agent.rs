@@ -10,6 +10,7 @@ pub mod deed;
 pub mod describe;
 mod direct;
 pub mod discovery;
+pub mod downloads;
 pub mod drive;
 pub mod events;
 pub mod finish;

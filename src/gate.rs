@@ -15,6 +15,7 @@
 
 mod cdp;
 mod chrome;
+mod downloads;
 mod events;
 mod handoffs;
 mod hosts;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::{
     agent::http::Request,
     page::{
+        Level,
         predicate::Predicate,
         tool::{Call, Wanted},
     },
@@ -16,8 +17,8 @@ use crate::{
 pub enum Deed {
     /// Does something to the page, or waits for it.
     Act(Box<Call>),
-    /// Reads the page's tree.
-    Look(Wanted),
+    /// Reads what the page tells.
+    Look(Look),
     /// Sends a request of the runner's own.
     Http(Box<Request>),
     /// Asks the run's mailbox and leaves the page alone.
@@ -28,6 +29,29 @@ pub enum Deed {
     Suggest(Box<Suggestion>),
     /// Ends the scenario.
     Complete(Completion),
+}
+
+/// What is read of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Its tree.
+    Tree(Wanted),
+    /// What it wrote to its console since the scenario began.
+    Console {
+        /// Which messages.
+        level: Level,
+        /// How many, the newest.
+        limit: usize,
+    },
+    /// What it asked the network for since then.
+    Requests {
+        /// Only URLs that contain this.
+        filter: Option<String>,
+        /// Only those that failed.
+        failed_only: bool,
+        /// How many, the newest.
+        limit: usize,
+    },
 }
 
 /// A question to the run's mailbox.
@@ -130,7 +154,9 @@ impl Deed {
     pub fn tool(&self) -> &'static str {
         match self {
             Self::Act(call) => call.tool(),
-            Self::Look(_) => "snapshot",
+            Self::Look(Look::Tree(_)) => "snapshot",
+            Self::Look(Look::Console { .. }) => "console_messages",
+            Self::Look(Look::Requests { .. }) => "network_requests",
             Self::Http(_) => "http_request",
             Self::Mail(Mail::CreateAddress) => "create_temp_email",
             Self::Mail(Mail::WaitForCode { .. }) => "wait_for_verification_code",

@@ -6,7 +6,7 @@ mod web;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    agent::deed::{Asserted, Completion, Deed, Mail, Suggestion},
+    agent::deed::{Asserted, Completion, Deed, Look, Mail, Suggestion},
     page::{
         Text,
         predicate::{Cmp, Counted, Op, Predicate, UrlPart},
@@ -101,7 +101,8 @@ fn in_words(call: &Call) -> String {
         Call::WaitUntil { .. } => "wait until a condition holds".to_owned(),
         Call::Sleep { time } => format!("wait {} ms", time.as_millis()),
         Call::WaitForStable { .. } => "wait until the page is stable".to_owned(),
-        Call::Screenshot => "take a screenshot".to_owned(),
+        Call::Screenshot { full_page: true } => "take a screenshot of the whole page".to_owned(),
+        Call::Screenshot { full_page: false } => "take a screenshot".to_owned(),
     }
 }
 
@@ -111,7 +112,8 @@ pub fn args(call: &Call) -> Value {
     match call {
         Call::Navigate { url } => args.put("url", json!(web::address(url))),
         Call::Reload => args.put("reload", json!(true)),
-        Call::GoBack | Call::Screenshot => {}
+        Call::GoBack | Call::Screenshot { full_page: false } => {}
+        Call::Screenshot { full_page: true } => args.put("full_page", json!(true)),
         Call::Click { on, button, count, modifiers } => {
             args.on("element", "ref", on);
             match button {
@@ -251,7 +253,7 @@ impl Fields {
 pub fn deed(deed: &Deed) -> (String, Value) {
     match deed {
         Deed::Act(call) => (self::call(call), args(call)),
-        Deed::Look(wanted) => look(wanted),
+        Deed::Look(at) => look(at),
         Deed::Http(request) => web::http(request),
         Deed::Mail(mail) => self::mail(mail),
         Deed::Assert(asserted) => {
@@ -279,8 +281,18 @@ pub fn deed(deed: &Deed) -> (String, Value) {
     }
 }
 
-fn look(wanted: &Wanted) -> (String, Value) {
-    let Wanted { reference, find, max_tokens } = wanted;
+fn look(at: &Look) -> (String, Value) {
+    let Wanted { reference, find, max_tokens } = match at {
+        Look::Tree(wanted) => wanted,
+        Look::Console { level, limit } => {
+            let args = json!({"level": level.word(), "limit": limit});
+            return ("Read the console".to_owned(), args);
+        }
+        Look::Requests { filter, failed_only, limit } => {
+            let args = json!({"filter": filter, "failed_only": failed_only, "limit": limit});
+            return ("Read the page's requests".to_owned(), without_nulls(args));
+        }
+    };
     let what = match (reference, find) {
         (Some(reference), _) => format!("Read what is in {reference}"),
         (None, Some(find)) => format!("Look for \"{find}\" on the page"),

@@ -36,7 +36,7 @@ pub use cases::{Case, Discovered};
 use self::{frontier::Frontier, workers::Workers};
 use crate::{
     agent::{events::Event, journal::Journal},
-    model::{Model, image::Image, reply::Usage},
+    model::{Model, image::Image, known::Known, reply::Usage, request::Scope},
     redact::Redactor,
 };
 

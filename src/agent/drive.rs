@@ -203,6 +203,7 @@ pub async fn drive(
     drive.stop_discovering().await;
     drive.listen();
     drive.wait_for_memory(halt.as_ref()).await;
+    drive.leave_browser().await;
     let recordings = std::mem::take(&mut drive.recordings);
     let out_of_memory = drive.out_of_memory;
     let stopped_by = drive.stop.stopped_by();
@@ -416,7 +417,10 @@ impl Drive<'_> {
         let message = format!("opening {}", self.journal.results.url);
         self.journal.emit(None, Event::Status { phase: "navigate".to_owned(), message });
         match self.go_to(&url).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.tell_news(None).await;
+                Ok(())
+            }
             Err(_) if self.stop.token.is_cancelled() => Err(self.stopped()),
             Err(message) => Err(Halt {
                 // The page is not to blame for a browser that ended meanwhile.
@@ -505,7 +509,7 @@ impl Drive<'_> {
         };
         self.journal.emit(Some(index), start);
         if let Some(page) = &self.page {
-            page.forget_dialogs().await;
+            page.begin_scenario().await;
         }
         if let Some(page) = &self.page
             && let Ok(jpeg) = page.screenshot().await
@@ -583,6 +587,17 @@ impl Drive<'_> {
             self.journal.warn(&format!("The new browser could not open the last page: {message}"));
         }
         Ok(())
+    }
+
+    /// The agent is done with the browser, whoever keeps it open for people.
+    async fn leave_browser(&mut self) {
+        if self.page.is_none() {
+            return;
+        }
+        self.tell_news(None).await;
+        let lost = self.lost || self.browser_gone().await;
+        self.page = None;
+        self.browser_event(if lost { "lost" } else { "closed" }, None);
     }
 
     /// Whether the browser has ended.

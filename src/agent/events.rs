@@ -127,6 +127,24 @@ pub enum Event {
         url: String,
         cases: Vec<Case>,
     },
+    Tab {
+        /// `t1`; counts up in a browser.
+        id: String,
+        url: String,
+        /// `opened`, `current`, `closed`, `crashed`.
+        state: String,
+    },
+    Download {
+        /// As the page called it.
+        name: String,
+        /// None of these three if it was not kept.
+        bytes: Option<u64>,
+        sha256: Option<String>,
+        /// In the run directory.
+        path: Option<String>,
+        /// Why it was not kept.
+        error: Option<String>,
+    },
     Video {
         /// `started`, `paused`, `resumed`, `finished`, `unavailable`.
         state: String,

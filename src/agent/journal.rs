@@ -13,6 +13,7 @@ use tracing::warn;
 
 use crate::{
     agent::{
+        downloads,
         events::{Event, Line, StepEvent},
         link::Link,
         report::player::Album,
@@ -21,7 +22,7 @@ use crate::{
     },
     clock::Clock,
     model::{reply::Usage, request::Scope},
-    page::Dialog,
+    page::{Dialog, Download, Saved, TabNews},
     pod::contract::{Artifact, ToGate, run::Keep},
     redact::Redactor,
 };
@@ -221,7 +222,7 @@ impl Journal {
     }
 
     /// A JavaScript dialog was answered.
-    pub fn dialog(&mut self, scenario: usize, dialog: &Dialog) {
+    pub fn dialog(&mut self, scenario: Option<usize>, dialog: &Dialog) {
         let text = self.redactor.base(&dialog.text);
         let answer = if dialog.accepted { "accepted" } else { "dismissed" };
         let (kind, answer) = (dialog.kind.clone(), answer.to_owned());
@@ -234,7 +235,38 @@ impl Journal {
             }
             self.results.dialogs.push(data);
         }
-        self.record(Some(scenario), event);
+        self.record(scenario, event);
+    }
+
+    /// Something became of a tab.
+    pub fn tab(&mut self, scenario: Option<usize>, tab: TabNews) {
+        let TabNews { id, url, state } = tab;
+        let (url, state) = (self.redactor.url(&url), state.word().to_owned());
+        self.record(scenario, Event::Tab { id, url, state });
+    }
+
+    /// A download has ended: its file, which the gate has left, is called like it and registered.
+    pub fn download(&mut self, scenario: Option<usize>, download: Download) {
+        let Download { guid, name, outcome } = download;
+        // The file's name is kept, too.
+        let name = self.redactor.line(&name);
+        let event = match outcome {
+            Ok(Saved { bytes, sha256 }) => match self.dir.name_download(&guid, &name) {
+                Ok(path) => {
+                    let media_type = downloads::media_type(&path);
+                    self.register(&path, "download", media_type);
+                    let (bytes, sha256, path) = (Some(bytes), Some(sha256), Some(path));
+                    Event::Download { name, bytes, sha256, path, error: None }
+                }
+                Err(error) => {
+                    let why = error.advice();
+                    self.keep(Err(error));
+                    not_kept(name, why)
+                }
+            },
+            Err(why) => not_kept(name, why),
+        };
+        self.emit(scenario, event);
     }
 
     /// The page as it was when a scenario began.
@@ -365,6 +397,10 @@ impl Journal {
             }
         }
     }
+}
+
+fn not_kept(name: String, why: String) -> Event {
+    Event::Download { name, bytes: None, sha256: None, path: None, error: Some(why) }
 }
 
 fn announce(artifact: &super::results::Artifact) -> ToGate {

@@ -7,11 +7,13 @@ mod drag;
 mod evaluate;
 mod navigate;
 mod paste;
+mod picture;
 mod reading;
 mod scroll;
 mod select;
 mod stale;
 mod tabs;
+mod telling;
 mod text;
 mod upload;
 mod wait;
@@ -28,6 +30,7 @@ use crate::page::{
 };
 
 pub use dispatch::Page;
+pub use picture::Picture;
 pub use reading::{DIFF_TOKENS, Redact, TREE_TOKENS, Wanted};
 pub use tabs::TabChoice;
 
@@ -189,7 +192,10 @@ pub enum Call {
         timeout: Duration,
     },
     /// Stores a picture of the viewport.
-    Screenshot,
+    Screenshot {
+        /// Of the whole page instead.
+        full_page: bool,
+    },
 }
 
 /// What a call acts on.
@@ -320,7 +326,7 @@ impl Call {
             Self::Scroll { .. } | Self::ScrollTo { .. } | Self::ScrollUntil { .. } => "scroll",
             Self::WaitForText { .. } | Self::WaitUntil { .. } | Self::Sleep { .. } => "wait",
             Self::WaitForStable { .. } => "wait_for_stable",
-            Self::Screenshot => "screenshot",
+            Self::Screenshot { .. } => "screenshot",
         }
     }
 
@@ -361,7 +367,7 @@ impl Call {
             | Self::Sleep { .. }
             | Self::WaitForStable { .. }
             | Self::Evaluate { .. }
-            | Self::Screenshot => false,
+            | Self::Screenshot { .. } => false,
         }
     }
 }

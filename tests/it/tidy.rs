@@ -49,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 66] = [
+const PURE: [&str; 69] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -88,6 +88,7 @@ const PURE: [&str; 66] = [
     "src/page/locate",
     "src/page/reader",
     "src/page/input",
+    "src/page/heard",
     "src/gate/rfb",
     "src/gate/range",
     "src/gate/seats",
@@ -95,6 +96,7 @@ const PURE: [&str; 66] = [
     "src/gate/handoffs",
     "src/gate/view",
     "src/gate/problem",
+    "src/gate/downloads",
     "src/gate/upload/meaning",
     "src/gate/upload/backoff",
     "src/agent/plan",
@@ -112,6 +114,7 @@ const PURE: [&str; 66] = [
     "src/agent/discovery/smoke",
     "src/agent/http/answer",
     "src/agent/http/message",
+    "src/agent/downloads",
     "src/agent/report/junit",
     "src/cli/submit/answer",
     "src/cli/submit/told",
@@ -297,6 +300,32 @@ fn nothing_is_ignored_or_left_to_do() {
             }
         }
     }
+    assert_none(&problems);
+}
+
+// agent.md 17.28
+#[test]
+fn every_event_that_is_declared_is_emitted_somewhere() {
+    let declared = read("src/agent/events.rs");
+    let declared = declared.split("pub enum Event {").nth(1).expect("the events");
+    let declared = declared.split("\n}\n").next().expect("their end");
+    let names: Vec<&str> = declared
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()))
+        .filter_map(|line| line.split([' ', '(', ',']).next())
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    let agent: String = rust_files("src/agent")
+        .iter()
+        .filter(|file| *file != "src/agent/events.rs")
+        .map(|file| without_comments_and_strings(production(&read(file))))
+        .collect();
+    let problems: Vec<String> = names
+        .into_iter()
+        .filter(|name| !agent.contains(&format!("Event::{name}")))
+        .map(|name| format!("src/agent/events.rs: nothing emits `{name}`; emit it or remove it"))
+        .collect();
     assert_none(&problems);
 }
 

@@ -112,9 +112,12 @@ fn answers_dialog(steps: &[plan::Step], position: usize) -> bool {
         Deed::Assert(asserted) => {
             asserted.predicates.iter().all(|one| matches!(one.predicate, Predicate::Dialog { .. }))
         }
-        Deed::Act(_) | Deed::Look(_) | Deed::Mail(_) | Deed::Suggest(_) | Deed::Complete(_) => {
-            false
-        }
+        Deed::Act(_)
+        | Deed::Look(_)
+        | Deed::Http(_)
+        | Deed::Mail(_)
+        | Deed::Suggest(_)
+        | Deed::Complete(_) => false,
     };
     let mut from = steps.iter().skip(position);
     from.next().is_some_and(answers) || from.find(|step| !reads(step)).is_some_and(answers)

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::{ACTION_DEADLINE, Drive, millis};
 use crate::{
     agent::{
-        deed::{Deed, Suggestion},
+        deed::{Deed, Look, Suggestion},
         describe,
         http::Request,
         link::Refused,
@@ -16,7 +16,7 @@ use crate::{
         tools::Tool,
     },
     page::{
-        Limits, Page,
+        Limits, News, Page,
         tool::{Call, Code, DIFF_TOKENS, Done, Failed, Wanted, Where},
     },
 };
@@ -104,8 +104,8 @@ impl Drive<'_> {
         // Secrets are put in only now, and only into what is executed.
         let taken = match self.variables.fill(deed) {
             Ok(Deed::Act(call)) => self.act(begun, &call).await,
-            Ok(Deed::Look(wanted)) => {
-                let ended = self.look(&begun, &wanted).await;
+            Ok(Deed::Look(at)) => {
+                let ended = self.look(&begun, &at).await;
                 self.close(begun, ended)
             }
             Ok(Deed::Http(request)) => self.request(begun, &request).await,
@@ -124,7 +124,7 @@ impl Drive<'_> {
                 self.close(begun, Ended::plain(Err(Failed::new(code, problem.message))))
             }
         };
-        self.tell_dialogs(scenario).await;
+        self.tell_news(Some(scenario)).await;
         self.lost |= taken.code == Some(Code::BrowserLost);
         taken
     }
@@ -178,11 +178,18 @@ impl Drive<'_> {
         }
     }
 
-    /// Records what the page asked meanwhile, and how it was answered.
-    async fn tell_dialogs(&mut self, scenario: usize) {
+    /// Records what happened beside the steps: dialogs, tabs, downloads.
+    pub(super) async fn tell_news(&mut self, scenario: Option<usize>) {
         let Some(page) = self.page.clone() else { return };
-        for dialog in page.dialogs().await {
-            self.journal.dialog(scenario, &dialog);
+        let News { dialogs, tabs, downloads } = page.news().await;
+        for dialog in &dialogs {
+            self.journal.dialog(scenario, dialog);
+        }
+        for tab in tabs {
+            self.journal.tab(scenario, tab);
+        }
+        for download in downloads {
+            self.journal.download(scenario, download);
         }
     }
 
@@ -192,9 +199,22 @@ impl Drive<'_> {
             self.last_url.clone_from(&place.url);
         }
         begun.record.url = self.journal.redactor().url(&place.url);
-        let looks = call.acts() || *call == Call::Screenshot;
-        let jpeg = if looks || result.is_err() { self.picture().await } else { None };
-        let kind = if *call == Call::Screenshot { "explicit" } else { "after" };
+        let explicit = matches!(call, Call::Screenshot { .. });
+        let looks = call.acts() || explicit;
+        let jpeg = match call {
+            Call::Screenshot { full_page: true } if result.is_ok() => {
+                let (jpeg, omitted) = self.whole_picture().await.unzip();
+                begun.notes.extend(omitted.flatten());
+                jpeg
+            }
+            _ if looks || result.is_err() => self.picture().await,
+            _ => None,
+        };
+        let kind = match call {
+            Call::Screenshot { full_page: true } => "full_page",
+            _ if explicit => "explicit",
+            _ => "after",
+        };
         let changes = if begun.read { self.changes(call, &result).await } else { None };
         self.link.end(begun.record.id);
         let picture = jpeg.map(|jpeg| (jpeg, kind));
@@ -209,7 +229,7 @@ impl Drive<'_> {
             return (Err(failed), self.place(&page).await);
         }
         let limits = Limits { action: begun.within, cancel: self.stop.token.clone() };
-        let done = if *call == Call::Screenshot {
+        let done = if matches!(call, Call::Screenshot { .. }) {
             // The picture itself is taken when the step is closed.
             Ok(Done { sentence: "took a screenshot".to_owned(), ..Done::default() })
         } else {
@@ -247,33 +267,49 @@ impl Drive<'_> {
         (call.acts() || !changes.none).then_some(changes.text)
     }
 
-    /// The tree, or what is wanted of it.
-    async fn look(&mut self, begun: &Begun, wanted: &Wanted) -> Ended {
-        let admitted = self.begin(begun.record.id, "snapshot").await;
+    /// What the page tells: its tree, its console, its requests.
+    async fn look(&mut self, begun: &Begun, at: &Look) -> Ended {
+        let admitted = self.begin(begun.record.id, &begun.record.tool).await;
         let looked = match (self.page.clone(), admitted) {
             (None, _) => Err(no_browser()),
             (_, Err(failed)) => Err(failed),
-            (Some(page), Ok(())) => {
-                let redactor = self.journal.redactor();
-                let redact = |text: &str| redactor.base(text);
-                let read = timeout(CEILING, page.snapshot(wanted, &redact)).await;
-                match read {
-                    Ok(Ok(tree)) => Ok((tree, self.place(&page).await)),
-                    Ok(Err(failed)) => Err(failed),
-                    Err(_) => Err(too_long()),
-                }
-            }
+            (Some(page), Ok(())) => match timeout(CEILING, self.read(&page, at)).await {
+                Ok(Ok((sentence, data))) => Ok((sentence, data, self.place(&page).await)),
+                Ok(Err(failed)) => Err(failed),
+                Err(_) => Err(too_long()),
+            },
         };
         self.link.end(begun.record.id);
-        let result = looked.map(|(tree, place)| {
+        let result = looked.map(|(sentence, data, place)| {
             let url = self.journal.redactor().url(&place.url);
             json!({
-                "ok": true, "sentence": "read the page",
-                "data": {"tree": tree},
+                "ok": true, "sentence": sentence, "data": data,
                 "page": {"url": url, "title": place.title},
             })
         });
         Ended::plain(result)
+    }
+
+    async fn read(&self, page: &Page, at: &Look) -> Result<(String, Value), Failed> {
+        let redactor = self.journal.redactor();
+        let redact = |text: &str| redactor.base(text);
+        Ok(match at {
+            Look::Tree(wanted) => {
+                let tree = page.snapshot(wanted, &redact).await?;
+                ("read the page".to_owned(), json!({"tree": tree}))
+            }
+            Look::Console { level, limit } => {
+                let listing = page.console(*level, *limit, &redact).await?;
+                let data = json!({"messages": listing.entries, "omitted": listing.omitted()});
+                (format!("console messages: {}", listing.matching), data)
+            }
+            Look::Requests { filter, failed_only, limit } => {
+                let url = |text: &str| redactor.url(text);
+                let listing = page.requests(filter.as_deref(), *failed_only, *limit, &url).await?;
+                let data = json!({"requests": listing.entries, "omitted": listing.omitted()});
+                (format!("requests: {}", listing.matching), data)
+            }
+        })
     }
 
     /// A request of the runner's own: it needs no browser, and keeps nobody from taking it.
@@ -365,6 +401,14 @@ impl Drive<'_> {
             return Where { url: self.last_url.clone(), ..Where::default() };
         }
         timeout(EVIDENCE, page.place()).await.unwrap_or_default()
+    }
+
+    /// A picture of all of the page, if it can be had, and what is not on it.
+    async fn whole_picture(&self) -> Option<(Vec<u8>, Option<String>)> {
+        let page = self.page.as_ref().filter(|_| !self.stop.token.is_cancelled())?;
+        let picture = timeout(EVIDENCE, page.full_screenshot()).await.ok()?.ok()?;
+        let omitted = picture.omitted();
+        Some((picture.jpeg, omitted))
     }
 
     /// A picture of the page as it is, if it can be had.

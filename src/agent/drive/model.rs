@@ -17,7 +17,7 @@ use crate::{
         assignment::Brief,
         deed::{Completion, Deed},
         events::Event,
-        picture::smaller,
+        picture::for_model,
         results::{StepStatus, Usage},
         talk::{
             self,
@@ -454,9 +454,7 @@ impl Drive<'_> {
             self.journal.warn("The model takes no images: it gets the page's tree only.");
             return None;
         }
-        let small = move || smaller(&jpeg).unwrap_or(jpeg);
-        let jpeg = tokio::task::spawn_blocking(small).await.ok()?;
-        Image::new(Bytes::from(jpeg)).ok()
+        Image::new(Bytes::from(for_model(jpeg).await)).ok()
     }
 
     /// Ends a scenario that was not completed.

@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     agent::{
-        deed::{Asserted, Claim, Completion, Deed, Mail, Source, Sourced, Suggestion},
+        deed::{Asserted, Claim, Completion, Deed, Look, Mail, Source, Sourced, Suggestion},
         http::Request,
         plan::direct,
     },
     page::{
-        Text, keys,
+        Level, Text, keys,
         predicate::{Method, Predicate},
         target::{Among, Target},
         tool::{Button, Call, Modifier, ScrollBy, Subject, TabChoice, TypeMode, Wanted},
@@ -60,10 +60,19 @@ pub fn meaning(tool: &Tool, arguments: Arguments, checks: &[Known]) -> Result<Me
     let given = Given(&values);
     let within = given.whole("timeout_ms").map(Duration::from_millis);
     let deed = match tool.name {
-        "snapshot" => Ok(Deed::Look(Wanted {
+        "snapshot" => Ok(Deed::Look(Look::Tree(Wanted {
             reference: given.string("ref"),
             find: given.string("find"),
             max_tokens: given.whole("max_tokens").and_then(|most| u32::try_from(most).ok()),
+        }))),
+        "console_messages" => Ok(Deed::Look(Look::Console {
+            level: Level::parse(given.str("level")).unwrap_or_default(),
+            limit: given.size("limit"),
+        })),
+        "network_requests" => Ok(Deed::Look(Look::Requests {
+            filter: given.string("filter"),
+            failed_only: given.flag("failed_only"),
+            limit: given.size("limit"),
         })),
         "http_request" => Ok(Deed::Http(Box::new(Request {
             method: Method::named(given.str("method")).unwrap_or_default(),
@@ -78,8 +87,7 @@ pub fn meaning(tool: &Tool, arguments: Arguments, checks: &[Known]) -> Result<Me
             subject: given.string("subject"),
         })),
         "check_email_inbox" => {
-            let limit = given.whole("limit").and_then(|limit| usize::try_from(limit).ok());
-            Ok(Deed::Mail(Mail::Newest { limit: limit.unwrap_or(1) }))
+            Ok(Deed::Mail(Mail::Newest { limit: given.size("limit") }))
         }
         "assert" => asserted(&given, checks).map(|one| Deed::Assert(Box::new(one))),
         "complete_scenario" => Ok(Deed::Complete(Completion {
@@ -144,7 +152,7 @@ fn call(name: &str, given: &Given<'_>, notes: &mut Vec<String>) -> Result<Call, 
             }
         }
         "wait" => wait(given, notes),
-        "screenshot" => Call::Screenshot,
+        "screenshot" => Call::Screenshot { full_page: given.flag("full_page") },
         "evaluate" => Call::Evaluate {
             expression: given.text("expression"),
             on: given.string("ref").map(Subject::of),
@@ -287,6 +295,11 @@ impl<'a> Given<'a> {
 
     fn whole(&self, name: &str) -> Option<u64> {
         self.0.get(name).and_then(Value::as_u64)
+    }
+
+    /// How many; one, if nothing is said.
+    fn size(&self, name: &str) -> usize {
+        self.whole(name).and_then(|size| usize::try_from(size).ok()).unwrap_or(1)
     }
 
     fn number(&self, name: &str) -> Option<i64> {

@@ -167,6 +167,8 @@ impl Plain {
             | Event::PageDiscovered { .. }
             | Event::DiscoveredCasesChunk { .. }
             | Event::DiscoveredCasesComplete { .. }
+            | Event::Tab { .. }
+            | Event::Download { .. }
             | Event::Video { .. }
             | Event::Report { .. } => return None,
         })
@@ -245,6 +247,8 @@ impl Bar {
             | Event::PageDiscovered { .. }
             | Event::DiscoveredCasesChunk { .. }
             | Event::DiscoveredCasesComplete { .. }
+            | Event::Tab { .. }
+            | Event::Download { .. }
             | Event::Video { .. }
             | Event::Report { .. } => {}
         }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     decide::lease::{Close, Event, Input, Seat},
     pod::contract::{
-        AgentFrame, BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, FromBrowser, FromGate,
+        AgentFrame, BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, DOWNLOADS, FromBrowser, FromGate,
         RecordingState, ToBrowser, VideoReport, VideoStatus,
     },
 };
@@ -236,6 +236,7 @@ impl Session {
         let generation = self.browser.generation;
         let socket = self.config.browser_sockets.join(CDP_SOCKET);
         let (chrome, viewport) = (self.chrome(), self.config.viewport);
+        let downloads = self.config.media.join(DOWNLOADS);
         let commands = self.commands.clone();
         let tasks = self.tasks.clone();
         let left = self.rejoining.then(|| self.browser.left.clone());
@@ -251,8 +252,8 @@ impl Session {
             let preparing = commands.clone();
             tasks.spawn(async move {
                 let prepared = match left {
-                    Some(left) => chrome.take_up(left).await,
-                    None => chrome.prepare(viewport).await,
+                    Some(left) => chrome.take_up(left, &downloads).await,
+                    None => chrome.prepare(viewport, &downloads).await,
                 };
                 preparing.send(Command::Prepared { generation, prepared }).await.ok();
             });
@@ -372,6 +373,8 @@ impl Session {
             (Some(session), "Overlay.inspectNodeRequested") => self.node_picked(session, params),
             // Chromium's pipe outlives this gate, and so do sessions: the next one has to know them.
             (None, "Target.attachedToTarget" | "Target.detachedFromTarget") => self.keep_journal(),
+            (None, "Browser.downloadWillBegin") => self.download_began(params),
+            (None, "Browser.downloadProgress") => self.download_progressed(params),
             _ => {}
         }
     }

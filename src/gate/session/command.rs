@@ -16,7 +16,7 @@ use super::{
         problem::Problem,
         rfb::message::Message,
         seats::Secrets,
-        store::Manifest,
+        store::{Manifest, StoreError},
     },
     Session,
 };
@@ -146,6 +146,11 @@ pub(in crate::gate) enum Command {
     },
     AgentRelease {
         reply: oneshot::Sender<Vec<(String, &'static str, Value)>>,
+    },
+    /// A download is in the run directory, or could not be put there.
+    DownloadTaken {
+        guid: String,
+        taken: Result<(u64, String), StoreError>,
     },
     Sealed(Option<Manifest>),
     /// The run's files are in the storage, or never will be.
@@ -321,6 +326,7 @@ impl Session {
                 reply.send(self.operator(said)).ok();
             }
             Command::VideoTaken(report) => self.video_taken(report),
+            Command::DownloadTaken { guid, taken } => self.download_taken(&guid, taken),
             Command::Supervisor { from } => self.supervisor(from),
             Command::SupervisorConnected(send) => self.supervisor_connected(send),
             Command::SupervisorClosed => self.supervisor_closed(),

@@ -9,7 +9,8 @@ use url::Url;
 use super::dispatch::{Acted, Page, forbidden};
 use crate::{
     page::{
-        Text, address,
+        Saved, Text, address,
+        frames::State,
         settle::NAVIGATION,
         tool::{Code, Failed},
     },
@@ -41,17 +42,9 @@ impl Page {
         let navigated = navigated?;
         if let Some(error) = navigated.error_text {
             // A download is told of a moment after its navigation was given up.
-            let download = self
-                .browser
-                .until(Instant::now() + DOWNLOAD, move |state| {
-                    state.download.clone().filter(|(at, _)| *at >= t0)
-                })
-                .await?;
-            if let Some((_, name)) = download {
-                return Ok(Acted {
-                    data: json!({"download": {"name": name}}),
-                    ..Acted::say(format!("went to {}, which is a download", to.shown()))
-                });
+            let begun = move |state: &mut State| state.downloads.since(t0).map(drop);
+            if self.browser.until(Instant::now() + DOWNLOAD, begun).await?.is_some() {
+                return self.downloaded(to, t0).await;
             }
             return Err(failed(to.shown(), &error));
         }
@@ -59,6 +52,34 @@ impl Page {
         Ok(Acted {
             data: json!({"new_document": new}),
             ..Acted::say(format!("went to {}", to.shown()))
+        })
+    }
+
+    /// What a navigation has come to that was a download.
+    async fn downloaded(&self, to: &Text, t0: Instant) -> Result<Acted, Failed> {
+        let over =
+            move |state: &mut State| (!state.downloads.under_way(t0, Instant::now())).then_some(());
+        self.browser.until(t0 + NAVIGATION, over).await?;
+        let Some((name, outcome)) =
+            self.browser.with(move |state| state.downloads.since(t0)).await?
+        else {
+            return Err(Failed::new(Code::Internal, "the download is not known any more"));
+        };
+        let download = match outcome {
+            Some(Ok(Saved { bytes, sha256 })) => {
+                json!({"name": name, "bytes": bytes, "sha256": sha256})
+            }
+            // The notes say that it goes on.
+            None => json!({"name": name, "bytes": null, "sha256": null}),
+            Some(Err(why)) => {
+                let message = format!("{} is a download, which was not kept: {why}", to.shown());
+                return Err(Failed::new(Code::NavigationFailed, message)
+                    .with(json!({"net_error": null, "download": {"name": name}})));
+            }
+        };
+        Ok(Acted {
+            data: json!({"download": download}),
+            ..Acted::say(format!("went to {}, which is a download", to.shown()))
         })
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::page::{
-    Page,
+    HeldDialog, Page,
     cdp::CdpError,
     reader::{Called, Known},
     snapshot::{Changes, NodeId, Printed, Shown, text::norm},
@@ -45,13 +45,14 @@ impl Page {
     /// `stale_ref` as for any call with a ref.
     pub async fn snapshot(&self, wanted: &Wanted, redact: Redact<'_>) -> Result<String, Failed> {
         let Wanted { reference, find, max_tokens } = wanted;
-        self.alive().await?;
-        if let Some(held) = self.held_dialog().await {
-            let (kind, text) = (held.kind, norm(&redact(&held.text)));
-            return Ok(format!("- … a {kind} dialog is open and blocks the page: {text}\n"));
-        }
         let bytes = bytes(max_tokens.unwrap_or(TREE_TOKENS).clamp(*ASKED.start(), *ASKED.end()));
-        let view = View::read(&self.browser, bytes).await?;
+        let view = match self.look_at(bytes).await? {
+            Ok(view) => view,
+            Err(HeldDialog { kind, text }) => {
+                let text = norm(&redact(&text));
+                return Ok(format!("- … a {kind} dialog is open and blocks the page: {text}\n"));
+            }
+        };
         let whole = reference.is_none() && find.is_none();
         let shown =
             if whole { view.tree.shown(redact) } else { view.tree.shown_with_options(redact) };
@@ -89,17 +90,26 @@ impl Page {
         max_tokens: u32,
         redact: Redact<'_>,
     ) -> Result<Changes, Failed> {
-        self.alive().await?;
-        if let Some(held) = self.held_dialog().await {
-            return Err(dialog_open(&held));
-        }
         let bytes = bytes(max_tokens);
-        let view = View::read(&self.browser, bytes).await?;
+        let view = self.look_at(bytes).await?.map_err(|held| dialog_open(&held))?;
         let before = self.browser.with(|state| state.reader.base()).await?;
         let shown = view.tree.shown(redact);
         let changes = shown.changes(before.as_deref(), bytes, acted);
         self.remember(&view, changes.refs.clone(), Some(shown)).await?;
         Ok(changes)
+    }
+
+    /// The page, or the dialog that keeps it from answering, whether it was open before or opened while
+    /// the page was looked at.
+    async fn look_at(&self, bytes: usize) -> Result<Result<View, HeldDialog>, Failed> {
+        self.alive().await?;
+        if let Some(held) = self.held_dialog().await {
+            return Ok(Err(held));
+        }
+        match View::read(&self.browser, bytes).await {
+            Ok(view) => Ok(Ok(view)),
+            Err(error) => self.held_dialog().await.map(Err).ok_or_else(|| error.into()),
+        }
     }
 
     /// Whether a ref's element is called as its reader was told.

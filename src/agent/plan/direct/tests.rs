@@ -340,7 +340,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("go back", "A19", "GoBack"),
     ("reload the page", "A19", "Reload"),
     ("refresh", "A19", "Reload"),
-    ("take a screenshot", "A19", "Screenshot"),
+    ("take a screenshot", "A19", "Screenshot { full_page: false }"),
     ("create a temp email address", "A20", "CreateAddress"),
     (
         "wait for the verification code for up to 2 minutes",

@@ -155,7 +155,7 @@ impl Variables {
             | Call::GoBack
             | Call::Sleep { .. }
             | Call::WaitForStable { .. }
-            | Call::Screenshot => call.clone(),
+            | Call::Screenshot { .. } => call.clone(),
         })
     }
 
