@@ -60,6 +60,8 @@ pub struct Manner {
     pub max_steps: Option<u32>,
     /// Skip the rest after a scenario that did not pass.
     pub stop_on_first_failure: bool,
+    /// It begins on the page that the browser shows: nothing is asked of the URL, nothing opened.
+    pub as_it_is: bool,
     /// How long to wait until the target answers.
     pub wait_ready: Option<Duration>,
     /// Who answers dialogs.
@@ -168,7 +170,8 @@ impl Assignment {
 
     /// What is left to drive.
     pub fn job(&self, run_id: &str, clock: Arc<dyn Clock>) -> Job {
-        let Manner { timeout, max_steps, stop_on_first_failure, dialogs, video, .. } = self.manner;
+        let Manner { timeout, max_steps, stop_on_first_failure, as_it_is, dialogs, video, .. } =
+            self.manner;
         Job {
             run_id: run_id.to_owned(),
             name: self.name.clone(),
@@ -182,6 +185,7 @@ impl Assignment {
             max_steps,
             timeout,
             stop_on_first_failure,
+            as_it_is,
             video,
             clock,
         }

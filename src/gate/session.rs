@@ -182,7 +182,7 @@ impl Session {
             tokens: HashMap::new(),
             feed: Feed::new(View::default()),
             store,
-            browser: Browser::default(),
+            browser: Browser::inherited(config.takes_over.as_ref()),
             agent: None,
             run,
             video: VideoView::default(),

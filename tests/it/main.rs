@@ -14,6 +14,7 @@ mod gate;
 mod handoffs;
 mod mail;
 mod manifest;
+mod mcp;
 mod model;
 mod operator;
 mod operator_process;
