@@ -39,6 +39,7 @@ use crate::{
 /// See [`crate::cli::mcp`].
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
+#[expect(clippy::doc_markdown, reason = "the comments are the help text")]
 pub struct Args {
     /// Serve at http://ADDR/mcp instead of standard input and output, for example 127.0.0.1:8765
     #[arg(long, env = "HANDBACK_HTTP", value_name = "ADDR")]

@@ -182,6 +182,7 @@ async fn run_with_mail(
             timeout: Duration::from_mins(10),
             max_steps: None,
             stop_on_first_failure: false,
+            as_it_is: false,
             wait_ready: None,
             dialogs: DialogPolicy::Auto,
             files: None,

@@ -29,7 +29,7 @@ export async function end(child) {
 }
 
 export async function startShop() {
-  const child = spawn(process.execPath, [join(root, 'tests/site/server.mjs'), '--port', '0'],
+  const child = spawn(process.execPath, [join(root, 'tests/site/server.mjs'), '--port', '0', '--until-stdin-ends'],
     { stdio: ['pipe', 'pipe', 'inherit'] });
   return { url: await firstLine(child), stop: () => end(child) };
 }

@@ -59,11 +59,6 @@ impl Place {
         self.0.path().join("state/handback/runs")
     }
 
-    /// Where the server's own files may be put.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     /// `handback mcp` with these arguments.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let place = self.0.path();

@@ -1,6 +1,6 @@
 //! What a client gets back: text to read, the same as structured content, and pictures of what failed.
 
-use std::{fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rmcp::model::{CallToolResult, ContentBlock};
@@ -61,14 +61,13 @@ pub(super) fn finished(told: &Told<'_>) -> CallToolResult {
     }
     structured.insert("directory".to_owned(), json!(directory));
     structured.insert("player_url".to_owned(), json!(player));
-    match serde_json::to_value(results) {
-        Ok(Value::Object(results)) => structured.extend(results),
-        Ok(_) | Err(_) => tracing::error!("the results could not be rendered"),
+    if let Ok(Value::Object(results)) = serde_json::to_value(results) {
+        structured.extend(results);
     }
     text.push_str(&summary::story(results, Paint { colour: false }));
-    text.push_str(&format!("run_id: {}\ndirectory: {}\n", results.run_id, directory.display()));
+    let _ = writeln!(text, "run_id: {}\ndirectory: {}", results.run_id, directory.display());
     if let Some(player) = player {
-        text.push_str(&format!("player: {player}\n"));
+        let _ = writeln!(text, "player: {player}");
     }
     let mut content = vec![ContentBlock::text(text)];
     for (step, path) in shown(results) {

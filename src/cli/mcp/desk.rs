@@ -154,7 +154,7 @@ impl Desk {
             self.show(&options, &id, player).await;
         }
         let told = tokio::task::spawn_blocking(move || {
-            let player = player.as_ref().map(|player| player.expose().as_ref());
+            let player = player.as_ref().map(|player| player.expose());
             answer::finished(&Told { exit, results: &results, directory: &directory, player })
         });
         told.await.map_err(|error| Refusal {

@@ -52,7 +52,7 @@ pub(super) async fn serve(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     door.seat(&headers, false).await?;
-    if let Err(refused) = only_reads(&method) {
+    if let Some(refused) = only_reads(&method) {
         return Ok(refused);
     }
     if run != *door.run {
@@ -64,19 +64,22 @@ pub(super) async fn serve(
     door.sums.answer((*door.run_dir).clone(), path, &artifact, &method, &headers).await
 }
 
-/// GET and HEAD are all there is.
-pub(super) fn only_reads(method: &Method) -> Result<(), Response> {
+/// What is answered to anything but GET and HEAD.
+pub(super) fn only_reads(method: &Method) -> Option<Response> {
     if matches!(*method, Method::GET | Method::HEAD) {
-        return Ok(());
+        return None;
     }
     let mut refused = Problem::METHOD.into_response();
     refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    Err(refused)
+    Some(refused)
 }
 
 /// Sums of files by what tells their states apart, so that a video is not read for every range.
 #[derive(Clone, Debug, Default)]
-pub(in crate::gate) struct Sums(watch::Sender<HashMap<(u64, u64, i64, i64), Arc<str>>>);
+pub(in crate::gate) struct Sums(watch::Sender<HashMap<Version, Arc<str>>>);
+
+/// See [`store::version`].
+type Version = (u64, u64, i64, i64);
 
 impl Sums {
     /// The file at `path`, which is below `directory`, or the part of it that is asked for.

@@ -179,7 +179,7 @@ async fn file(
     if !shelf.let_in(&headers) {
         return Err(Problem::NO_TOKEN);
     }
-    if let Err(refused) = artifacts::only_reads(&method) {
+    if let Some(refused) = artifacts::only_reads(&method) {
         return Ok(refused);
     }
     let found = shelf.kept.borrow().runs.get(&run).cloned();
