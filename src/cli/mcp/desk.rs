@@ -148,13 +148,18 @@ impl Desk {
             kind: one.kind.clone(),
             media_type: one.media_type.clone(),
         });
-        self.shelf.put(&id, directory.clone(), files);
+        let report = Artifact {
+            path: "results.json".to_owned(),
+            kind: "results".to_owned(),
+            media_type: "application/json".to_owned(),
+        };
+        self.shelf.put(&id, directory.clone(), files.chain([report]));
         let player = self.shelf.address(&id, "player.html").unwrap_or_default();
         if let (true, Some(player)) = (options.auto_open, &player) {
             self.show(&options, &id, player).await;
         }
         let told = tokio::task::spawn_blocking(move || {
-            let player = player.as_ref().map(|player| player.expose());
+            let player = player.as_ref().map(Secret::expose);
             answer::finished(&Told { exit, results: &results, directory: &directory, player })
         });
         told.await.map_err(|error| Refusal {
