@@ -145,6 +145,8 @@ pub struct Manner {
     pub max_steps: Option<u32>,
     /// Skip the rest after a scenario that did not pass.
     pub stop_on_first_failure: bool,
+    /// It begins on the page that the browser shows: nothing is asked of the URL, nothing opened.
+    pub as_it_is: bool,
     /// How long to wait until the target answers.
     pub wait_ready: Option<Duration>,
     /// Who answers dialogs.
@@ -268,7 +270,8 @@ impl Assignment {
             description: tool.says.to_owned(),
             schema: schema::of(tool),
         });
-        let Manner { timeout, max_steps, stop_on_first_failure, dialogs, video, .. } = self.manner;
+        let Manner { timeout, max_steps, stop_on_first_failure, as_it_is, dialogs, video, .. } =
+            self.manner;
         Job {
             run_id: run_id.to_owned(),
             name: self.name.clone(),
@@ -294,6 +297,7 @@ impl Assignment {
             tools,
             timeout,
             stop_on_first_failure,
+            as_it_is,
             video,
             clock,
         }

@@ -154,6 +154,9 @@ pub async fn preflight(
     assignment: &Assignment,
     cancel: &CancellationToken,
 ) -> Result<(), Halt> {
+    if assignment.manner.as_it_is {
+        return Ok(());
+    }
     let asked = Manner {
         policy: &assignment.policy,
         insecure_tls: assignment.manner.insecure_tls,

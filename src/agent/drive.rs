@@ -99,6 +99,8 @@ pub struct Job {
     pub timeout: Duration,
     /// Skip the rest after a scenario that did not pass.
     pub stop_on_first_failure: bool,
+    /// Begin on the page that the browser shows.
+    pub as_it_is: bool,
     /// Whether to record.
     pub video: VideoWish,
     /// The machine's clock.
@@ -269,7 +271,9 @@ impl Drive<'_> {
         self.introduce(&facts);
         self.start_video(&facts).await?;
         self.attach(grant).await?;
-        self.open_run_url().await?;
+        if !self.job.as_it_is {
+            self.open_run_url().await?;
+        }
         self.scenarios().await
     }
 

@@ -323,6 +323,7 @@ fn assignment(contract: &RunContract, secrets: Vec<SecretVariable>) -> Result<As
             timeout: Duration::from_secs(*active_deadline_seconds),
             max_steps: None,
             stop_on_first_failure: *stop_on_first_failure,
+            as_it_is: false,
             wait_ready: None,
             dialogs: match policy.dialogs {
                 Dialogs::Auto => DialogPolicy::Auto,

@@ -99,8 +99,8 @@ pub enum Kind {
     },
     /// A ref of the tree.
     Reference,
-    /// Names and values of HTTP headers.
-    Headers {
+    /// Names and values, all text: HTTP headers, variables.
+    Pairs {
         /// How many at most.
         most: usize,
     },

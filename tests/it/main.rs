@@ -17,6 +17,7 @@ mod handoffs;
 mod http;
 mod mail;
 mod manifest;
+mod mcp;
 mod model;
 mod operator;
 mod operator_process;

@@ -222,6 +222,7 @@ impl Driven {
                 timeout: self.timeout,
                 max_steps: self.max_steps,
                 stop_on_first_failure: false,
+                as_it_is: false,
                 wait_ready: None,
                 dialogs: DialogPolicy::Auto,
                 files: self.files,

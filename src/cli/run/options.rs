@@ -161,14 +161,8 @@ impl Options {
                 beside.map_or_else(|| PathBuf::from("."), Path::to_owned)
             }),
         };
-        let Some(state) = here.state.as_ref().map(|state| state.join("handback")) else {
-            return Err(Refusal::usage(
-                "There is no place for results: neither XDG_STATE_HOME nor HOME is set. Use --out DIR and set HOME.",
-            ));
-        };
-        let out = out.unwrap_or_else(|| state.join("runs"));
-        let out = std::path::absolute(&out)
-            .map_err(|error| Refusal::usage(format!("--out {}: {error}.", out.display())))?;
+        let state = state_dir(here)?;
+        let out = out_dir(out.as_deref(), here)?;
         let keep = match keep_alive {
             Some(seconds) => Some(seconds),
             None if no_keep_alive || here.ci || !here.terminal => None,
@@ -218,6 +212,7 @@ impl Options {
                 timeout: Duration::from_secs(timeout),
                 max_steps,
                 stop_on_first_failure,
+                as_it_is: false,
                 wait_ready: wait_ready.map(Duration::from_secs),
                 dialogs: match dialogs {
                     Dialogs::Auto => DialogPolicy::Auto,
@@ -247,6 +242,25 @@ impl Options {
             auto_open: !no_auto_open && (auto_open || (here.terminal && here.desktop && !here.ci)),
         })
     }
+}
+
+/// Our directory in the user's state.
+fn state_dir(here: &Surroundings) -> Result<PathBuf, Refusal> {
+    here.state.as_ref().map(|state| state.join("handback")).ok_or_else(|| {
+        Refusal::usage(
+            "There is no place for results: neither XDG_STATE_HOME nor HOME is set. Use --out DIR and set HOME.",
+        )
+    })
+}
+
+/// Where run directories go, if `--out` is this.
+pub(in crate::cli) fn out_dir(out: Option<&Path>, here: &Surroundings) -> Result<PathBuf, Refusal> {
+    let out = match out {
+        Some(out) => out.to_owned(),
+        None => state_dir(here)?.join("runs"),
+    };
+    std::path::absolute(&out)
+        .map_err(|error| Refusal::usage(format!("--out {}: {error}.", out.display())))
 }
 
 /// Where kept profiles are. As root that is a place which the browser's unprivileged user may pass
