@@ -67,6 +67,8 @@ pub enum RoleNoun {
     Option,
     /// `image`, `icon`, `picture`
     Image,
+    /// `canvas`
+    Canvas,
     /// `heading`
     Heading,
     /// `slider`
