@@ -501,6 +501,7 @@ fn noun(role: RoleNoun) -> &'static str {
         RoleNoun::Radio => "radio",
         RoleNoun::Option => "option",
         RoleNoun::Image => "image",
+        RoleNoun::Canvas => "canvas",
         RoleNoun::Heading => "heading",
         RoleNoun::Slider => "slider",
         RoleNoun::Row => "row",

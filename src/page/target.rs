@@ -69,6 +69,8 @@ pub enum RoleNoun {
     Option,
     /// `image`, `icon`, `picture`
     Image,
+    /// `canvas`
+    Canvas,
     /// `heading`
     Heading,
     /// `slider`

@@ -4,7 +4,7 @@ use super::RoleNoun;
 use crate::page::words::{Cursor, tokens};
 
 /// Every spelling. Those of more words come first, so that a `list item` is no `list`.
-const SPELLINGS: [(&str, RoleNoun); 57] = [
+const SPELLINGS: [(&str, RoleNoun); 58] = [
     ("menu item", RoleNoun::MenuItem),
     ("radio button", RoleNoun::Radio),
     ("list item", RoleNoun::Item),
@@ -25,6 +25,7 @@ const SPELLINGS: [(&str, RoleNoun); 57] = [
     ("image", RoleNoun::Image),
     ("icon", RoleNoun::Image),
     ("picture", RoleNoun::Image),
+    ("canvas", RoleNoun::Canvas),
     ("heading", RoleNoun::Heading),
     ("slider", RoleNoun::Slider),
     ("row", RoleNoun::Row),
@@ -103,6 +104,7 @@ impl RoleNoun {
             | Self::Switch
             | Self::Option
             | Self::Image
+            | Self::Canvas
             | Self::Heading
             | Self::Slider
             | Self::Row
