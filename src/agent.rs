@@ -8,7 +8,6 @@ pub mod assignment;
 pub mod begin;
 pub mod deed;
 pub mod describe;
-mod direct;
 pub mod discovery;
 pub mod downloads;
 pub mod drive;

@@ -16,7 +16,9 @@ use crate::{
         plan::direct,
     },
     page::{
-        Level, Text, keys,
+        Text,
+        heard::Level,
+        keys,
         predicate::{Method, Predicate},
         target::{Among, Target},
         tool::{Button, Call, Modifier, ScrollBy, Subject, TabChoice, TypeMode, Wanted},
@@ -86,9 +88,7 @@ pub fn meaning(tool: &Tool, arguments: Arguments, checks: &[Known]) -> Result<Me
             from: given.string("from"),
             subject: given.string("subject"),
         })),
-        "check_email_inbox" => {
-            Ok(Deed::Mail(Mail::Newest { limit: given.size("limit") }))
-        }
+        "check_email_inbox" => Ok(Deed::Mail(Mail::Newest { limit: given.size("limit") })),
         "assert" => asserted(&given, checks).map(|one| Deed::Assert(Box::new(one))),
         "complete_scenario" => Ok(Deed::Complete(Completion {
             summary: given.string("summary").unwrap_or_default(),
