@@ -43,7 +43,7 @@ find_missing() {
   fonts_are_here || need 'fonts' fontconfig fonts-liberation fonts-noto-core
   here cc || need 'a C compiler (cc)' gcc libc6-dev
   here make || need 'make' make
-  # Two applications under test are Python; Debian packs the module for environments apart.
+  # Two applications under test and a client of ours are Python; Debian packs the module for environments apart.
   python3 -c 'import ensurepip, venv' 2>/dev/null || need 'Python 3.10 or later with venv' python3 python3-venv
   # Too old a Node is not replaced: somebody chose it.
   here node || need "Node.js $NODE_MINIMUM or later" nodejs npm

@@ -1,13 +1,14 @@
 //! Tools on a page: what can be done to a tab and asked of it, whoever decides.
 //!
 //! [`Page`] is the handle: [`tool`] has the calls and the one dispatcher, [`target`] how elements
-//! are described, [`predicate`] what can be asked, [`cdp`] the connection to the browser. Nothing of
+//! are described, [`address`] what is meant by a URL, [`predicate`] what can be asked, [`cdp`] the connection to the browser. Nothing of
 //! the browser's protocol leaves [`cdp`]. `frames` knows which documents there are, `view` makes the
 //! tree of all of them, [`files`] has what can be uploaded, `reader` remembers what was printed,
 //! [`heard`] what pages say beside their tree, `actionability` finds out whether an element can be
 //! acted on and where, `input` turns gestures and keys into events, `settle` waits until a page has come to rest.
 
 mod actionability;
+pub mod address;
 pub mod cdp;
 pub mod files;
 mod frames;

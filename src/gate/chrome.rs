@@ -97,11 +97,16 @@ impl Chrome {
 
     /// Sets what belongs to the browser and not to a session: the size of the page, where downloads go.
     /// It stays as it is when the agent goes, so that nothing moves under a person's hands.
+    /// `left` are sessions of the run before.
     pub(super) async fn prepare(
         &self,
         viewport: Size,
+        left: Vec<String>,
         downloads: &Path,
     ) -> Result<Prepared, ChromeError> {
+        for session in left {
+            self.detach(&session).await;
+        }
         let info = self.root("Target.getTargetInfo", json!({})).await?;
         let browser_target = text(&info, "/targetInfo/targetId");
         let target = self.pages().await?.into_iter().next();
@@ -204,6 +209,14 @@ impl Chrome {
     /// Tabs, and frames with a process of their own.
     pub(super) async fn pages_and_frames(&self) -> Result<Vec<String>, ChromeError> {
         self.targets(&["page", "iframe"]).await
+    }
+
+    /// What the first tab shows.
+    pub(super) async fn first_url(&self) -> Option<String> {
+        let answer = self.root("Target.getTargets", json!({})).await.ok()?;
+        let infos = answer.get("targetInfos").and_then(Value::as_array)?;
+        let page = infos.iter().find(|info| text(info, "/type").is_some_and(|kind| kind == "page"));
+        page.and_then(|page| text(page, "/url"))
     }
 
     async fn targets(&self, kinds: &[&str]) -> Result<Vec<String>, ChromeError> {

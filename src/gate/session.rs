@@ -185,7 +185,7 @@ impl Session {
             tokens: HashMap::new(),
             feed: Feed::new(View::default()),
             store,
-            browser: Browser::default(),
+            browser: Browser::inherited(config.takes_over.as_ref()),
             downloads: Downloads::default(),
             agent: None,
             run,

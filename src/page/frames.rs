@@ -105,7 +105,7 @@ impl Browser {
         let guard = Arc::new(stop.drop_guard());
         let browser = Self { session, inbox, changed, gone, _guard: guard };
 
-        browser.session.auto_attach("page").done().await?;
+        browser.session.auto_attach(&["page"]).done().await?;
         if !browser.session.targets().await?.iter().any(|target| target.kind == "page") {
             browser.session.create_tab().done().await?;
         }

@@ -2,6 +2,9 @@
 # virtual environment with exactly that application's requirements.txt. It is made once, below
 # target/, and made anew when the pins change.
 
+# A substitution would go on after what failed in it, and an installation that failed count as done.
+shopt -s inherit_errexit
+
 apps=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 python_of() {

@@ -49,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 56] = [
+const PURE: [&str; 71] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -79,6 +79,7 @@ const PURE: [&str; 56] = [
     "src/model/known",
     "src/model/cassette/normal",
     "src/model/cassette/difference",
+    "src/page/address",
     "src/page/keys",
     "src/page/words",
     "src/page/target",
@@ -100,12 +101,26 @@ const PURE: [&str; 56] = [
     "src/gate/upload/backoff",
     "src/agent/plan",
     "src/agent/verdict",
+    "src/agent/turn",
+    "src/agent/talk",
+    "src/agent/tools",
+    "src/agent/deed",
     "src/agent/describe",
+    "src/agent/discovery/cases",
+    "src/agent/discovery/frontier",
+    "src/agent/discovery/pace",
+    "src/agent/discovery/prompt",
+    "src/agent/discovery/report",
+    "src/agent/discovery/smoke",
+    "src/agent/http/answer",
+    "src/agent/http/message",
     "src/agent/downloads",
     "src/agent/report/junit",
     "src/cli/submit/answer",
     "src/cli/submit/told",
     "src/mail/extract",
+    "src/cli/mcp/table",
+    "src/cli/mcp/picture",
 ];
 
 /// What a pure file may not name, as paths; a parent stands for everything below it.
@@ -131,13 +146,14 @@ const IMPURE: [&str; 18] = [
 ];
 
 /// Foreign types that live behind one door.
-const DOORS: [(&str, &str); 6] = [
+const DOORS: [(&str, &str); 7] = [
     ("chromiumoxide_cdp", "src/page/cdp"),
     ("chromiumoxide_types", "src/page/cdp"),
     ("aws_sdk_s3", "src/gate/upload/s3"),
     ("aws_smithy_http_client", "src/gate/upload/s3"),
     ("async_imap", "src/mail/imap"),
     ("mail_parser", "src/mail/mime"),
+    ("rmcp", "src/cli/mcp"),
 ];
 
 fn root() -> &'static Path {

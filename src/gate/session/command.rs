@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Why,
+        NotHandedOn, Why,
         cdp::ChromeError,
         chrome::{Call, Prepared},
         events::Subscription,
@@ -43,6 +43,14 @@ pub(in crate::gate) enum Command {
         token: String,
         name: Arc<str>,
         used: oneshot::Sender<()>,
+    },
+    /// What the first tab shows.
+    Page {
+        reply: oneshot::Sender<Option<String>>,
+    },
+    /// The end of this gate, not of its browser. The answer: sessions that it leaves.
+    HandOn {
+        reply: oneshot::Sender<Result<Vec<String>, NotHandedOn>>,
     },
     /// The end of everything.
     End {
@@ -248,6 +256,11 @@ impl Session {
                 self.seats.issue(&token, name);
                 self.tokens.insert(token, used);
             }
+            Command::Page { reply } => {
+                let chrome = self.chrome();
+                self.task(async move { drop(reply.send(chrome.first_url().await)) });
+            }
+            Command::HandOn { reply } => drop(reply.send(self.hand_on())),
             Command::End { why, message } => {
                 if why == Why::Signal {
                     // Whoever takes the pod away: it is nobody's wish in the page.

@@ -180,14 +180,21 @@ impl Session {
     }
 
     /// Attaches to what exists and to what will: new targets wait until they are set up.
-    pub(crate) fn auto_attach(&self, kind: &str) -> Reply {
-        let only = target::FilterEntry { exclude: None, r#type: Some(kind.to_owned()) };
+    pub(crate) fn auto_attach(&self, kinds: &[&str]) -> Reply {
+        let only = kinds
+            .iter()
+            .map(|kind| target::FilterEntry { exclude: None, r#type: Some((*kind).to_owned()) });
         self.command(&target::SetAutoAttachParams {
             auto_attach: true,
             wait_for_debugger_on_start: true,
             flatten: Some(true),
-            filter: Some(target::TargetFilter::new([only])),
+            filter: Some(target::TargetFilter::new(only.collect::<Vec<_>>())),
         })
+    }
+
+    /// Lets a target that waits go on as it is.
+    pub(crate) fn let_run(&self) {
+        self.command(&runtime::RunIfWaitingForDebuggerParams {}).forget();
     }
 
     /// All tabs and the like.
@@ -234,9 +241,10 @@ impl Session {
         install.run_immediately = Some(true);
         self.command(&install).forget();
         self.command(&page::SetInterceptFileChooserDialogParams::new(true)).forget();
-        self.auto_attach("iframe").forget();
+        // Workers wait too, attached to or not, and only who is attached can let them run.
+        self.auto_attach(&["iframe", "worker", "worklet"]).forget();
         let tree = self.command(&page::GetFrameTreeParams {});
-        self.command(&runtime::RunIfWaitingForDebuggerParams {}).forget();
+        self.let_run();
         tree
     }
 

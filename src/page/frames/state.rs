@@ -510,7 +510,11 @@ impl State {
                 };
                 tab
             }
-            _ => return,
+            // A worker: nothing is asked of it.
+            _ => {
+                session.let_run();
+                return;
+            }
         };
         if let Some(frame) = self.frames.get_mut(&target_id) {
             frame.session.clone_from(&session_id);

@@ -41,6 +41,15 @@ impl Level {
         }
     }
 
+    /// The same back.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::All => "all",
+        }
+    }
+
     fn takes(self, severity: Severity) -> bool {
         severity
             >= match self {

@@ -20,6 +20,7 @@ impl RoleNoun {
             Self::Radio => &["radio", "menuitemradio"],
             Self::Option => &["option"],
             Self::Image => &["img", "graphics-symbol", "graphics-document", "canvas"],
+            Self::Canvas => &["canvas"],
             Self::Heading => &["heading"],
             Self::Slider => &["slider"],
             Self::Row => &["row"],
@@ -64,6 +65,7 @@ impl RoleNoun {
             Self::Radio => "radio button",
             Self::Option => "option",
             Self::Image => "image",
+            Self::Canvas => "canvas",
             Self::Heading => "heading",
             Self::Slider => "slider",
             Self::Row => "row",
@@ -114,6 +116,7 @@ pub(crate) fn is_a(tree: &Tree, id: NodeId, noun: RoleNoun) -> bool {
         | RoleNoun::Radio
         | RoleNoun::Option
         | RoleNoun::Image
+        | RoleNoun::Canvas
         | RoleNoun::Heading
         | RoleNoun::Slider
         | RoleNoun::Row

@@ -1,10 +1,10 @@
 //! The grammar's nouns and how they are spelled (agent.md 3.1, role).
 
 use super::RoleNoun;
-use crate::page::words::Cursor;
+use crate::page::words::{Cursor, tokens};
 
 /// Every spelling. Those of more words come first, so that a `list item` is no `list`.
-const SPELLINGS: [(&str, RoleNoun); 57] = [
+const SPELLINGS: [(&str, RoleNoun); 58] = [
     ("menu item", RoleNoun::MenuItem),
     ("radio button", RoleNoun::Radio),
     ("list item", RoleNoun::Item),
@@ -25,6 +25,7 @@ const SPELLINGS: [(&str, RoleNoun); 57] = [
     ("image", RoleNoun::Image),
     ("icon", RoleNoun::Image),
     ("picture", RoleNoun::Image),
+    ("canvas", RoleNoun::Canvas),
     ("heading", RoleNoun::Heading),
     ("slider", RoleNoun::Slider),
     ("row", RoleNoun::Row),
@@ -79,6 +80,13 @@ impl RoleNoun {
         plural.or_else(|| Self::read(at))
     }
 
+    /// The noun that is meant by a word, singular or plural: also an ARIA role that is called so.
+    pub fn called(word: &str) -> Option<Self> {
+        let tokens = tokens(word);
+        let (noun, rest) = Self::read_counted(Cursor::new(&tokens))?;
+        rest.is_end().then_some(noun)
+    }
+
     /// How messages call it.
     pub fn name(self) -> &'static str {
         match self {
@@ -96,6 +104,7 @@ impl RoleNoun {
             | Self::Switch
             | Self::Option
             | Self::Image
+            | Self::Canvas
             | Self::Heading
             | Self::Slider
             | Self::Row

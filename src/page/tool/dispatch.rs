@@ -226,7 +226,7 @@ impl Page {
             Call::WaitForStable { stable, timeout } => {
                 self.wait_for_stable(*stable, *timeout).await
             }
-            Call::Screenshot => Ok(Acted::say("took a screenshot")),
+            Call::Screenshot { .. } => Ok(Acted::say("took a screenshot")),
         }
     }
 
@@ -356,7 +356,7 @@ impl Page {
         attempt: usize,
     ) -> Result<Result<Element, Unresolved>, CdpError> {
         match subject {
-            Subject::Ref(reference) => {
+            Subject::Ref { reference, .. } => {
                 let Some((frame, number)) = parse_ref(reference) else {
                     return Ok(Err(Unresolved::Final(Failed::new(
                         Code::InvalidArgument,
@@ -429,7 +429,7 @@ impl Page {
     ) -> Result<Ready, Unresolved> {
         let element = self.resolve(subject, attempt).await.map_err(Unresolved::from)??;
         let was = match subject {
-            Subject::Ref(reference) => {
+            Subject::Ref { reference, .. } => {
                 let of = reference.clone();
                 match self.browser.with(move |state| state.reader.known(&of)).await? {
                     Known::As(called) => Some(called),
@@ -443,7 +443,7 @@ impl Page {
             Ok(ready) => Ok(ready),
             Err(Miss::Not(reason)) => Err(Unresolved::Later(not_actionable(subject, &reason))),
             Err(Miss::Stale) => Err(match subject {
-                Subject::Ref(reference) => Unresolved::Final(self.stale(reference).await),
+                Subject::Ref { reference, .. } => Unresolved::Final(self.stale(reference).await),
                 Subject::Described { .. } => {
                     let reason = Reason { reason: "detached".to_owned(), by: None };
                     Unresolved::Later(not_actionable(subject, &reason))
@@ -568,7 +568,7 @@ fn cancelled() -> Failed {
 /// How a subject is called in messages; placeholders of secrets stay.
 pub(super) fn spell(subject: &Subject) -> String {
     match subject {
-        Subject::Ref(reference) => reference.clone(),
+        Subject::Ref { reference, .. } => reference.clone(),
         Subject::Described { target, .. } => spell_target(target),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::page::{
     HeldDialog, Page,
+    cdp::CdpError,
     reader::{Called, Known},
     snapshot::{Changes, NodeId, Printed, Shown, text::norm},
     tool::{Failed, dialogs::dialog_open},
@@ -112,7 +113,11 @@ impl Page {
     }
 
     /// Whether a ref's element is called as its reader was told.
-    async fn is_as_printed(&self, view: &View, reference: &str) -> Result<bool, Failed> {
+    pub(super) async fn is_as_printed(
+        &self,
+        view: &View,
+        reference: &str,
+    ) -> Result<bool, CdpError> {
         let of = reference.to_owned();
         let known = self.browser.with(move |state| state.reader.known(&of)).await?;
         let now = view.tree.by_reference(reference).map(|id| view.called(id));

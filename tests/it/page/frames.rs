@@ -135,3 +135,20 @@ async fn a_frame_keeps_its_number_when_it_navigates_and_gets_another_when_it_is_
     bench.sees("Inside").await;
     assert!(bench.tree().await.contains("[ref=f2e1]"), "{}", bench.tree().await);
 }
+
+#[tokio::test]
+async fn workers_of_a_page_and_theirs_run() {
+    let bench = Bench::open(&[(
+        "/",
+        "<p id=one>none</p><p id=two>none</p><script>
+         const script = (text) => URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+         const inner = `postMessage('worked')`;
+         const outer = `new Worker('${script(inner)}').onmessage = (event) => postMessage(event.data)`;
+         new Worker(script(outer)).onmessage = (event) => { one.textContent = 'a worker of a worker ' + event.data };
+         new OfflineAudioContext(1, 128, 44100).audioWorklet.addModule(script('1')).then(() => { two.textContent = 'a worklet worked' });
+         </script>",
+    )])
+    .await;
+    bench.sees("a worker of a worker worked").await;
+    bench.sees("a worklet worked").await;
+}
