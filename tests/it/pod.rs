@@ -432,26 +432,6 @@ async fn a_plan_that_fails_says_what_failed() {
     pod.end().await;
 }
 
-// agent.md 16.2: the agent, which cannot reach where the browser leaves files, has them by the gate.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_download_of_a_pod_is_among_its_artifacts() {
-    let page = "<title>files</title><a href='/file'>Report</a>";
-    let site = Pages::start(&[("/", page)]).await;
-    let plan = "Click \"Report\"\nOpen /file\nVerify the title is \"files\"";
-    let mut pod = Pod::start(&contract(&site.origin, plan)).await;
-    let (code, words) = pod.verdict().await;
-    assert_eq!((code, words.verdict), (0, RunVerdict::Passed), "{words:?}");
-    for file in ["downloads/report.csv", "downloads/report-2.csv"] {
-        assert_eq!(fs::read(pod.run_dir().join(file)).unwrap(), b"a,b\n");
-        until("the manifest", async || {
-            contains(&pod.run_dir(), "manifest.json", file).then_some(())
-        })
-        .await;
-    }
-    assert_eq!(fs::read_dir(pod.path("media").join("downloads")).unwrap().count(), 0);
-    pod.end().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_video_of_failure_alone_is_thrown_away_when_the_run_passes() {
     let site = site().await;
