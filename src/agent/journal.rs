@@ -483,6 +483,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_download_is_an_artifact_under_a_name_without_secrets() {
+        let temp = tempfile::tempdir().unwrap();
+        let (mut journal, _watched) = journal(temp.path());
+        let downloads = temp.path().join("01a/downloads");
+        std::fs::create_dir(&downloads).unwrap();
+        std::fs::write(downloads.join("g-1"), "hello").unwrap();
+        let sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".to_owned();
+        let download = |guid: &str, outcome| Download {
+            guid: guid.to_owned(),
+            name: "../of hunter2!.html".to_owned(),
+            outcome,
+        };
+        let saved = Saved { bytes: 5, sha256: sha256.clone() };
+        journal.download(Some(0), download("g-1", Ok(saved)));
+        journal.download(None, download("g-2", Err("it is larger than 256 MiB".to_owned())));
+        let events: Vec<Value> =
+            events(temp.path()).into_iter().map(|line| line["data"].clone()).collect();
+        assert_eq!(
+            events,
+            [
+                json!({"name": "../of {{PW}}.html", "bytes": 5, "sha256": sha256,
+                       "path": "downloads/of __PW__.html", "error": null}),
+                json!({"name": "../of {{PW}}.html", "bytes": null, "sha256": null, "path": null,
+                       "error": "it is larger than 256 MiB"}),
+            ]
+        );
+        let artifact = journal.dir().artifacts().last().unwrap();
+        assert_eq!((artifact.kind.as_str(), &artifact.sha256), ("download", &sha256));
+        assert_eq!(artifact.media_type, "application/octet-stream", "a page is not served as one");
+        assert!(journal.broken().is_none());
+        let lost = Saved { bytes: 5, sha256: String::new() };
+        journal.download(None, download("g-3", Ok(lost)));
+        assert!(journal.broken().is_some(), "its file is not there");
+    }
+
+    #[tokio::test]
     async fn pictures_are_kept_as_they_were_wished_for() {
         let check = async |wish, kept: [bool; 4]| {
             let temp = tempfile::tempdir().unwrap();

@@ -271,6 +271,12 @@ fn make_home(setup: &Setup<'_>) -> io::Result<()> {
         fs::set_permissions(directory, Permissions::from_mode(0o700))?;
         setup.user.map_or(Ok(()), |user| user.own(directory))?;
     }
+    // Somebody else has to pass through where the video is, which stays ours.
+    if let (Some(user), Some(parent)) = (setup.user, setup.downloads.parent())
+        && !user.reaches(setup.downloads)
+    {
+        fs::set_permissions(parent, Permissions::from_mode(0o711))?;
+    }
     Ok(())
 }
 

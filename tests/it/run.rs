@@ -43,7 +43,7 @@ fn demo(shop: &Shop) -> Run {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn kill(pid: u32) {
@@ -164,6 +164,12 @@ async fn downloads_are_successes_whose_files_are_in_the_run_directory_and_nowher
     );
     let steps = results["scenarios"][0]["steps"].as_array().expect("steps");
     assert_eq!(steps[2]["result"]["data"]["download"]["sha256"], report.as_str(), "{}", steps[2]);
+    assert_eq!(
+        steps[0]["result"]["notes"].as_array().map(Vec::len),
+        Some(1),
+        "no note on the icon that the browser looks for: {}",
+        steps[0]
+    );
     assert!(
         steps[0]["result"]["notes"].to_string().contains("download \\\"report.csv\\\": 4 bytes"),
         "{}",

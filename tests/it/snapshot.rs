@@ -55,6 +55,7 @@ async fn check(file: &str) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+// snapshot.md 8, G2, G3, G4, G5, G6, G7, G8, G9, G10, G11 and G15: E10, E1, E13, E4, E7, E8, E3, E11, E6, E9, E2
 #[tokio::test]
 async fn pages_are_printed_as_the_examples_say() {
     check(include_str!("snapshot/examples.txt")).await;
@@ -78,6 +79,7 @@ async fn roles_names_and_descriptions_follow_the_rules() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+// snapshot.md 8, G9: video
 #[tokio::test]
 async fn states_marks_and_places_are_printed_as_the_fixtures_say() {
     check(include_str!("snapshot/marks.txt")).await;
@@ -111,6 +113,7 @@ async fn an_element_without_a_ref_is_reached_by_its_place_in_the_walk() {
     assert_eq!(tab.ask(&format!("__hb.seen({}, {record})", walk - 1)).await, Value::Null);
 }
 
+// snapshot.md 8, G1
 #[tokio::test]
 async fn what_ever_was_a_password_stays_masked() {
     let mut tab = Walked::start().await;
@@ -165,6 +168,7 @@ async fn listeners_that_the_runner_found_make_things_clickable() {
     assert_eq!(tab.tree().await.print(), "- generic [clickable] [ref=e1]: Go\n");
 }
 
+// snapshot.md 8, B5
 #[tokio::test]
 async fn the_walker_leaves_nothing_that_the_page_can_see() {
     let mut tab = Walked::start().await;

@@ -222,6 +222,7 @@ async fn keys_reach_the_focused_element_and_shortcuts_edit() {
     failed(bench.call(press("Hyper+Q")).await, Code::InvalidArgument);
 }
 
+// snapshot.md 8, B2: scroll
 #[tokio::test]
 async fn scrolling_moves_what_it_should_and_says_where_it_is() {
     let bench = Bench::open(&[(

@@ -2,6 +2,7 @@
 
 use super::*;
 
+// snapshot.md 8, B7: dialogs
 #[tokio::test]
 async fn dialogs_never_block_the_page_and_are_told() {
     let bench = Bench::open(&[(
@@ -46,6 +47,7 @@ async fn leaving_a_page_that_asks_to_stay_is_accepted() {
     assert_eq!(done.notes, ["beforeunload dialog accepted"]);
 }
 
+// snapshot.md 8, B7: popups
 #[tokio::test]
 async fn a_tab_that_a_click_opened_is_current_until_it_closes() {
     let bench = Bench::open(&[
@@ -73,6 +75,7 @@ async fn a_tab_that_a_click_opened_is_current_until_it_closes() {
     }
 }
 
+// agent.md 4.3: a download is a success
 #[tokio::test]
 async fn a_download_is_told_and_is_not_waited_for_as_a_page() {
     let bench = Bench::open(&[("/", "<title>t</title><a href='/file'>Get</a>")]).await;

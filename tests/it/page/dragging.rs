@@ -10,6 +10,7 @@ fn drag(from: &str, to: &str) -> Call {
     Call::Drag { from: on(from), to: named(None, to, Among::Anything) }
 }
 
+// snapshot.md 8, B7: hover
 #[tokio::test]
 async fn the_pointer_stays_where_it_hovers_and_held_keys_go_with_a_click() {
     let bench = Bench::open(&[(
@@ -68,6 +69,7 @@ const BOARD: &str = "<title></title>
     addEventListener('click', (event) => say('click:' + event.target.id));
     </script>";
 
+// snapshot.md 8, B7: drag
 #[tokio::test]
 async fn what_a_page_lets_be_dragged_is_dropped_and_anything_else_follows_the_pointer() {
     let bench = Bench::open(&[("/", BOARD)]).await;

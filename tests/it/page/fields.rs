@@ -83,6 +83,7 @@ async fn typing_without_a_field_goes_to_the_focus() {
     assert!(bench.ask(value("Deep", Op::Equals, "hi")).await.outcome);
 }
 
+// snapshot.md 8, B2: select_option
 #[tokio::test]
 async fn native_selects_choose_by_value_or_label_and_a_miss_lists_the_options() {
     let bench = Bench::open(&[(
@@ -150,6 +151,7 @@ async fn a_custom_combobox_that_does_not_take_the_choice_is_a_failure() {
     assert!(bench.tree().await.contains("Choose"), "{}", bench.tree().await);
 }
 
+// snapshot.md 8, G1
 #[tokio::test]
 async fn a_password_is_masked_everywhere_and_still_compared() {
     let bench = Bench::open(&[(

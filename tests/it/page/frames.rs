@@ -37,6 +37,7 @@ async fn a_frame_of_the_same_site_is_clicked_and_typed_into() {
     check("<div style='height:1500px'></div><iframe src='/inner' style='border:9px solid;width:500px;height:300px'></iframe>").await;
 }
 
+// snapshot.md 8: coordinates of the frame
 #[tokio::test]
 async fn a_frame_of_another_site_is_clicked_and_typed_into() {
     check("<div style='height:1500px'></div><iframe src='{B}/inner' style='border:9px solid;width:500px;height:300px;transform:scale(.7)'></iframe>").await;

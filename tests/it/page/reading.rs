@@ -91,6 +91,7 @@ fn ref_of(tree: &str, holds: &str) -> String {
     rest.split(']').next().unwrap_or_default().to_owned()
 }
 
+// snapshot.md 8, G14, B4, B6
 #[tokio::test]
 async fn a_reader_gets_a_tree_within_its_budget_parts_of_it_and_what_changed_since() {
     let bench = Bench::open(&[("/", PAGE), ("/next", "<h1>Next</h1><button>Back</button>")]).await;

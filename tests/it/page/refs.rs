@@ -43,6 +43,7 @@ const PAGE: &str = "<title>none</title><div id=a><button id=s>Save</button></div
     }
     </script>";
 
+// snapshot.md 8, G16
 #[tokio::test]
 async fn a_ref_reaches_the_element_that_was_printed_however_it_moved_and_never_another() {
     let bench = Bench::open(&[("/", PAGE), ("/other", "<button>Save</button>")]).await;

@@ -52,6 +52,7 @@ async fn a_result_waits_for_what_the_click_started() {
     }
 }
 
+// snapshot.md 8: a poller
 #[tokio::test]
 async fn pollers_and_tickers_that_ran_before_hold_nothing_up() {
     let page = "<title>t</title><button onclick=\"document.querySelector('#out').textContent='done'\">Go</button><p id=out></p><p id=clock></p>
@@ -85,6 +86,7 @@ async fn waits(document: &str, quiet: u64, from: u64, to: u64) {
 
 const INNER: &str = "<p id=p></p><script>onmessage = () => { const timer = setInterval(() => p.append('x'), 50); setTimeout(() => clearInterval(timer), 3000) }</script>";
 
+// snapshot.md 8, B3
 #[tokio::test]
 async fn wait_for_stable_waits_until_texts_and_children_stop_changing() {
     // (a), and (f): three seconds of changes in the page, a shadow root, a frame; then a second of quiet.

@@ -36,6 +36,7 @@ const TALKS: &str = "<title>talks</title><button id=b onclick='talk()'>Talk</but
     }
     </script>";
 
+// agent.md 17.1: console_messages
 #[tokio::test]
 async fn consoles_are_told_by_level_with_exceptions_and_only_since_the_scenario_began() {
     let bench =
@@ -79,6 +80,7 @@ async fn consoles_are_told_by_level_with_exceptions_and_only_since_the_scenario_
     assert!(console(&bench, Level::All, 50).await.is_empty());
 }
 
+// agent.md 17.1: network_requests
 #[tokio::test]
 async fn requests_are_told_with_what_came_of_them_and_never_what_is_in_them() {
     let bench = Bench::open(&[(
@@ -127,6 +129,7 @@ async fn requests_are_told_with_what_came_of_them_and_never_what_is_in_them() {
     assert_eq!(requests(&bench, None, false).await.matching, 0);
 }
 
+// agent.md 17.28: the events of tabs
 #[tokio::test]
 async fn tabs_are_told_when_they_come_are_current_and_go() {
     let bench = Bench::open(&[

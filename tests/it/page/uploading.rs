@@ -28,6 +28,7 @@ const FORM: &str = "<title>t</title>
     zone.addEventListener('drop', (event) => { event.preventDefault(); told(event.dataTransfer.files) });
     </script>";
 
+// snapshot.md 8, B7: choosers
 #[tokio::test]
 async fn files_reach_inputs_drop_zones_and_open_choosers() {
     let house = tempfile::tempdir().unwrap();
@@ -67,6 +68,7 @@ async fn files_reach_inputs_drop_zones_and_open_choosers() {
     failed(none, Code::NotFound);
 }
 
+// snapshot.md 8: a forbidden file type
 #[tokio::test]
 async fn what_an_input_would_not_take_is_not_given_to_it() {
     let house = tempfile::tempdir().unwrap();

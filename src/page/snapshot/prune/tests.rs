@@ -117,6 +117,7 @@ fn static_text_out_of_sight_goes_before_controls_and_headings_go_last() {
     assert!(printed.contains("controls among them"), "{printed}");
 }
 
+// snapshot.md 8, G14
 #[test]
 fn what_is_beyond_the_viewport_is_announced_once() {
     let mut records = vec!["0|list|1|||||0,-90,90,9000".to_owned()];
@@ -142,6 +143,7 @@ fn what_is_beyond_the_viewport_is_announced_once() {
     );
 }
 
+// snapshot.md 8, G5, G12
 #[test]
 fn thirty_equal_rows_and_a_select_of_two_hundred_cost_little() {
     let rows = rows(30);
@@ -152,6 +154,7 @@ fn thirty_equal_rows_and_a_select_of_two_hundred_cost_little() {
     assert!(select.print().lines().nth(1).unwrap().len() <= 160, "{}", select.print());
 }
 
+// snapshot.md 8, G13
 #[test]
 fn texts_and_addresses_are_bounded_whatever_the_budget() {
     let big = "y".repeat(5000);
