@@ -12,7 +12,6 @@
 
 mod answer;
 mod desk;
-mod earlier;
 mod http;
 mod kept;
 mod picture;

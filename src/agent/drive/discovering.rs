@@ -64,7 +64,9 @@ impl Drive<'_> {
 
     /// What is queued gets a little time.
     pub(super) async fn stop_discovering(&mut self) {
-        let (Some(discovery), Some(model)) = (self.discovery.take(), &self.job.model) else { return };
+        let (Some(discovery), Some(model)) = (self.discovery.take(), &self.job.model) else {
+            return;
+        };
         for news in discovery.close().await {
             discovery::record(self.journal, model.known(), news);
         }

@@ -86,9 +86,7 @@ pub fn meaning(tool: &Tool, arguments: Arguments, checks: &[Known]) -> Result<Me
             from: given.string("from"),
             subject: given.string("subject"),
         })),
-        "check_email_inbox" => {
-            Ok(Deed::Mail(Mail::Newest { limit: given.size("limit") }))
-        }
+        "check_email_inbox" => Ok(Deed::Mail(Mail::Newest { limit: given.size("limit") })),
         "assert" => asserted(&given, checks).map(|one| Deed::Assert(Box::new(one))),
         "complete_scenario" => Ok(Deed::Complete(Completion {
             summary: given.string("summary").unwrap_or_default(),

@@ -145,7 +145,8 @@ impl Options {
             .map_err(|error| Refusal::usage(format!("{error}.")))?;
         let variables = values.read().map_err(|problems| Refusal::usage(problems.join("\n")))?;
         let mail = mail.read().map_err(Refusal::usage)?;
-        let model = model::wish(&model, max_tokens, !no_discover, &extensions).map_err(Refusal::usage)?;
+        let model =
+            model::wish(&model, max_tokens, !no_discover, &extensions).map_err(Refusal::usage)?;
         let plan_text = plan_text(plan, plan_file.as_deref())?;
         let files = match files {
             Some(dir) if !dir.is_dir() => {

@@ -632,7 +632,7 @@ fn compiled(
         Deed::Mail(mail) => format!("{:?} {mail:?}", step.line),
         Deed::Look(_) | Deed::Http(_) | Deed::Suggest(_) | Deed::Complete(_) => {
             panic!("no plan has it")
-        },
+        }
     };
     Ok(steps?.iter().map(shown).collect())
 }
