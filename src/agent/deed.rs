@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     agent::http::Request,
     page::{
-        Level,
+        heard::Level,
         predicate::Predicate,
         tool::{Call, Wanted},
     },

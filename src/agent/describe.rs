@@ -16,6 +16,8 @@ use crate::{
     redact::cut,
 };
 
+pub use web::http;
+
 /// What somebody calls an element, in bytes: as long as a name is in a log.
 const LABEL: usize = 120;
 
@@ -254,7 +256,7 @@ pub fn deed(deed: &Deed) -> (String, Value) {
     match deed {
         Deed::Act(call) => (self::call(call), args(call)),
         Deed::Look(at) => look(at),
-        Deed::Http(request) => web::http(request),
+        Deed::Http(request) => http(request),
         Deed::Mail(mail) => self::mail(mail),
         Deed::Assert(asserted) => {
             let Asserted { check, description, claim, predicates } = &**asserted;

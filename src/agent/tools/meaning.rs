@@ -16,7 +16,9 @@ use crate::{
         plan::direct,
     },
     page::{
-        Level, Text, keys,
+        Text,
+        heard::Level,
+        keys,
         predicate::{Method, Predicate},
         target::{Among, Target},
         tool::{Button, Call, Modifier, ScrollBy, Subject, TabChoice, TypeMode, Wanted},

@@ -77,7 +77,18 @@ fn message(event: &Event) -> Option<String> {
         }
         Event::Status { message, .. } => Some(message.clone()),
         Event::Error { code, message } => Some(format!("{code}: {message}")),
-        Event::RunStart { .. }
+        Event::Reasoning { text } => Some(text.clone()),
+        Event::ModelRetry { wait_ms, .. } => {
+            Some(format!("the model is asked again in {wait_ms} ms"))
+        }
+        Event::ImprovementSuggestion(_)
+        | Event::Usage { .. }
+        | Event::PageDiscovered { .. }
+        | Event::DiscoveredCasesChunk { .. }
+        | Event::DiscoveredCasesComplete { .. }
+        | Event::Tab { .. }
+        | Event::Download { .. }
+        | Event::RunStart { .. }
         | Event::Preflight { .. }
         | Event::Browser { .. }
         | Event::Screenshot { .. }
