@@ -38,7 +38,6 @@ const PICTURES: usize = 2;
 
 /// See [`crate::cli::diagnose`].
 #[derive(Debug, clap::Args)]
-#[expect(clippy::doc_markdown, reason = "the comments are the help text")]
 pub struct Args {
     /// The run, by its id
     #[arg(value_name = "RUN_ID")]
