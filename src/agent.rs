@@ -2,8 +2,9 @@
 //!
 //! [`assignment`] is what there is to do, [`begin`] opens its journal, [`in_pod`] does it in a pod.
 //! [`plan`] reads the plan, [`tools`] are what a model may call, [`http`] are the runner's own requests, [`link`] talks to the gate, [`drive`] performs steps and writes them down in
-//! the [`journal`], [`verdict`] judges, and [`report`] writes what remains. [`discovery`] proposes what else could be tested.
+//! the [`journal`], [`verdict`] judges, and [`report`] writes what remains. [`discovery`] proposes what else could be tested, [`advice`] is what a model is asked outside of any scenario.
 
+pub mod advice;
 pub mod assignment;
 pub mod begin;
 pub mod deed;

@@ -3,17 +3,21 @@
 //! Standard output is the answer, standard error is progress and logs. Exit codes are
 //! [`Exit`](crate::pod::contract::Exit).
 
+mod advise;
 mod agent;
 mod browser;
 pub mod check;
 mod cluster;
 pub mod crds;
+pub mod diagnose;
+mod earlier;
 mod gate;
 mod mail;
 pub mod mcp;
 mod model;
 mod operator;
 mod paint;
+pub mod plan;
 pub mod release_pods;
 pub mod run;
 pub mod submit;
@@ -65,6 +69,10 @@ enum Command {
     Run(Box<run::args::Args>),
     /// Validate plans and manifests offline: scenarios, checks, driver, offending lines
     Check(check::Args),
+    /// Have a model write a plan for a page
+    Plan(plan::Args),
+    /// Have a model say why a case of a run failed: the app, the test or the environment
+    Diagnose(diagnose::Args),
     /// Serve `test` and the other tools to coding agents, over the Model Context Protocol
     Mcp(mcp::Args),
     /// Create a TestRun in a cluster; with --wait follow it and exit with its verdict
@@ -121,6 +129,8 @@ pub fn main() -> ExitCode {
                     run::main(*args)
                 }
                 Command::Check(args) => check::main(&args),
+                Command::Plan(args) => plan::main(args),
+                Command::Diagnose(args) => diagnose::main(args),
                 Command::Mcp(args) => mcp::main(args),
                 Command::Submit(args) => submit::main(*args),
                 Command::Take(args) => take::main(args),

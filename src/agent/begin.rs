@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::{
-        assignment::{Assignment, Driver, print_problem},
+        assignment::{Assignment, Driver, ModelWish, print_problem},
         drive::Halt,
         events::{Announced, Event, Line},
         journal::Journal,
@@ -22,6 +22,7 @@ use crate::{
     clock::Clock,
     model::{Model, known::Table},
     preflight::{self, Manner, Unreached},
+    redact::Redactor,
     telemetry::chain,
 };
 
@@ -133,14 +134,25 @@ fn announce(journal: &mut Journal, assignment: &Assignment) {
 /// # Errors
 /// If it cannot be asked at all.
 pub async fn model(assignment: &Assignment) -> Result<Option<Arc<Model>>, Halt> {
-    let choice = assignment.model.choice.clone().filter(|_| assignment.needs_model());
-    let Some(choice) = choice else { return Ok(None) };
+    if !assignment.needs_model() || assignment.model.choice.is_none() {
+        return Ok(None);
+    }
+    configured(&assignment.model, Arc::clone(&assignment.redactor)).await.map(Some)
+}
+
+/// The model that is configured: its key is read, and nobody is asked yet.
+///
+/// # Errors
+/// If there is none, or it cannot be asked at all.
+pub async fn configured(wish: &ModelWish, redactor: Arc<Redactor>) -> Result<Arc<Model>, Halt> {
     let missing = |message: String| Halt { reason: Reason::ModelMissing, message };
-    let table = Table::new(assignment.model.table.as_deref())
+    let choice = wish.choice.clone().ok_or_else(|| {
+        missing("No model is configured, and this needs one: set ANTHROPIC_API_KEY, OPENAI_API_KEY or HANDBACK_API_KEY_FILE, or say with --base-url where a server is that needs no key.".to_owned())
+    })?;
+    let table = Table::new(wish.table.as_deref())
         .map_err(|error| missing(format!("HANDBACK_MODELS: {error}.")))?;
-    let redactor = Arc::clone(&assignment.redactor);
-    match Model::new(choice, &table, assignment.model.patience, redactor).await {
-        Ok(model) => Ok(Some(Arc::new(model))),
+    match Model::new(choice, &table, wish.patience, redactor).await {
+        Ok(model) => Ok(Arc::new(model)),
         Err(error) => Err(missing(format!("The model cannot be asked: {}.", chain(&error)))),
     }
 }

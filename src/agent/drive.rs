@@ -10,6 +10,7 @@ mod discovering;
 mod hands;
 mod mail;
 mod model;
+mod survey;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -21,6 +22,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
+
+pub use survey::{Position, Surveyed, survey};
 
 use crate::{
     agent::{
@@ -180,26 +183,7 @@ pub async fn drive(
     connected: Connected,
     tasks: &TaskTracker,
 ) -> Driven {
-    let Connected { stop, link, notices } = connected;
-    let mut drive = Drive {
-        job,
-        journal,
-        link,
-        tasks,
-        stop,
-        notices,
-        variables: job.variables.clone(),
-        inbox: Inbox::new(&job.mail, Arc::clone(&job.policy)),
-        discovery: None,
-        page: None,
-        lost: false,
-        last_url: job.url.to_string(),
-        next_step: 1,
-        replaced: 0,
-        reader: Reader::default(),
-        recordings: Vec::new(),
-        out_of_memory: false,
-    };
+    let mut drive = Drive::new(job, journal, connected, tasks);
     let halt = drive.run().await.err();
     drive.inbox.close().await;
     drive.stop_discovering().await;
@@ -264,8 +248,44 @@ struct Drive<'a> {
     out_of_memory: bool,
 }
 
+impl<'a> Drive<'a> {
+    fn new(
+        job: &'a Job,
+        journal: &'a mut Journal,
+        connected: Connected,
+        tasks: &'a TaskTracker,
+    ) -> Self {
+        let Connected { stop, link, notices } = connected;
+        Self {
+            job,
+            journal,
+            link,
+            tasks,
+            stop,
+            notices,
+            variables: job.variables.clone(),
+            inbox: Inbox::new(&job.mail, Arc::clone(&job.policy)),
+            discovery: None,
+            page: None,
+            lost: false,
+            last_url: job.url.to_string(),
+            next_step: 1,
+            replaced: 0,
+            reader: Reader::default(),
+            recordings: Vec::new(),
+            out_of_memory: false,
+        }
+    }
+}
+
 impl Drive<'_> {
     async fn run(&mut self) -> Result<(), Halt> {
+        self.enter().await?;
+        self.scenarios().await
+    }
+
+    /// Gets a browser and opens the run URL.
+    async fn enter(&mut self) -> Result<(), Halt> {
         let grant = self.first_browser().await?;
         let facts = grant.browser.clone();
         self.introduce(&facts);
@@ -274,7 +294,7 @@ impl Drive<'_> {
         if !self.job.as_it_is {
             self.open_run_url().await?;
         }
-        self.scenarios().await
+        Ok(())
     }
 
     /// A browser, or another try: two failures in a row are no accident.

@@ -12,7 +12,6 @@
 
 mod answer;
 mod desk;
-mod earlier;
 mod http;
 mod kept;
 mod picture;
@@ -103,7 +102,10 @@ async fn serve(door: Option<Door>, shutdown: &Shutdown) -> Result<(), String> {
         .map_err(|error| format!("No port of this machine can be listened on: {error}."))?;
     let server = Server::new(Arc::new(desk));
     let served = match door {
-        None => server.serve_on(tokio::io::stdin(), tokio::io::stdout(), shutdown).await,
+        None => {
+            let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
+            Box::pin(server.serve_on(input, output, shutdown)).await
+        }
         Some(door) => {
             let (listener, url) = door.listen().await?;
             say(&mut stdout(), &format!("{url}\n"));

@@ -5,6 +5,7 @@
 
 pub mod args;
 pub(in crate::cli) mod execution;
+pub(in crate::cli) mod glance;
 pub(in crate::cli) mod house;
 pub(in crate::cli) mod open;
 pub(crate) mod options;

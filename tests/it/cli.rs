@@ -393,7 +393,9 @@ fn help_is_on_standard_output_and_tells_everything() {
         ("help", &["--help"][..]),
         ("help_run", &["run", "--help"]),
         ("help_check", &["check", "--help"]),
+        ("help_diagnose", &["diagnose", "--help"]),
         ("help_mcp", &["mcp", "--help"]),
+        ("help_plan", &["plan", "--help"]),
         ("help_submit", &["submit", "--help"]),
         ("help_take", &["take", "--help"]),
     ] {

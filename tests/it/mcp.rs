@@ -7,9 +7,13 @@ use rmcp::{ServiceError, model::CallToolRequestParams};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{
-    mcp::{Place, content},
-    shop::Shop,
+use crate::{
+    pages::Pages,
+    support::{
+        mcp::{Place, content},
+        model_server::{Answer, Asked, ModelServer, Say},
+        shop::Shop,
+    },
 };
 
 const ERRAND: &str = "#Case 1: Basket\nOpen /product/harbour-blanket\nClick \"Add to basket\"\n\
@@ -49,7 +53,7 @@ async fn the_server_says_who_it_is_and_what_it_can() {
     }
     let tools = client.service.list_all_tools().await.expect("tools");
     let names: Vec<_> = tools.iter().map(|tool| &*tool.name).collect();
-    assert_eq!(names, ["test"]);
+    assert_eq!(names, ["test", "plan", "diagnose"]);
     for tool in tools {
         assert_eq!(tool.input_schema["additionalProperties"], json!(false), "{}", tool.name);
     }
@@ -252,6 +256,129 @@ async fn a_cancelled_call_cancels_its_run_and_the_server_goes_on() {
     let mut call =
         client.begin("test", &quick(&shop.url, endless, json!({"isolated": "run"}))).await;
     call.hears("step 1: ").await;
+    assert!(client.leave().await);
+    place.is_left().await;
+}
+
+/// A page of three screens and more, each with a button of its own.
+fn tall() -> String {
+    let screen = |number: usize| {
+        format!(
+            "<section style=\"height:900px\"><h2>Part {number}</h2><button>Button {number}</button></section>"
+        )
+    };
+    let screens: String = (1..=6).map(screen).collect();
+    format!("<!doctype html><title>Tall</title><h1>Top of the page</h1>{screens}")
+}
+
+/// Texts and the number of pictures of a request's first message.
+fn shown(asked: &Asked) -> (String, usize) {
+    let content = asked.body["messages"][0]["content"].as_array().expect("parts").clone();
+    let texts: Vec<_> = content.iter().filter_map(|part| part["text"].as_str()).collect();
+    let pictures = content.iter().filter(|part| part["type"] == "image").count();
+    (texts.join("\n"), pictures)
+}
+
+// agent.md 17.33
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_written_from_real_scroll_positions_and_mended_once() {
+    let pages = Pages::start(&[("/", &tall())]).await;
+    let good = "#Case 1: Press\nClick the \"Button 1\" button\nVerify \"Part 1\" is visible\n";
+    let server = ModelServer::scripted(vec![
+        Answer::Say(Say::text("Here is a plan, without any case.")),
+        Answer::Say(Say::text(good)),
+        Answer::Say(Say::text("No plan.")),
+        Answer::Say(Say::text("No plan either.")),
+    ])
+    .await;
+    let place = Place::new();
+    let mut command = place.command(&[]);
+    command.env("ANTHROPIC_API_KEY", "sk-test-key").env("ANTHROPIC_BASE_URL", server.base(true));
+    let client = place.serve_by(command).await;
+    let given = json!({"url": pages.origin, "focus": "the first button"});
+    let result = client.call("plan", &given).await;
+    assert_eq!(result.is_error, Some(false), "{:?}", result.content);
+    assert_eq!(*content(&result), json!({"plan": good, "cases": 1}));
+    let asked = server.asked().await;
+    let (text, pictures) = shown(&asked[0]);
+    assert_eq!(pictures, 3);
+    assert!(text.contains("the first button"), "{text}");
+    let tops: Vec<u32> = text
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("Position ")?.split_once(", ")?.1.split(' ').next()?.parse().ok()
+        })
+        .collect();
+    assert_eq!(tops.len(), 3, "{text}");
+    assert!(tops[0] == 0 && tops[1] >= 700 && tops[2] >= tops[1] + 700, "{tops:?}");
+    let again = asked[1].body["messages"].to_string();
+    assert!(again.contains("cannot be used") && again.contains("#Case 1"), "{again}");
+    let refused = client.call("plan", &given).await;
+    assert_eq!(
+        (refused.is_error, &content(&refused)["code"]),
+        (Some(true), &json!("unusable_answer"))
+    );
+    // Without a model, or a page, nobody is asked.
+    let refused = client.call("plan", &json!({"url": "http://127.0.0.1:9"})).await;
+    assert_eq!(content(&refused)["code"], "preflight_failed");
+    assert!(client.leave().await);
+    place.is_left().await;
+    let client = place.serve().await;
+    let refused = client.call("plan", &given).await;
+    assert_eq!(
+        (refused.is_error, &content(&refused)["code"]),
+        (Some(true), &json!("model_missing"))
+    );
+    assert!(client.leave().await);
+}
+
+// agent.md 17.33
+#[tokio::test(flavor = "multi_thread")]
+async fn a_diagnosis_sees_scenario_steps_page_and_pictures() {
+    let pages =
+        Pages::start(&[("/", "<!doctype html><title>Pay</title><button>Pay now</button>")]).await;
+    let answer = "Class: flawed_test\n\n## Root Cause\nThe button is called \"Pay now\".\n\n## Analysis\n\
+        Step 1 looked for \"Pay later\".\n\n## Recommended Fix\nName the button.\n\n\
+        ## Corrected Test Scenario\n#Case 1: Pay\nClick the \"Pay now\" button\nVerify the title is \"Pay\"\n";
+    let answers = (0..2).map(|_| Answer::Say(Say::text(answer))).collect();
+    let server = ModelServer::scripted(answers).await;
+    let place = Place::new();
+    let mut command = place.command(&[]);
+    command.env("ANTHROPIC_API_KEY", "sk-test-key").env("ANTHROPIC_BASE_URL", server.base(true));
+    let client = place.serve_by(command).await;
+    let plan = "#Case 1: Pay\nTake a screenshot\nVerify the title is \"Paid\"";
+    let run = client.call("test", &quick(&pages.origin, plan, json!({"isolated": "run"}))).await;
+    let run = content(&run)["run_id"].clone();
+    let result = client.call("diagnose", &json!({"run_id": run})).await;
+    let found = content(&result);
+    assert_eq!(result.is_error, Some(false), "{found:#}");
+    assert_eq!((&found["class"], &found["run_id"]), (&json!("flawed_test"), &run));
+    assert_eq!(found["diagnosis"]["root_cause"], "The button is called \"Pay now\".");
+    assert!(
+        found["diagnosis"]["corrected_scenario"]
+            .as_str()
+            .is_some_and(|case| case.starts_with("#Case 1: Pay"))
+    );
+    let (text, pictures) = shown(&server.asked().await[0]);
+    assert!(pictures >= 1, "{text}");
+    for part in ["#Case 1: Pay", "- v1 failed", "- step 1 done", "Paid"] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+    // What was seen elsewhere is told about the page as it is.
+    let given = json!({"url": pages.origin, "scenario": plan, "error": "no such title"});
+    let result = client.call("diagnose", &given).await;
+    assert_eq!(result.is_error, Some(false), "{:?}", result.content);
+    let (text, pictures) = shown(&server.asked().await[1]);
+    assert!(text.contains("no such title") && text.contains("Pay now") && pictures == 1, "{text}");
+    for (given, code) in [
+        (json!({"run_id": run, "url": pages.origin}), "invalid_argument"),
+        (json!({"url": pages.origin}), "invalid_argument"),
+        (json!({"run_id": "01kunknown"}), "unknown_run"),
+        (json!({"run_id": run, "scenario": "Refund"}), "unknown_scenario"),
+    ] {
+        let refused = client.call("diagnose", &given).await;
+        assert_eq!((refused.is_error, &content(&refused)["code"]), (Some(true), &json!(code)));
+    }
     assert!(client.leave().await);
     place.is_left().await;
 }

@@ -49,7 +49,7 @@ const WITHOUT_GROUND: [&str; 3] = ["manifest", "decide", "pod"];
 
 /// Files and directories that decide without asking anybody: no `async`, clock, files, network,
 /// processes or environment. `src/x` stands for `src/x.rs` and all of `src/x/`.
-const PURE: [&str; 71] = [
+const PURE: [&str; 73] = [
     "src/secret",
     "src/policy",
     "src/redact",
@@ -101,6 +101,8 @@ const PURE: [&str; 71] = [
     "src/gate/upload/backoff",
     "src/agent/plan",
     "src/agent/verdict",
+    "src/agent/advice/plan",
+    "src/agent/advice/diagnosis",
     "src/agent/turn",
     "src/agent/talk",
     "src/agent/tools",

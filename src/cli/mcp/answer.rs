@@ -84,6 +84,13 @@ pub(super) fn finished(told: &Told<'_>) -> CallToolResult {
     result
 }
 
+/// What a model has written, as text and as its parts.
+pub(super) fn said(text: String, parts: Value) -> CallToolResult {
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    result.structured_content = Some(parts);
+    result
+}
+
 /// The first failing steps that have a picture.
 fn shown(results: &Results) -> impl Iterator<Item = (&Step, &str)> {
     let steps = results.scenarios.iter().flat_map(|one| &one.steps);

@@ -3,24 +3,30 @@
 use std::io;
 
 use rmcp::model::CallToolResult;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::{OnceCell, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     answer::{self, Told},
     kept::{Kept, Profile},
-    places::{Places, Turn},
+    places::{Place, Places, Turn},
     progress::Progress,
-    wish::Wish,
+    table,
+    wish::{self, Wish},
 };
 use crate::{
     agent::assignment::Refusal,
     browser::runtime_dir::RuntimeDir,
-    cli::run::{
-        execution::{Executed, execute, new_id},
-        open::open,
-        options::{Options, Surroundings},
+    cli::{
+        diagnose::{Failure, explain},
+        plan,
+        run::{
+            args::Args,
+            execution::{Executed, execute, new_id},
+            open::open,
+            options::{Options, Surroundings},
+        },
     },
     gate::Shelf,
     pod::contract::{Artifact, Exit},
@@ -65,30 +71,119 @@ impl Desk {
         &self,
         given: Map<String, Value>,
         mut progress: Progress,
-        cancel: CancellationToken,
-    ) -> CallToolResult {
-        // The end of the server waits for that of the run.
-        self.tasks.track_future(self.ended_by(given, &mut progress, cancel)).await
-    }
-
-    async fn ended_by(
-        &self,
-        given: Map<String, Value>,
-        progress: &mut Progress,
         asked: CancellationToken,
     ) -> CallToolResult {
-        // Either may end it: who asked, or the end of the server.
         let cancel = self.end.child_token();
+        self.answered(asked, &cancel, self.in_turn(given, &mut progress, &cancel)).await
+    }
+
+    /// `plan`.
+    pub(super) async fn plan(
+        &self,
+        given: Map<String, Value>,
+        mut progress: Progress,
+        asked: CancellationToken,
+    ) -> CallToolResult {
+        let cancel = self.end.child_token();
+        let work = async {
+            let given = wish::check(&table::PLAN, given)?;
+            let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
+            let (url, focus, model) =
+                (text("url").unwrap_or_default(), text("focus"), text("model"));
+            let wish = plan::Wish { url, focus, model, base_url: None };
+            let place = self.place(&mut progress, &cancel).await?;
+            progress.say("looking at the page, then asking the model").await;
+            let written = Box::pin(plan::write(&wish, &self.here, &self.tasks, &cancel)).await?;
+            drop(place);
+            let parts = json!({"plan": written.plan, "cases": written.cases});
+            Ok(answer::said(written.plan, parts))
+        };
+        self.answered(asked, &cancel, work).await
+    }
+
+    /// `diagnose`.
+    pub(super) async fn diagnose(
+        &self,
+        given: Map<String, Value>,
+        mut progress: Progress,
+        asked: CancellationToken,
+    ) -> CallToolResult {
+        let cancel = self.end.child_token();
+        let work = async {
+            let given = wish::check(&table::DIAGNOSE, given)?;
+            let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
+            let typed = text("model").map(|model| format!("--model={model}"));
+            let args = Args::of(typed.into_iter().collect())?;
+            let run = text("run_id");
+            let failure = match (run.clone(), text("url"), text("scenario"), text("error")) {
+                (Some(id), None, scenario, None) => Failure::Run { id, scenario },
+                (None, Some(url), Some(scenario), Some(error)) => {
+                    Failure::Page { url, scenario, error }
+                }
+                _ => {
+                    return Err(wish::invalid(
+                        "give run_id, or all of url, scenario and error, and not both",
+                    ));
+                }
+            };
+            let place = match &failure {
+                Failure::Page { .. } => Some(self.place(&mut progress, &cancel).await?),
+                Failure::Run { .. } => None,
+            };
+            progress.say("asking the model").await;
+            let (here, tasks) = (&self.here, &self.tasks);
+            let found =
+                Box::pin(explain(&failure, args.out.as_deref(), &args.model, here, tasks, &cancel))
+                    .await?;
+            drop(place);
+            let parts = json!({"run_id": run, "class": found.class, "diagnosis": found});
+            Ok(answer::said(found.text(), parts))
+        };
+        self.answered(asked, &cancel, work).await
+    }
+
+    /// Does the work of a call. Who asked may end it, and so does the end of the server, which waits
+    /// for the end of the work.
+    async fn answered(
+        &self,
+        asked: CancellationToken,
+        cancel: &CancellationToken,
+        work: impl Future<Output = Result<CallToolResult, Refusal>>,
+    ) -> CallToolResult {
         let passed_on = async {
             asked.cancelled().await;
             cancel.cancel();
             std::future::pending().await
         };
-        tokio::select! {
-            result = self.in_turn(given, progress, &cancel) => {
-                result.unwrap_or_else(|refusal| answer::refused(&refusal))
+        let work = async {
+            tokio::select! {
+                result = work => result.unwrap_or_else(|refusal| answer::refused(&refusal)),
+                never = passed_on => never,
             }
-            never = passed_on => never,
+        };
+        self.tasks.track_future(work).await
+    }
+
+    /// One of the places, in the order in which they were asked for.
+    async fn place(
+        &self,
+        progress: &mut Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Place, Refusal> {
+        let mut waiting = self.places.queue();
+        loop {
+            let turn = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(cancelled()),
+                turn = waiting.turn() => turn,
+            };
+            match turn {
+                Turn::Come(place) => return Ok(place),
+                Turn::Wait(before) => {
+                    let others = format!("queued: four runs go on, {before} wait before this one");
+                    progress.say(&others).await;
+                }
+            }
         }
     }
 
@@ -101,21 +196,7 @@ impl Desk {
     ) -> Result<CallToolResult, Refusal> {
         let page = if Wish::needs_page(&given) { Some(self.kept.page().await?) } else { None };
         let wish = Wish::read(given, page, &self.here)?;
-        let mut waiting = self.places.queue();
-        let place = loop {
-            let turn = tokio::select! {
-                biased;
-                () = cancel.cancelled() => return Err(cancelled()),
-                turn = waiting.turn() => turn,
-            };
-            match turn {
-                Turn::Come(place) => break place,
-                Turn::Wait(before) => {
-                    let others = format!("queued: four runs go on, {before} wait before this one");
-                    progress.say(&others).await;
-                }
-            }
-        };
+        let place = self.place(progress, cancel).await?;
         let result = Box::pin(self.carry_out(wish, progress, cancel)).await;
         drop(place);
         result

@@ -83,6 +83,8 @@ impl ServerHandler for Server {
         let cancel = context.ct;
         let result = match &*request.name {
             "test" => self.desk.test(given, progress, cancel).await,
+            "plan" => self.desk.plan(given, progress, cancel).await,
+            "diagnose" => self.desk.diagnose(given, progress, cancel).await,
             other => {
                 let names: Vec<_> = table::TOOLS.iter().map(|tool| tool.name).collect();
                 let message = format!("there is no tool {other:?}; there are {}", names.join(", "));

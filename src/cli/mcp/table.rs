@@ -4,11 +4,15 @@
 use crate::agent::tools::{Beyond, Kind, Parameter, Tool};
 
 /// Characters of a plan, which is at most 256 KiB.
-const PLAN: usize = 256 << 10;
+const PLAN_LENGTH: usize = 256 << 10;
 /// As of `--timeout` and `--keep-alive`.
 const WEEK: i64 = 604_800;
 /// As of any URL.
 const URL: usize = 8192;
+
+const fn needs(name: &'static str, kind: Kind, says: &'static str) -> Parameter {
+    Parameter { name, required: true, kind, says }
+}
 
 const fn takes(name: &'static str, kind: Kind, says: &'static str) -> Parameter {
     Parameter { name, required: false, kind, says }
@@ -39,7 +43,7 @@ pub(super) const TEST: Tool = Tool {
             ),
             takes(
                 "plan",
-                text(1, PLAN),
+                text(1, PLAN_LENGTH),
                 "The plan: cases as '#Case 1: name' with a line for each step and Verify lines.",
             ),
             takes("run_id", text(1, 64), "Take the plan of this earlier run."),
@@ -113,8 +117,40 @@ pub(super) const TEST: Tool = Tool {
     )
 };
 
+/// `plan`.
+pub(super) const PLAN: Tool = tool(
+    "plan",
+    "Looks at a page from top to bottom and has a model write a plan for it: 5 to 8 cases of its \
+     most important flows, ready for test. Needs a configured model.",
+    &[
+        needs("url", text(1, URL), "The page; the app must be running."),
+        takes("focus", text(1, 2000), "What the cases should be about."),
+        takes("model", text(1, 200), "Which model writes it: [PROVIDER:]NAME."),
+    ],
+);
+
+/// `diagnose`.
+pub(super) const DIAGNOSE: Tool = tool(
+    "diagnose",
+    "Has a model say why a case failed: root cause, analysis, fix, and the corrected case, with the \
+     class app_bug, flawed_test or environment. Give run_id, or all of url, scenario and error. \
+     Needs a configured model.",
+    &[
+        takes("run_id", text(1, 64), "The run in which it failed."),
+        takes(
+            "scenario",
+            text(1, PLAN_LENGTH),
+            "With run_id: the case, by number from 1 or by name; left out, the first that did not \
+             pass. Without: the text of the case.",
+        ),
+        takes("url", text(1, URL), "Where it failed, if there is no run."),
+        takes("error", text(1, 20_000), "What was seen, if there is no run."),
+        takes("model", text(1, 200), "Which model is asked: [PROVIDER:]NAME."),
+    ],
+);
+
 /// All of them, in the order in which they are offered.
-pub(super) const TOOLS: &[&Tool] = &[&TEST];
+pub(super) const TOOLS: &[&Tool] = &[&TEST, &PLAN, &DIAGNOSE];
 
 #[cfg(test)]
 mod tests {

@@ -1,18 +1,20 @@
 //! From the arguments of `test` to a run that can be carried out here. They become the options of
 //! `handback run`, read as that reads them: defaults, environment and refusals are the same.
 
-use clap::{Args as _, FromArgMatches as _};
 use serde_json::{Map, Value};
 
-use super::{earlier, table};
+use super::table;
 use crate::{
     agent::{
         assignment::Refusal,
         tools::{Parameter, Tool, arguments},
     },
-    cli::run::{
-        args::Args,
-        options::{Options, Surroundings, out_dir},
+    cli::{
+        earlier,
+        run::{
+            args::Args,
+            options::{Options, Surroundings, out_dir},
+        },
     },
     pod::contract::Exit,
 };
@@ -78,7 +80,7 @@ impl Wish {
             given.insert("url".to_owned(), Value::String(page));
         }
         let text = |name: &str| given.get(name).and_then(Value::as_str);
-        let mut args = parse(typed(&given)?)?;
+        let mut args = Args::of(typed(&given)?).map_err(worded)?;
         if let Some(id) = text("run_id") {
             args.plan = Some(earlier::plan(&out_dir(args.out.as_deref(), here)?, id)?);
             args.plan_file = None;
@@ -98,7 +100,7 @@ impl Wish {
 /// As they would be typed after `handback run`. What is text stands behind a `=`, so that it cannot be
 /// taken for another option.
 fn typed(given: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
-    let mut typed = vec!["run".to_owned()];
+    let mut typed = Vec::new();
     let mut plain_keep = true;
     for (name, value) in given {
         let option = option(name);
@@ -165,21 +167,6 @@ fn secret(name: &str, source: &str) -> Result<String, Refusal> {
         )));
     }
     Ok(format!("--secret={name}={source}"))
-}
-
-fn parse(typed: Vec<String>) -> Result<Args, Refusal> {
-    let command = Args::augment_args(clap::Command::new("test").no_binary_name(false));
-    let read = || {
-        let matches = command.disable_help_flag(true).try_get_matches_from(typed)?;
-        let mut args = Args::from_arg_matches(&matches)?;
-        args.settle(&matches);
-        Ok::<_, clap::Error>(args)
-    };
-    read().map_err(|error| {
-        let text = error.to_string();
-        let text = text.lines().next().unwrap_or_default();
-        worded(invalid(text.strip_prefix("error: ").unwrap_or(text)))
-    })
 }
 
 /// `pass_criteria` is `--pass-criteria`.

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, ArgMatches, builder::FalseyValueParser, parser::ValueSource};
 
-use crate::cli::{mail::Mail, model::Model, values::Values};
+use crate::{
+    agent::assignment::Refusal,
+    cli::{mail::Mail, model::Model, values::Values},
+};
 
 /// See [`crate::cli::run`].
 #[derive(Debug, clap::Args)]
@@ -239,6 +242,24 @@ pub enum Dialogs {
 }
 
 impl Args {
+    /// What would have been typed after `handback run`, by a part of this program; the environment
+    /// says the rest.
+    pub(in crate::cli) fn of(typed: Vec<String>) -> Result<Self, Refusal> {
+        let command = <Self as clap::Args>::augment_args(clap::Command::new("run"));
+        let read = || {
+            let command = command.disable_help_flag(true).no_binary_name(true);
+            let matches = command.try_get_matches_from(typed)?;
+            let mut args = <Self as clap::FromArgMatches>::from_arg_matches(&matches)?;
+            args.settle(&matches);
+            Ok::<_, clap::Error>(args)
+        };
+        read().map_err(|error| {
+            let text = error.to_string();
+            let text = text.lines().next().unwrap_or_default();
+            Refusal::usage(text.strip_prefix("error: ").unwrap_or(text))
+        })
+    }
+
     /// An option beats the environment, also where two options exclude each other: `--no-video`
     /// wins over `HANDBACK_VIDEO`, `--plan` over `HANDBACK_PLAN_FILE`.
     pub(crate) fn settle(&mut self, matches: &ArgMatches) {

@@ -11,7 +11,7 @@ const LIMIT: u64 = (256 << 10) + 1;
 ///
 /// # Errors
 /// `unknown_run`.
-pub(super) fn plan(out: &Path, id: &str) -> Result<String, Refusal> {
+pub(in crate::cli) fn plan(out: &Path, id: &str) -> Result<String, Refusal> {
     let path = directory(out, id)?.join("plan.md");
     let mut text = String::new();
     fs::File::open(&path)
@@ -24,7 +24,7 @@ pub(super) fn plan(out: &Path, id: &str) -> Result<String, Refusal> {
 ///
 /// # Errors
 /// `unknown_run`.
-pub(super) fn directory(out: &Path, id: &str) -> Result<std::path::PathBuf, Refusal> {
+pub(in crate::cli) fn directory(out: &Path, id: &str) -> Result<std::path::PathBuf, Refusal> {
     // Ids are ULIDs, or a uid with the number of an attempt: never a path.
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let path = out.join(id);
