@@ -8,6 +8,7 @@ mod browser;
 pub mod check;
 mod cluster;
 pub mod crds;
+pub mod discover;
 mod gate;
 mod mail;
 pub mod mcp;
@@ -65,6 +66,8 @@ enum Command {
     Run(Box<run::args::Args>),
     /// Validate plans and manifests offline: scenarios, checks, driver, offending lines
     Check(check::Args),
+    /// Follow the links of a site and propose cases for its pages
+    Discover(Box<discover::Args>),
     /// Serve `test` and the other tools to coding agents, over the Model Context Protocol
     Mcp(mcp::Args),
     /// Create a TestRun in a cluster; with --wait follow it and exit with its verdict
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
                     run::main(*args)
                 }
                 Command::Check(args) => check::main(&args),
+                Command::Discover(args) => discover::main(*args),
                 Command::Mcp(args) => mcp::main(args),
                 Command::Submit(args) => submit::main(*args),
                 Command::Take(args) => take::main(args),

@@ -5,6 +5,7 @@
 //! report can be written.
 
 mod asserting;
+mod crawling;
 mod direct;
 mod discovering;
 mod hands;
@@ -57,6 +58,8 @@ const RECORDER_START: Duration = Duration::from_secs(20);
 const REPLACEMENTS: u32 = 2;
 /// Until it is known whether a lost browser was killed for memory: its supervisor looks every 100 ms.
 const MEMORY_KNOWN: Duration = Duration::from_millis(500);
+
+pub use crawling::visit;
 
 /// What to drive, all of it decided.
 #[derive(Debug)]
@@ -180,26 +183,7 @@ pub async fn drive(
     connected: Connected,
     tasks: &TaskTracker,
 ) -> Driven {
-    let Connected { stop, link, notices } = connected;
-    let mut drive = Drive {
-        job,
-        journal,
-        link,
-        tasks,
-        stop,
-        notices,
-        variables: job.variables.clone(),
-        inbox: Inbox::new(&job.mail, Arc::clone(&job.policy)),
-        discovery: None,
-        page: None,
-        lost: false,
-        last_url: job.url.to_string(),
-        next_step: 1,
-        replaced: 0,
-        reader: Reader::default(),
-        recordings: Vec::new(),
-        out_of_memory: false,
-    };
+    let mut drive = Drive::new(job, journal, connected, tasks);
     let halt = drive.run().await.err();
     drive.inbox.close().await;
     drive.stop_discovering().await;
@@ -262,6 +246,36 @@ struct Drive<'a> {
     replaced: u32,
     recordings: Vec<Recording>,
     out_of_memory: bool,
+}
+
+impl<'a> Drive<'a> {
+    fn new(
+        job: &'a Job,
+        journal: &'a mut Journal,
+        connected: Connected,
+        tasks: &'a TaskTracker,
+    ) -> Self {
+        let Connected { stop, link, notices } = connected;
+        Self {
+            job,
+            journal,
+            link,
+            tasks,
+            stop,
+            notices,
+            variables: job.variables.clone(),
+            inbox: Inbox::new(&job.mail, Arc::clone(&job.policy)),
+            discovery: None,
+            page: None,
+            lost: false,
+            last_url: job.url.to_string(),
+            next_step: 1,
+            replaced: 0,
+            reader: Reader::default(),
+            recordings: Vec::new(),
+            out_of_memory: false,
+        }
+    }
 }
 
 impl Drive<'_> {
