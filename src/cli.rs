@@ -11,6 +11,7 @@ mod cluster;
 pub mod crds;
 pub mod diagnose;
 mod earlier;
+pub mod discover;
 mod gate;
 mod mail;
 pub mod mcp;
@@ -71,6 +72,8 @@ enum Command {
     Check(check::Args),
     /// Have a model write a plan for a page
     Plan(plan::Args),
+    /// Follow the links of a site and propose cases for its pages
+    Discover(Box<discover::Args>),
     /// Have a model say why a case of a run failed: the app, the test or the environment
     Diagnose(diagnose::Args),
     /// Serve `test` and the other tools to coding agents, over the Model Context Protocol
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
                 Command::Check(args) => check::main(&args),
                 Command::Plan(args) => plan::main(args),
                 Command::Diagnose(args) => diagnose::main(args),
+                Command::Discover(args) => discover::main(*args),
                 Command::Mcp(args) => mcp::main(args),
                 Command::Submit(args) => submit::main(*args),
                 Command::Take(args) => take::main(args),

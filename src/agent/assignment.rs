@@ -231,13 +231,7 @@ impl Assignment {
             .map_err(|problems| refused_plan(&problems))?;
         let drivers = compile(&plan, wheel, model.choice.is_some())?;
         let variables = variables.released_to(&url, &plan);
-        if let Some(host) = url.host_str() {
-            policy.host(host).map_err(|blocked| Refusal {
-                exit: Exit::Usage,
-                code: Reason::BlockedByPolicy.as_str().to_owned(),
-                message: format!("The run URL may not be opened: {blocked}."),
-            })?;
-        }
+        permitted(&policy, &url)?;
         let mut secrets = variables.registered();
         secrets.extend(mail.password.clone().map(|value| Registered { value, placeholder: None }));
         Ok(Self {
@@ -257,9 +251,38 @@ impl Assignment {
         })
     }
 
-    /// Whether a scenario needs a model.
+    /// To look at pages, without a plan.
+    ///
+    /// # Errors
+    /// If the policy forbids the URL.
+    pub fn to_look(
+        url: Url,
+        model: ModelWish,
+        policy: Policy,
+        manner: Manner,
+    ) -> Result<Self, Refusal> {
+        permitted(&policy, &url)?;
+        Ok(Self {
+            redactor: Arc::new(Redactor::new(Vec::new())),
+            name: url.host_str().unwrap_or_default().to_owned(),
+            url,
+            plan_text: String::new(),
+            plan: Plan::default(),
+            drivers: Vec::new(),
+            criteria: Vec::new(),
+            variables: Variables::default(),
+            policy: Arc::new(policy),
+            mail: Settings::default(),
+            model,
+            manner,
+            in_effect: Map::new(),
+        })
+    }
+
+    /// Whether a scenario needs a model, or there is nothing but pages to ask one about.
     pub fn needs_model(&self) -> bool {
-        self.drivers.iter().any(|driver| matches!(driver, Driver::Model(_)))
+        self.drivers.is_empty()
+            || self.drivers.iter().any(|driver| matches!(driver, Driver::Model(_)))
     }
 
     /// What is left to drive, with the model if one is needed.
@@ -302,6 +325,16 @@ impl Assignment {
             clock,
         }
     }
+}
+
+/// Whether the run URL may be opened.
+fn permitted(policy: &Policy, url: &Url) -> Result<(), Refusal> {
+    let Some(host) = url.host_str() else { return Ok(()) };
+    policy.host(host).map_err(|blocked| Refusal {
+        exit: Exit::Usage,
+        code: Reason::BlockedByPolicy.as_str().to_owned(),
+        message: format!("The run URL may not be opened: {blocked}."),
+    })
 }
 
 /// A run URL. `field` is what it was given as: `--url` or `spec.url`.

@@ -187,12 +187,7 @@ pub fn record(journal: &mut Journal, model: &Known, news: News) {
         News::Chunk { url, delta } => {
             journal.emit(None, Event::DiscoveredCasesChunk { url, delta });
         }
-        News::Cases(found) => {
-            let found = journal.clean(found);
-            let Discovered { url, title: _, cases } = found.clone();
-            journal.results.discovered.push(found);
-            journal.emit(None, Event::DiscoveredCasesComplete { url, cases });
-        }
+        News::Cases(page) => found(journal, page),
         News::Warning(message) => journal.warn(&message),
         News::Spent(usage) => journal.spent(None, Scope::Discovery, &usage, model.cost(&usage)),
         News::Again { attempt, status, wait } => {
@@ -200,4 +195,12 @@ pub fn record(journal: &mut Journal, model: &Known, news: News) {
             journal.emit(None, Event::ModelRetry { attempt, status, wait_ms });
         }
     }
+}
+
+/// Writes down what could be tested on a page.
+pub fn found(journal: &mut Journal, page: Discovered) {
+    let page = journal.clean(page);
+    let Discovered { url, title: _, cases } = page.clone();
+    journal.results.discovered.push(page);
+    journal.emit(None, Event::DiscoveredCasesComplete { url, cases });
 }

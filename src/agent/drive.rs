@@ -5,6 +5,7 @@
 //! report can be written.
 
 mod asserting;
+mod crawling;
 mod direct;
 mod discovering;
 mod hands;
@@ -60,6 +61,8 @@ const RECORDER_START: Duration = Duration::from_secs(20);
 const REPLACEMENTS: u32 = 2;
 /// Until it is known whether a lost browser was killed for memory: its supervisor looks every 100 ms.
 const MEMORY_KNOWN: Duration = Duration::from_millis(500);
+
+pub use crawling::visit;
 
 /// What to drive, all of it decided.
 #[derive(Debug)]

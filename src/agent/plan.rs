@@ -21,7 +21,7 @@ pub use forms::{Form, grammar, print_grammar};
 use crate::agent::deed::Deed;
 
 /// A parsed plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Text before the first header: context for a model, never executed.
     pub preamble: String,

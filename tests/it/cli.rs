@@ -94,12 +94,7 @@ fn options_of_later_versions_are_refused_by_name() {
     for option in [
         "--cdp=http://x",
         "--headed",
-        "--model=claude-x",
-        "--base-url=http://x",
-        "--max-tokens=5",
         "--handoff=never",
-        "--no-discover",
-        "--extensions=all",
         "--save-direct=x",
         "--heal",
     ] {
@@ -124,6 +119,8 @@ fn a_plan_that_needs_a_model_is_refused_with_every_line() {
     );
     refused(&["--url", URL, "--plan", ""], "plan_empty", "plan");
     refused(&["--url", URL, "--plan", "Open {{WHERE}}\nVerify \"x\""], "unknown_variable", "WHERE");
+    refused(&["--url", URL, "--plan", plan, "--model", "claude-x"], "usage", "there is no key");
+    refused(&["--url", URL, "--plan", plan, "--extensions", "fly"], "usage", "no extension \"fly\"");
     let said = handback(&["run", "--url", URL, "--plan", plan, "--driver", "model", "--json"]);
     let document: Value = serde_json::from_str(&said.stdout).expect("one JSON document");
     assert_eq!((said.exit, &document["error"]["code"]), (3, &"model_missing".into()));

@@ -13,7 +13,11 @@ use tokio::time::{Instant, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
-use crate::support::model_server::{Answer, Asked, ModelServer, Say};
+use crate::support::{
+    model_server::{Answer, Asked, ModelServer, Say},
+    run::Run,
+    shop::Shop,
+};
 
 const CASES: &str = "#Case 1: Pay\nOpen /cart\nClick \"Pay\", verify \"Thank you\" is visible";
 
@@ -260,4 +264,34 @@ async fn a_cancelled_run_ends_it_at_once() {
     timeout(Duration::from_secs(5), tasks.wait()).await.expect("nothing goes on");
     let news = discovery.close().await;
     assert!(cases(&news).is_empty());
+}
+
+// agent.md 10
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_is_discovered_without_a_model_and_what_is_proposed_passes() {
+    let shop = Shop::start().await;
+    let ended = Run::of(&["discover", "--url", &shop.url]).finish().await;
+    assert_eq!(ended.exit, Some(0), "{}", ended.stderr);
+    let plan = ended.stdout;
+    assert!(plan.matches("#Case ").count() >= 3 && plan.contains("Open \"/\""), "{plan}");
+    assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
+    let run = Run::new(&shop.url, &plan).with(&["--driver", "direct", "--no-video"]);
+    let ended = run.finish().await;
+    assert_eq!(ended.exit, Some(0), "{}\n{plan}", ended.stdout);
+}
+
+// agent.md 10
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_is_discovered_with_a_model() {
+    let shop = Shop::start().await;
+    let server = ModelServer::start(|_| Answer::Say(Say::text(CASES))).await;
+    let run = Run::of(&["discover", "--url", &shop.url, "--model", "claude-haiku-5-5"]);
+    let ended = run.env("HANDBACK_BASE_URL", &server.base(true)).finish().await;
+    assert_eq!(ended.exit, Some(0), "{}", ended.stderr);
+    let pages = server.asked().await.len();
+    assert!((3..=20).contains(&pages), "{pages}");
+    assert_eq!(ended.stdout.matches("Click \"Pay\"").count(), pages, "{}", ended.stdout);
+    for asked in server.asked().await {
+        assert!(asked.body.to_string().contains("image/jpeg"), "{}", about(&asked));
+    }
 }

@@ -33,12 +33,17 @@ pub struct Run {
 impl Run {
     /// A run of `plan` against `url`: everything it writes lies below a temporary directory.
     pub fn new(url: &str, plan: &str) -> Self {
+        Self::of(&["run", "--url", url, "--plan", plan])
+    }
+
+    /// Any command in a place of its own.
+    pub fn of(arguments: &[&str]) -> Self {
         let place = tempfile::Builder::new().prefix("handback-it-").tempdir().expect("a directory");
         // The browser's unprivileged user must be able to pass through.
         set_mode(place.path(), 0o711);
         let mut command = Command::new(env!("CARGO_BIN_EXE_handback"));
         command
-            .args(["run", "--url", url, "--plan", plan])
+            .args(arguments)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", place.path())

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::{Captured, frontier::Frontier};
 use crate::{
+    agent::picture::for_model,
     model::image::Image,
     page::{
         Limits, Page, Text,
@@ -61,7 +62,7 @@ pub async fn crawl(
     start: &Url,
     redactor: &Redactor,
     cancel: &CancellationToken,
-    mut meet: impl FnMut(Met) + Send,
+    mut meet: impl FnMut(Met),
 ) -> Result<(), Failed> {
     let mut frontier = Frontier::new(start);
     let mut known = BTreeSet::from([start.path().to_owned()]);
@@ -108,17 +109,22 @@ pub async fn crawl(
         let wanted = Wanted { max_tokens: Some(TREE_TOKENS), ..Wanted::default() };
         let redact = |text: &str| redactor.base(text);
         let tree = page.snapshot(&wanted, &redact).await.unwrap_or_default();
-        let picture = page.screenshot().await.ok().map(Bytes::from);
         let captured = Captured {
             url: here,
             title: done.page.title,
             tree,
-            image: picture.and_then(|jpeg| Image::new(jpeg).ok()),
+            image: picture(page).await,
             screenshot: None,
         };
         meet(Met::Page(Box::new(Visited { page: captured, headings: said.headings })));
     }
     Ok(())
+}
+
+/// The page as a model is shown it.
+async fn picture(page: &Page) -> Option<Image> {
+    let jpeg = page.screenshot().await.ok()?;
+    Image::new(Bytes::from(for_model(jpeg).await)).ok()
 }
 
 /// Whether nothing more can be visited after it.

@@ -137,6 +137,6 @@ mod tests {
         let second = Duration::from_secs(1);
         let waits: Vec<_> = (1..=6).map(|failed| again(failed, second)).collect();
         assert_eq!(waits, [1, 1, 2, 4, 8, 0].map(|s| (s > 0).then(|| Duration::from_secs(s))));
-        assert_eq!(again(5, Duration::from_secs(60)), Some(Duration::from_secs(60)));
+        assert_eq!(again(5, Duration::from_mins(1)), Some(Duration::from_mins(1)));
     }
 }

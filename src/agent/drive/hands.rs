@@ -201,19 +201,20 @@ impl Drive<'_> {
         begun.record.url = self.journal.redactor().url(&place.url);
         let explicit = matches!(call, Call::Screenshot { .. });
         let looks = call.acts() || explicit;
-        let jpeg = match call {
-            Call::Screenshot { full_page: true } if result.is_ok() => {
-                let (jpeg, omitted) = self.whole_picture().await.unzip();
-                begun.notes.extend(omitted.flatten());
-                jpeg
-            }
-            _ if looks || result.is_err() => self.picture().await,
-            _ => None,
+        let whole = *call == Call::Screenshot { full_page: true };
+        let jpeg = if whole && result.is_ok() {
+            let (jpeg, omitted) = self.whole_picture().await.unzip();
+            begun.notes.extend(omitted.flatten());
+            jpeg
+        } else if looks || result.is_err() {
+            self.picture().await
+        } else {
+            None
         };
-        let kind = match call {
-            Call::Screenshot { full_page: true } => "full_page",
-            _ if explicit => "explicit",
-            _ => "after",
+        let kind = match (whole, explicit) {
+            (true, _) => "full_page",
+            (false, true) => "explicit",
+            (false, false) => "after",
         };
         let changes = if begun.read { self.changes(call, &result).await } else { None };
         self.link.end(begun.record.id);
