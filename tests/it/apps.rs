@@ -95,18 +95,21 @@ async fn a_piece_of_news_is_written_published_and_changed_in_wagtail_ten_times_a
     the_same_ten_times("wagtail", plan, "WAGTAIL_PASSWORD", &[]).await;
 }
 
+// agent.md 17.38
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_changed_and_a_cell_calculates_in_jupyterlab_ten_times_alike() {
     let plan = include_str!("../../examples/jupyterlab.md");
     the_same_ten_times("jupyterlab", plan, "JUPYTER_PASSWORD", &[]).await;
 }
 
+// agent.md 17.38
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_is_changed_in_h2s_console_of_frames_ten_times_alike() {
     let plan = include_str!("../../examples/h2console.md");
     the_same_ten_times("h2console", plan, "H2_PASSWORD", &[]).await;
 }
 
+// agent.md 17.38
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waypoint_is_put_on_signal_ks_chart_of_canvases_ten_times_alike() {
     let plan = include_str!("../../examples/signalk.md");
