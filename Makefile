@@ -47,6 +47,7 @@ test: setup-cluster ## Everything: lints, the page, the library, real browsers, 
 	$(call say,library and program)
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 2))} cargo test --locked --no-fail-fast
 	@$(MAKE) --no-print-directory takeover-tests
+	@$(MAKE) --no-print-directory mcp-tests
 	@$(MAKE) --no-print-directory test-s3
 	@$(MAKE) --no-print-directory test-fleet
 	$(call say,all passed)
@@ -61,6 +62,16 @@ test-takeover: web build takeover-tests
 takeover-tests:
 	$(call say,a second browser takes over)
 	@tests=(tests/takeover/*.test.mjs); node --test --test-concurrency=1 "$${tests[@]}"
+
+# Coding agents that are not ours: the official clients of two other languages, against the program that was just
+# built.
+.PHONY: test-mcp
+test-mcp: web build mcp-tests
+
+.PHONY: mcp-tests
+mcp-tests: tests/mcp/node_modules/.installed tests/mcp/.venv/.installed
+	$(call say,coding agents over MCP)
+	@node --test --test-concurrency=1 tests/mcp/stdio.test.mjs tests/mcp/http.test.mjs
 
 # Everything that needs images and nodes. Four parts of it have a cluster of their own and mostly wait for it.
 .PHONY: test-fleet
@@ -178,6 +189,16 @@ tests/mail/node_modules/.installed: tests/mail/package-lock.json
 	@npm --prefix tests/mail ci --no-audit --no-fund
 	@touch $@
 
+tests/mcp/node_modules/.installed: tests/mcp/package-lock.json
+	@npm --prefix tests/mcp ci --no-audit --no-fund
+	@touch $@
+
+tests/mcp/.venv/.installed: tests/mcp/requirements.txt
+	@rm -rf tests/mcp/.venv
+	@python3 -m venv tests/mcp/.venv
+	@tests/mcp/.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/mcp/requirements.txt
+	@touch $@
+
 benches/playwright/node_modules/.installed: benches/playwright/package-lock.json
 	@npm --prefix benches/playwright ci --no-audit --no-fund
 	@touch $@
@@ -196,5 +217,5 @@ bench-cluster: images ## Times, API writes and memory of runs in the test cluste
 
 .PHONY: clean
 clean: ## Remove what was built
-	@rm -rf web/dist web/node_modules benches/playwright/node_modules tests/mail/node_modules
+	@rm -rf web/dist web/node_modules benches/playwright/node_modules tests/mail/node_modules tests/mcp/node_modules tests/mcp/.venv
 	@cargo clean

@@ -163,7 +163,7 @@ impl Bench {
         samples.insert("round trip", times.await);
         let times = time(count, async |_| self.call(click("Increment counter")).await);
         samples.insert("click", times.await);
-        let by_ref = Subject::Ref(reference(&tree, "Increment counter"));
+        let by_ref = Subject::of(reference(&tree, "Increment counter"));
         let times = time(count, async |_| {
             self.call(press(by_ref.clone())).await;
             self.look().await;

@@ -45,7 +45,7 @@ find_missing() {
   here make || need 'make' make
   # One application under test is Java, and Maven brings it.
   here mvn || need 'Maven, with Java 11 or later' maven
-  # Two are Python; Debian packs the module for environments apart.
+  # Two more and a client of ours are Python; Debian packs the module for environments apart.
   python3 -c 'import ensurepip, venv' 2>/dev/null || need 'Python 3.10 or later with venv' python3 python3-venv
   # Too old a Node is not replaced: somebody chose it.
   here node || need "Node.js $NODE_MINIMUM or later" nodejs npm

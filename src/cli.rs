@@ -10,6 +10,8 @@ mod cluster;
 pub mod crds;
 mod gate;
 mod mail;
+pub mod mcp;
+mod model;
 mod operator;
 mod paint;
 pub mod release_pods;
@@ -63,6 +65,8 @@ enum Command {
     Run(Box<run::args::Args>),
     /// Validate plans and manifests offline: scenarios, checks, driver, offending lines
     Check(check::Args),
+    /// Serve `test` and the other tools to coding agents, over the Model Context Protocol
+    Mcp(mcp::Args),
     /// Create a TestRun in a cluster; with --wait follow it and exit with its verdict
     #[expect(clippy::doc_markdown, reason = "help text")]
     Submit(Box<submit::Args>),
@@ -117,6 +121,7 @@ pub fn main() -> ExitCode {
                     run::main(*args)
                 }
                 Command::Check(args) => check::main(&args),
+                Command::Mcp(args) => mcp::main(args),
                 Command::Submit(args) => submit::main(*args),
                 Command::Take(args) => take::main(args),
                 Command::Crds(args) => crds::main(&args),

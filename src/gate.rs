@@ -15,6 +15,7 @@
 
 mod cdp;
 mod chrome;
+mod downloads;
 mod events;
 mod handoffs;
 mod hosts;
@@ -54,13 +55,16 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::upload::{Pace, S3, Storage};
 use self::{
     hosts::Hosts,
-    http::{Door, Sums},
+    http::Door,
     journal::Journal,
     session::{Command, Session},
     upload::{Before, Uploader},
+};
+pub use self::{
+    http::shelf::Shelf,
+    upload::{Pace, S3, Storage},
 };
 use crate::{
     clock::Clock,
@@ -108,6 +112,24 @@ pub struct Config {
     pub clock: Arc<dyn Clock>,
     /// What there is besides in a pod; in `handback run` there is none.
     pub pod: Option<PodFacts>,
+    /// The browser of an earlier run that this one goes on in; none, and a browser is started.
+    pub takes_over: Option<Left>,
+}
+
+/// A living browser whose gate has ended ([`Handle::hand_on`]).
+#[derive(Clone, Debug, Default)]
+pub struct Left {
+    /// Sessions that are still attached to it.
+    sessions: Vec<String>,
+}
+
+/// Why a browser is not handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotHandedOn {
+    /// Its run goes on, or a person holds it.
+    Busy,
+    /// There is none any more.
+    Gone,
 }
 
 /// What makes a pod's gate different: people come with tickets, and it ends only when the files are
@@ -213,6 +235,8 @@ pub enum Why {
     Lost,
     /// The program around ends.
     Signal,
+    /// Another run goes on in the browser.
+    HandedOn,
 }
 
 impl Why {
@@ -224,6 +248,7 @@ impl Why {
             Self::Closed => "closed",
             Self::Lost => "lost",
             Self::Signal => "signal",
+            Self::HandedOn => "handed_on",
         }
     }
 }
@@ -316,6 +341,26 @@ impl Handle {
         self.upload.clone()
     }
 
+    /// The URL of the browser's first tab.
+    pub async fn page(&self) -> Option<String> {
+        let (reply, wait) = oneshot::channel();
+        self.commands.send(Command::Page { reply }).await.ok()?;
+        wait.await.ok().flatten()
+    }
+
+    /// Ends the gate of a finished run and leaves its browser to another one: see
+    /// [`Config::takes_over`].
+    ///
+    /// # Errors
+    /// When somebody needs the browser, or there is none; then nothing has changed.
+    pub async fn hand_on(&self) -> Result<Left, NotHandedOn> {
+        let (reply, wait) = oneshot::channel();
+        let sent = self.commands.send(Command::HandOn { reply }).await;
+        sent.map_err(|_| NotHandedOn::Gone)?;
+        let sessions = wait.await.map_err(|_| NotHandedOn::Gone)??;
+        Ok(Left { sessions })
+    }
+
     /// Ends the browser and then the gate; a second time it does nothing.
     pub async fn end(&self, why: Why, message: &str) {
         // A gate that is gone has ended.
@@ -387,7 +432,7 @@ async fn run_and_save(
         clock: Arc::clone(&config.clock),
         display: Arc::new(config.browser_sockets.join(RFB_SOCKET)),
         run_dir: Arc::new(config.run_dir.clone()),
-        sums: watch::Sender::new(Sums::new()),
+        sums: http::Sums::default(),
         tasks: tasks.clone(),
     };
     // Small messages both ways: waiting for more of them costs 40 ms each.

@@ -1,16 +1,18 @@
 //! Tools on a page: what can be done to a tab and asked of it, whoever decides.
 //!
 //! [`Page`] is the handle: [`tool`] has the calls and the one dispatcher, [`target`] how elements
-//! are described, [`predicate`] what can be asked, [`cdp`] the connection to the browser. Nothing of
+//! are described, [`address`] what is meant by a URL, [`predicate`] what can be asked, [`cdp`] the connection to the browser. Nothing of
 //! the browser's protocol leaves [`cdp`]. `frames` knows which documents there are, `view` makes the
-//! tree of all of them, [`files`] has what can be uploaded, `actionability` finds out whether an element can be acted on and where,
-//! tree of all of them, `reader` remembers what was printed, `actionability` finds out whether an element can be acted on and where,
-//! `input` turns gestures and keys into events, `settle` waits until a page has come to rest.
+//! tree of all of them, [`files`] has what can be uploaded, `reader` remembers what was printed,
+//! [`heard`] what pages say beside their tree, `actionability` finds out whether an element can be
+//! acted on and where, `input` turns gestures and keys into events, `settle` waits until a page has come to rest.
 
 mod actionability;
+pub mod address;
 pub mod cdp;
 pub mod files;
 mod frames;
+pub mod heard;
 mod input;
 pub mod keys;
 pub mod locate;
@@ -108,6 +110,73 @@ pub struct HeldDialog {
     pub kind: String,
     /// What it says; page text.
     pub text: String,
+}
+
+/// What has happened beside the calls since it was last asked for: what has an event of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Dialogs that were answered.
+    pub dialogs: Vec<Dialog>,
+    /// Tabs that came and went.
+    pub tabs: Vec<TabNews>,
+    /// Downloads that have ended.
+    pub downloads: Vec<Download>,
+}
+
+/// What became of a tab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TabNews {
+    /// `t1`; counts up in a browser and is never reused.
+    pub id: String,
+    /// Where it is; the caller sanitises it.
+    pub url: String,
+    /// What became of it.
+    pub state: TabState,
+}
+
+/// See [`TabNews`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TabState {
+    /// It is there.
+    Opened,
+    /// It is the one that is worked on.
+    Current,
+    /// It is gone.
+    Closed,
+    /// Its process has died.
+    Crashed,
+}
+
+impl TabState {
+    /// As it is recorded.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Current => "current",
+            Self::Closed => "closed",
+            Self::Crashed => "crashed",
+        }
+    }
+}
+
+/// A download that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// What the browser calls it, and under which the file is left.
+    pub guid: String,
+    /// What the page calls it: page text, and no path.
+    pub name: String,
+    /// The file, or why there is none.
+    pub outcome: Result<Saved, String>,
+}
+
+/// A file that was downloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Its length.
+    pub bytes: u64,
+    /// What it sums to, in hexadecimal.
+    pub sha256: String,
 }
 
 /// Something to draw on recorded frames, in CSS pixels of the tab's viewport.

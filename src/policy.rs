@@ -116,6 +116,16 @@ impl Policy {
         self.ip(host, ip)
     }
 
+    /// Whether `--allow-host` names this host, so that what is closed unless somebody says otherwise
+    /// is open to it. It may still be denied: see [`Self::host`].
+    pub fn opens(&self, host: &str) -> bool {
+        if let Some(ip) = literal(host) {
+            return allows(&self.allow, ip);
+        }
+        let name = canonical(host);
+        self.allow.iter().any(|rule| rule.names(&name))
+    }
+
     /// The value of Chromium's `--host-resolver-rules`, one rule each, to be joined by commas;
     /// there are always some.
     ///

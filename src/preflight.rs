@@ -8,6 +8,7 @@
 //! - What is read of an answer has a bound, in time and in size.
 
 mod asker;
+pub mod cause;
 pub mod judged;
 
 use std::{net::SocketAddr, time::Duration};

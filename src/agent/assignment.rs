@@ -11,11 +11,14 @@ use url::Url;
 use crate::{
     agent::{
         drive::{Job, VideoWish},
-        plan::{Plan, Problem, Step, direct, variables::Variables},
+        http::Requester,
+        plan::{Plan, Problem, Scenario, Step, direct, variables::Variables},
+        tools::{TOOLS, Tool, schema},
         verdict::Reason,
     },
     clock::Clock,
     mail::settings::Settings,
+    model::{Model, choice::Choice, request, retry::Patience},
     page::DialogPolicy,
     pod::contract::{Exit, Size, run::Keep},
     policy::Policy,
@@ -33,8 +36,8 @@ pub struct Assignment {
     pub plan_text: String,
     /// The plan.
     pub plan: Plan,
-    /// For each scenario its steps.
-    pub steps: Vec<Vec<Step>>,
+    /// Who drives each scenario.
+    pub drivers: Vec<Driver>,
     /// What must hold in every scenario.
     pub criteria: Vec<String>,
     /// Values of placeholders.
@@ -45,10 +48,92 @@ pub struct Assignment {
     pub policy: Arc<Policy>,
     /// Where its mail comes from.
     pub mail: Settings,
+    /// The model, for those scenarios that need one.
+    pub model: ModelWish,
     /// How it is to be done.
     pub manner: Manner,
     /// What was asked for, as results.json has it.
     pub in_effect: Map<String, Value>,
+}
+
+/// Who drives a scenario.
+#[derive(Clone, Debug)]
+pub enum Driver {
+    /// Its own steps, criteria last.
+    Direct(Vec<Step>),
+    /// A model, which reads the scenario.
+    Model(Brief),
+}
+
+/// A scenario for a model, placeholders kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// What holds for all scenarios.
+    pub preamble: String,
+    /// Its name.
+    pub name: String,
+    /// Its body, verbatim.
+    pub body: String,
+}
+
+/// Who may drive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wheel {
+    /// A scenario's own steps if all of it has a form; else a model, if there is one.
+    #[default]
+    Auto,
+    /// Never a model.
+    Direct,
+    /// A model.
+    Model,
+}
+
+/// A model that may be asked, and what may be spent on it.
+#[derive(Clone, Debug, Default)]
+pub struct ModelWish {
+    /// Which; none if none is configured.
+    pub choice: Option<Choice>,
+    /// What is known of models beside what is built in, as JSON.
+    pub table: Option<String>,
+    /// How long it is waited for.
+    pub patience: Patience,
+    /// Tokens that the run may use.
+    pub max_tokens: Option<u64>,
+    /// Whether it is also asked for cases on the pages that the run meets.
+    pub discover: bool,
+    /// Which tools beside the core are on offer.
+    pub extensions: Extensions,
+}
+
+/// See [`ModelWish::extensions`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Extensions {
+    /// All of them.
+    #[default]
+    All,
+    /// These.
+    Only(Vec<String>),
+}
+
+impl Extensions {
+    /// The tools on offer, in their order.
+    pub fn tools(&self) -> Vec<&'static Tool> {
+        let wanted = |tool: &&'static Tool| match self {
+            Self::All => true,
+            Self::Only(names) => tool.core || names.iter().any(|name| name == tool.name),
+        };
+        TOOLS.iter().filter(wanted).collect()
+    }
+}
+
+impl Driver {
+    /// As stored.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Direct(_) => "direct",
+            Self::Model(_) => "model",
+        }
+    }
 }
 
 /// How a run is carried out.
@@ -60,6 +145,8 @@ pub struct Manner {
     pub max_steps: Option<u32>,
     /// Skip the rest after a scenario that did not pass.
     pub stop_on_first_failure: bool,
+    /// It begins on the page that the browser shows: nothing is asked of the URL, nothing opened.
+    pub as_it_is: bool,
     /// How long to wait until the target answers.
     pub wait_ready: Option<Duration>,
     /// Who answers dialogs.
@@ -89,8 +176,10 @@ pub struct Wishes {
     pub criteria: Vec<String>,
     /// Before it is known whom their secrets may be given to.
     pub variables: Variables,
-    /// Every scenario is for a model.
-    pub model_only: bool,
+    /// Who may drive.
+    pub wheel: Wheel,
+    /// The model.
+    pub model: ModelWish,
     /// See [`Assignment::policy`].
     pub policy: Policy,
     /// See [`Assignment::mail`].
@@ -131,7 +220,8 @@ impl Assignment {
             plan_text,
             criteria,
             variables,
-            model_only,
+            wheel,
+            model,
             policy,
             mail,
             manner,
@@ -139,7 +229,7 @@ impl Assignment {
         } = wishes;
         let plan = Plan::parse(&plan_text, &criteria, &variables)
             .map_err(|problems| refused_plan(&problems))?;
-        let steps = compile(&plan, model_only)?;
+        let drivers = compile(&plan, wheel, model.choice.is_some())?;
         let variables = variables.released_to(&url, &plan);
         if let Some(host) = url.host_str() {
             policy.host(host).map_err(|blocked| Refusal {
@@ -156,32 +246,58 @@ impl Assignment {
             name,
             plan_text,
             plan,
-            steps,
+            drivers,
             criteria,
             variables,
             policy: Arc::new(policy),
             mail,
+            model,
             manner,
             in_effect,
         })
     }
 
-    /// What is left to drive.
-    pub fn job(&self, run_id: &str, clock: Arc<dyn Clock>) -> Job {
-        let Manner { timeout, max_steps, stop_on_first_failure, dialogs, video, .. } = self.manner;
+    /// Whether a scenario needs a model.
+    pub fn needs_model(&self) -> bool {
+        self.drivers.iter().any(|driver| matches!(driver, Driver::Model(_)))
+    }
+
+    /// What is left to drive, with the model if one is needed.
+    pub fn job(&self, run_id: &str, clock: Arc<dyn Clock>, model: Option<Arc<Model>>) -> Job {
+        let tools = self.model.extensions.tools();
+        let offered = tools.iter().map(|tool| request::Tool {
+            name: tool.name,
+            description: tool.says.to_owned(),
+            schema: schema::of(tool),
+        });
+        let Manner { timeout, max_steps, stop_on_first_failure, as_it_is, dialogs, video, .. } =
+            self.manner;
         Job {
             run_id: run_id.to_owned(),
             name: self.name.clone(),
             url: self.url.clone(),
-            scenarios: self.steps.clone(),
+            scenarios: self.drivers.clone(),
             variables: self.variables.clone(),
             policy: Arc::clone(&self.policy),
+            requester: Requester::new(
+                &self.url,
+                &self.plan.hosts,
+                Arc::clone(&self.policy),
+                self.manner.insecure_tls,
+            ),
             mail: self.mail.clone(),
             dialogs,
             files: self.manner.files.clone(),
             max_steps,
+            max_tokens: self.model.max_tokens,
+            discover: self.model.discover,
+            redactor: Arc::clone(&self.redactor),
+            model,
+            offered: offered.collect(),
+            tools,
             timeout,
             stop_on_first_failure,
+            as_it_is,
             video,
             clock,
         }
@@ -215,24 +331,34 @@ pub fn run_url(text: &str, field: &str) -> Result<Url, Refusal> {
     Ok(url)
 }
 
-/// Steps for every scenario, or every line that no step can be made of.
-fn compile(plan: &Plan, model_only: bool) -> Result<Vec<Vec<Step>>, Refusal> {
-    if model_only {
+/// Who drives every scenario, or every line that no step can be made of.
+fn compile(plan: &Plan, wheel: Wheel, model: bool) -> Result<Vec<Driver>, Refusal> {
+    if wheel == Wheel::Model && !model {
         return Err(Refusal {
             exit: Exit::Errored,
             code: Reason::ModelMissing.as_str().to_owned(),
-            message: "No model is configured, and the driver `model` needs one. This version drives direct plans only: leave the driver out.".to_owned(),
+            message: "No model is configured, and the driver `model` needs one: set ANTHROPIC_API_KEY or OPENAI_API_KEY, or name a server of your own with --base-url.".to_owned(),
         });
     }
-    let mut steps = Vec::new();
+    let brief = |scenario: &Scenario| Brief {
+        preamble: plan.preamble.clone(),
+        name: scenario.name.clone(),
+        body: scenario.body.clone(),
+    };
+    let mut drivers = Vec::new();
     let mut problems = Vec::new();
     for scenario in &plan.scenarios {
+        if wheel == Wheel::Model {
+            drivers.push(Driver::Model(brief(scenario)));
+            continue;
+        }
         match direct::compile(scenario) {
-            Ok(one) => steps.push(one),
+            Ok(steps) => drivers.push(Driver::Direct(steps)),
+            Err(_) if wheel == Wheel::Auto && model => drivers.push(Driver::Model(brief(scenario))),
             Err(found) => problems.extend(found),
         }
     }
-    if problems.is_empty() { Ok(steps) } else { Err(refused_plan(&problems)) }
+    if problems.is_empty() { Ok(drivers) } else { Err(refused_plan(&problems)) }
 }
 
 fn refused_plan(problems: &[Problem]) -> Refusal {

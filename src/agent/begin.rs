@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::{
-        assignment::{Assignment, print_problem},
+        assignment::{Assignment, Driver, print_problem},
         drive::Halt,
         events::{Announced, Event, Line},
         journal::Journal,
@@ -20,7 +20,9 @@ use crate::{
         verdict::Reason,
     },
     clock::Clock,
+    model::{Model, known::Table},
     preflight::{self, Manner, Unreached},
+    telemetry::chain,
 };
 
 /// Opens the journal of `assignment` in `dir` and writes down what is to be done.
@@ -48,6 +50,13 @@ fn results(assignment: &Assignment, id: &str, now: String) -> Results {
     let size = assignment.manner.viewport;
     let viewport = Viewport { width: size.width, height: size.height };
     let mut results = Results::new(id.to_owned(), url, now, viewport);
+    let mut words = assignment.drivers.iter().map(Driver::word);
+    let first = words.next().unwrap_or("direct");
+    let of_all = if words.all(|word| word == first) { first } else { "auto" };
+    of_all.clone_into(&mut results.driver);
+    if let Some(choice) = assignment.model.choice.as_ref().filter(|_| assignment.needs_model()) {
+        results.model = Some(json!({"provider": choice.wire.as_str(), "name": choice.name}));
+    }
     results.options.clone_from(&assignment.in_effect);
     results.pass_criteria.clone_from(&assignment.criteria);
     results.variables =
@@ -81,7 +90,8 @@ fn results(assignment: &Assignment, id: &str, now: String) -> Results {
                     assertions: Vec::new(),
                 })
                 .collect();
-            Scenario::new(index, scenario.name.clone(), scenario.line, "direct", checks)
+            let driver = assignment.drivers.get(index).map_or("direct", Driver::word);
+            Scenario::new(index, scenario.name.clone(), scenario.line, driver, checks)
         })
         .collect();
     results
@@ -107,7 +117,7 @@ fn announce(journal: &mut Journal, assignment: &Assignment) {
         url: journal.results.url.clone(),
         plan_sha256: hex(&Sha256::digest(plan.as_bytes())),
         scenarios,
-        model: None,
+        model: journal.results.model.clone(),
         viewport: journal.results.viewport,
         versions,
         options: assignment.in_effect.clone(),
@@ -115,6 +125,23 @@ fn announce(journal: &mut Journal, assignment: &Assignment) {
     journal.emit(None, start);
     for warning in &assignment.plan.warnings {
         journal.warn(&print_problem(warning));
+    }
+}
+
+/// The model, if a scenario needs one: its key is read, and nobody is asked yet.
+///
+/// # Errors
+/// If it cannot be asked at all.
+pub async fn model(assignment: &Assignment) -> Result<Option<Arc<Model>>, Halt> {
+    let choice = assignment.model.choice.clone().filter(|_| assignment.needs_model());
+    let Some(choice) = choice else { return Ok(None) };
+    let missing = |message: String| Halt { reason: Reason::ModelMissing, message };
+    let table = Table::new(assignment.model.table.as_deref())
+        .map_err(|error| missing(format!("HANDBACK_MODELS: {error}.")))?;
+    let redactor = Arc::clone(&assignment.redactor);
+    match Model::new(choice, &table, assignment.model.patience, redactor).await {
+        Ok(model) => Ok(Some(Arc::new(model))),
+        Err(error) => Err(missing(format!("The model cannot be asked: {}.", chain(&error)))),
     }
 }
 
@@ -127,6 +154,9 @@ pub async fn preflight(
     assignment: &Assignment,
     cancel: &CancellationToken,
 ) -> Result<(), Halt> {
+    if assignment.manner.as_it_is {
+        return Ok(());
+    }
     let asked = Manner {
         policy: &assignment.policy,
         insecure_tls: assignment.manner.insecure_tls,

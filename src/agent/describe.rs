@@ -1,17 +1,25 @@
 //! What a call or a predicate is called in records: its arguments as JSON and a sentence for people
 //! (pure). Typed text never appears in either (agent.md 4.1, 8).
 
+mod web;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
-    agent::plan::MailStep,
+    agent::deed::{Asserted, Completion, Deed, Look, Mail, Suggestion},
     page::{
         Text,
         predicate::{Cmp, Counted, Op, Predicate, UrlPart},
         target::{Ordinal, Region, RoleNoun, Target},
-        tool::{Button, Call, ScrollBy, Subject, TypeMode},
+        tool::{Button, Call, ScrollBy, Subject, TypeMode, Wanted},
     },
+    redact::cut,
 };
+
+pub use web::http;
+
+/// What somebody calls an element, in bytes: as long as a name is in a log.
+const LABEL: usize = 120;
 
 /// A sentence for people, for example `Click button "Pay now" in the dialog`.
 pub fn call(call: &Call) -> String {
@@ -23,7 +31,7 @@ pub fn call(call: &Call) -> String {
 fn in_words(call: &Call) -> String {
     match call {
         Call::Navigate { url } if url.shown().is_empty() => "go to the start page".to_owned(),
-        Call::Navigate { url } => format!("go to {}", url.shown()),
+        Call::Navigate { url } => format!("go to {}", web::address(url)),
         Call::Reload => "reload the page".to_owned(),
         Call::GoBack => "go back".to_owned(),
         Call::Click { on, button, count, modifiers } => {
@@ -95,148 +103,223 @@ fn in_words(call: &Call) -> String {
         Call::WaitUntil { .. } => "wait until a condition holds".to_owned(),
         Call::Sleep { time } => format!("wait {} ms", time.as_millis()),
         Call::WaitForStable { .. } => "wait until the page is stable".to_owned(),
-        Call::Screenshot => "take a screenshot".to_owned(),
+        Call::Screenshot { full_page: true } => "take a screenshot of the whole page".to_owned(),
+        Call::Screenshot { full_page: false } => "take a screenshot".to_owned(),
     }
 }
 
 /// The arguments as they are recorded.
 pub fn args(call: &Call) -> Value {
-    let mut args = Map::new();
-    let mut put = |name: &str, value: Value| drop(args.insert(name.to_owned(), value));
+    let mut args = Fields(Map::new());
     match call {
-        Call::Navigate { url } => put("url", json!(url.shown())),
-        Call::Reload => put("reload", json!(true)),
-        Call::GoBack | Call::Screenshot => {}
+        Call::Navigate { url } => args.put("url", json!(web::address(url))),
+        Call::Reload => args.put("reload", json!(true)),
+        Call::GoBack | Call::Screenshot { full_page: false } => {}
+        Call::Screenshot { full_page: true } => args.put("full_page", json!(true)),
         Call::Click { on, button, count, modifiers } => {
-            put("element", json!(subject(on)));
+            args.on("element", "ref", on);
             match button {
                 Button::Left => {}
-                Button::Middle => put("button", json!("middle")),
-                Button::Right => put("button", json!("right")),
+                Button::Middle => args.put("button", json!("middle")),
+                Button::Right => args.put("button", json!("right")),
             }
             if *count != 1 {
-                put("count", json!(count));
+                args.put("count", json!(count));
             }
             if !modifiers.is_empty() {
                 let names: Vec<_> = modifiers.iter().map(|held| held.name()).collect();
-                put("modifiers", json!(names));
+                args.put("modifiers", json!(names));
             }
         }
-        Call::Hover { on } => put("element", json!(subject(on))),
+        Call::Hover { on } => args.on("element", "ref", on),
         Call::Drag { from, to } => {
-            put("from_element", json!(subject(from)));
-            put("to_element", json!(subject(to)));
+            args.on("from_element", "from_ref", from);
+            args.on("to_element", "to_ref", to);
         }
         Call::SetChecked { on, checked } => {
-            put("element", json!(subject(on)));
-            put("checked", json!(checked));
+            args.on("element", "ref", on);
+            args.put("checked", json!(checked));
         }
         Call::Expand { on, expanded } => {
-            put("element", json!(subject(on)));
-            put("expanded", json!(expanded));
+            args.on("element", "ref", on);
+            args.put("expanded", json!(expanded));
         }
         Call::TypeText { into, text, mode, submit } => {
             if let Some(into) = into {
-                put("element", json!(subject(into)));
+                args.on("element", "ref", into);
             }
-            put("text", json!(typed(text)));
+            args.put("text", json!(typed(text)));
             if *mode != TypeMode::Fill {
-                put("mode", json!(mode.name()));
+                args.put("mode", json!(mode.name()));
             }
             if *submit {
-                put("submit", json!(true));
+                args.put("submit", json!(true));
             }
         }
         Call::PasteCode { into, code } => {
-            put("code", json!(typed(code)));
+            args.put("code", json!(typed(code)));
             if let Some(into) = into {
-                put("element", json!(subject(into)));
+                args.on("element", "ref", into);
             }
         }
         Call::Evaluate { expression, on } => {
-            put("expression", json!(expression.shown()));
+            args.put("expression", json!(expression.shown()));
             if let Some(on) = on {
-                put("element", json!(subject(on)));
+                args.on("element", "ref", on);
             }
         }
         Call::SelectOption { from, values } => {
-            put("element", json!(subject(from)));
-            put("values", json!(values.iter().map(Text::shown).collect::<Vec<_>>()));
+            args.on("element", "ref", from);
+            args.put("values", json!(values.iter().map(Text::shown).collect::<Vec<_>>()));
         }
         Call::UploadFile { to, files } => {
             if let Some(to) = to {
-                put("element", json!(subject(to)));
+                args.on("element", "ref", to);
             }
-            put("files", json!(files.iter().map(Text::shown).collect::<Vec<_>>()));
+            args.put("files", json!(files.iter().map(Text::shown).collect::<Vec<_>>()));
         }
         Call::HandleDialog { accept, text } => {
-            put("accept", json!(accept));
+            args.put("accept", json!(accept));
             if let Some(text) = text {
-                put("text", json!(typed(text)));
+                args.put("text", json!(typed(text)));
             }
         }
         Call::SwitchTab { to, close } => {
             if let Some(to) = to {
-                put("tab", json!(to.shown()));
+                args.put("tab", json!(to.shown()));
             }
             if *close {
-                put("close", json!(true));
+                args.put("close", json!(true));
             }
         }
         Call::PressKey { key, repeat, on } => {
-            put("key", json!(shown_key(key)));
+            args.put("key", json!(shown_key(key)));
             if *repeat != 1 {
-                put("repeat", json!(repeat));
+                args.put("repeat", json!(repeat));
             }
             if let Some(on) = on {
-                put("element", json!(subject(on)));
+                args.on("element", "ref", on);
             }
         }
         Call::Scroll { within, by } => {
             if let Some(within) = within {
-                put("element", json!(subject(within)));
+                args.on("element", "ref", within);
             }
-            put("by", json!(amount(*by)));
+            args.put("by", json!(amount(*by)));
         }
         Call::ScrollTo { to } => {
-            put("element", json!(subject(to)));
-            put("into_view", json!(true));
+            args.on("element", "ref", to);
+            args.put("into_view", json!(true));
         }
         Call::ScrollUntil { down, text } => {
-            put("direction", json!(if *down { "down" } else { "up" }));
-            put("until", json!(text.shown()));
+            args.put("direction", json!(if *down { "down" } else { "up" }));
+            args.put("until", json!(text.shown()));
         }
         Call::WaitForText { text, gone, timeout } => {
-            put("text", json!(text.shown()));
+            args.put("text", json!(text.shown()));
             if *gone {
-                put("gone", json!(true));
+                args.put("gone", json!(true));
             }
             if let Some(timeout) = timeout {
-                put("ms", json!(timeout.as_millis()));
+                args.put("ms", json!(timeout.as_millis()));
             }
         }
-        Call::WaitUntil { predicate } => put("predicate", self::predicate(predicate)),
-        Call::Sleep { time } => put("ms", json!(time.as_millis())),
+        Call::WaitUntil { predicate } => args.put("predicate", self::predicate(predicate)),
+        Call::Sleep { time } => args.put("ms", json!(time.as_millis())),
         Call::WaitForStable { stable, timeout } => {
-            put("stable_seconds", json!(stable.as_secs_f64()));
-            put("timeout_seconds", json!(timeout.as_secs_f64()));
+            args.put("stable_seconds", json!(stable.as_secs_f64()));
+            args.put("timeout_seconds", json!(timeout.as_secs_f64()));
         }
     }
-    Value::Object(args)
+    Value::Object(args.0)
 }
 
-/// A step about mail: its tool, a sentence and its arguments.
-pub fn mail(step: MailStep) -> (&'static str, String, Value) {
-    match step {
-        MailStep::CreateAddress => {
-            ("create_temp_email", "Create a temporary email address".to_owned(), json!({}))
-        }
-        MailStep::WaitForCode { timeout } => {
-            let seconds = timeout.as_secs_f64();
-            let args = json!({"timeout_seconds": seconds});
-            ("wait_for_verification_code", "Wait for the code by mail".to_owned(), args)
+/// Arguments by their names.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn put(&mut self, name: &str, value: Value) {
+        self.0.insert(name.to_owned(), value);
+    }
+
+    /// An element, and its ref if it has one.
+    fn on(&mut self, element: &str, by_ref: &str, on: &Subject) {
+        self.put(element, json!(subject(on)));
+        if let Subject::Ref { reference, .. } = on {
+            self.put(by_ref, json!(reference));
         }
     }
+}
+
+/// What a step does, in a sentence and as arguments.
+pub fn deed(deed: &Deed) -> (String, Value) {
+    match deed {
+        Deed::Act(call) => (self::call(call), args(call)),
+        Deed::Look(at) => look(at),
+        Deed::Http(request) => http(request),
+        Deed::Mail(mail) => self::mail(mail),
+        Deed::Assert(asserted) => {
+            let Asserted { check, description, claim, predicates } = &**asserted;
+            let predicates: Vec<_> =
+                predicates.iter().map(|one| predicate(&one.predicate)).collect();
+            let args = json!({
+                "check": check, "description": description, "predicates": predicates,
+                "passed": claim.as_ref().map(|claim| claim.passed),
+                "evidence": claim.as_ref().map(|claim| &claim.evidence),
+            });
+            (description.clone(), without_nulls(args))
+        }
+        Deed::Suggest(suggestion) => {
+            let Suggestion { title, severity, description, suggestion, reference } = &**suggestion;
+            let args = json!({
+                "title": title, "severity": severity, "description": description,
+                "suggestion": suggestion, "ref": reference,
+            });
+            (format!("Suggest: {title}"), without_nulls(args))
+        }
+        Deed::Complete(Completion { summary, passed }) => {
+            ("Complete the scenario".to_owned(), json!({"passed": passed, "summary": summary}))
+        }
+    }
+}
+
+fn look(at: &Look) -> (String, Value) {
+    let Wanted { reference, find, max_tokens } = match at {
+        Look::Tree(wanted) => wanted,
+        Look::Console { level, limit } => {
+            let args = json!({"level": level.word(), "limit": limit});
+            return ("Read the console".to_owned(), args);
+        }
+        Look::Requests { filter, failed_only, limit } => {
+            let args = json!({"filter": filter, "failed_only": failed_only, "limit": limit});
+            return ("Read the page's requests".to_owned(), without_nulls(args));
+        }
+    };
+    let what = match (reference, find) {
+        (Some(reference), _) => format!("Read what is in {reference}"),
+        (None, Some(find)) => format!("Look for \"{find}\" on the page"),
+        (None, None) => "Read the page".to_owned(),
+    };
+    (what, without_nulls(json!({"ref": reference, "find": find, "max_tokens": max_tokens})))
+}
+
+fn mail(mail: &Mail) -> (String, Value) {
+    match mail {
+        Mail::CreateAddress => ("Create a temporary email address".to_owned(), json!({})),
+        Mail::WaitForCode { timeout, from, subject } => {
+            let seconds = timeout.as_secs_f64();
+            let args = json!({"timeout_seconds": seconds, "from": from, "subject": subject});
+            ("Wait for the code by mail".to_owned(), without_nulls(args))
+        }
+        Mail::Newest { limit } => ("Look into the mailbox".to_owned(), json!({"limit": limit})),
+    }
+}
+
+fn without_nulls(mut args: Value) -> Value {
+    if let Some(fields) = args.as_object_mut() {
+        fields.retain(|_, field| !field.is_null());
+    }
+    args
 }
 
 /// A predicate in the fields of agent.md 8.2.
@@ -252,6 +335,8 @@ pub fn predicate(predicate: &Predicate) -> Value {
             let part = match part {
                 UrlPart::Href => "href",
                 UrlPart::Path => "path",
+                UrlPart::Origin => "origin",
+                UrlPart::Query => "query",
             };
             json!({"kind": "url", "op": self::op(*op), "value": value.shown(), "part": part})
         }
@@ -259,10 +344,10 @@ pub fn predicate(predicate: &Predicate) -> Value {
             json!({"kind": "title", "op": self::op(*op), "value": value.shown()})
         }
         Predicate::ElementState { target, state, negate } => {
-            json!({"kind": "element_state", "target": self::target(target), "state": state.word().replace('-', "_"), "negate": negate})
+            json!({"kind": "element_state", "ref": target.reference, "target": spelt(target), "state": state.word().replace('-', "_"), "negate": negate})
         }
         Predicate::Value { target, op, value } => {
-            json!({"kind": "value", "target": self::target(target), "op": self::op(*op), "value": value.shown()})
+            json!({"kind": "value", "ref": target.reference, "target": spelt(target), "op": self::op(*op), "value": value.shown()})
         }
         Predicate::Count { what, within, cmp, n } => match what {
             Counted::Elements { role, name } => {
@@ -275,8 +360,11 @@ pub fn predicate(predicate: &Predicate) -> Value {
         Predicate::Dialog { op, value } => {
             json!({"kind": "dialog", "op": self::op(*op), "value": value.shown()})
         }
+        Predicate::HttpStatus { method, url, status } => {
+            json!({"kind": "http_status", "method": method.as_str(), "url": web::address(url), "status": status.to_string()})
+        }
         Predicate::Options { target, values, exact } => {
-            json!({"kind": "options", "target": self::target(target), "values": values.iter().map(Text::shown).collect::<Vec<_>>(), "exact": exact})
+            json!({"kind": "options", "ref": target.reference, "target": spelt(target), "values": values.iter().map(Text::shown).collect::<Vec<_>>(), "exact": exact})
         }
     };
     if let Some(fields) = value.as_object_mut() {
@@ -304,14 +392,23 @@ fn shown_key(key: &str) -> &str {
 
 fn subject(subject: &Subject) -> String {
     match subject {
-        Subject::Ref(reference) => reference.clone(),
+        Subject::Ref { reference, label } if label.is_empty() => reference.clone(),
+        Subject::Ref { label, .. } => cut(label, LABEL),
         Subject::Described { target, .. } => self::target(target),
     }
 }
 
+/// An element without a ref, in words.
+fn spelt(target: &Target) -> Option<String> {
+    target.reference.is_none().then(|| self::target(target))
+}
+
 /// An element in the plan's own words.
 pub fn target(target: &Target) -> String {
-    let Target { ordinal, role, name, within, near } = target;
+    let Target { reference, ordinal, role, name, within, near } = target;
+    if let Some(reference) = reference {
+        return reference.clone();
+    }
     let mut words = Vec::new();
     if let Some(ordinal) = ordinal {
         words.push(match ordinal {
@@ -476,6 +573,7 @@ mod tests {
     #[test]
     fn an_element_is_described_in_the_words_of_a_plan() {
         let described = target(&Target {
+            reference: None,
             ordinal: Some(Ordinal::Nth(2)),
             role: Some(RoleNoun::Button),
             name: Some("Add".into()),

@@ -4,6 +4,13 @@
 //! Nothing here fails upwards: whatever happens is in the journal, and [`drive`] returns so that the
 //! report can be written.
 
+mod asserting;
+mod direct;
+mod discovering;
+mod hands;
+mod mail;
+mod model;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
@@ -17,24 +24,30 @@ use url::Url;
 
 use crate::{
     agent::{
+        assignment::Driver,
+        discovery::Discovery,
         events::Event,
+        http::Requester,
         journal::Journal,
         link::{Grant, Link, NoBrowser, Notice},
-        plan::{Step, variables::Variables},
+        plan::variables::Variables,
         results::{Browser, Problem},
         stop::Stop,
+        tools::Tool,
         verdict::{self, Ending, Evidence, Reason, Verdict},
     },
     clock::Clock,
     mail::{inbox::Inbox, settings::Settings},
+    model::{Model, request},
     page::{DialogPolicy, Files, HOLD, Limits, Mark, Page, PageOptions, Reader, Text, tool::Call},
     pod::contract::{self, BrowserFacts, Recording, RecordingState, Sandbox, StoppedBy, ToGate},
     policy::Policy,
+    redact::Redactor,
     telemetry::chain,
 };
 
 /// Element resolution plus actionability, and retries of predicates (agent.md 1).
-pub(super) const ACTION_DEADLINE: Duration = Duration::from_secs(10);
+const ACTION_DEADLINE: Duration = Duration::from_secs(10);
 /// A browser that is not ready by then will not be. A cold start on a busy machine takes ten
 /// seconds; the supervisor gives up by itself before this.
 const BROWSER_START: Duration = Duration::from_secs(90);
@@ -54,12 +67,14 @@ pub struct Job {
     pub name: String,
     /// Where it begins.
     pub url: Url,
-    /// For each scenario of the plan its steps, criteria last.
-    pub scenarios: Vec<Vec<Step>>,
+    /// Who drives each scenario of the plan.
+    pub scenarios: Vec<Driver>,
     /// Values of placeholders.
     pub variables: Variables,
     /// Where the browser may go.
     pub policy: Arc<Policy>,
+    /// Who sends its own requests.
+    pub requester: Requester,
     /// Where its mail comes from.
     pub mail: Settings,
     /// Who answers dialogs.
@@ -68,10 +83,24 @@ pub struct Job {
     pub files: Option<PathBuf>,
     /// Steps a scenario may take.
     pub max_steps: Option<u32>,
+    /// Tokens that the run may use.
+    pub max_tokens: Option<u64>,
+    /// Whether the model is also asked for cases on the pages that the run meets.
+    pub discover: bool,
+    /// What takes secrets out.
+    pub redactor: Arc<Redactor>,
+    /// Who is asked what to do, if a scenario needs that.
+    pub model: Option<Arc<Model>>,
+    /// What it may call.
+    pub tools: Vec<&'static Tool>,
+    /// The same as it is told.
+    pub offered: Arc<[request::Tool]>,
     /// Wall clock of the run.
     pub timeout: Duration,
     /// Skip the rest after a scenario that did not pass.
     pub stop_on_first_failure: bool,
+    /// Begin on the page that the browser shows.
+    pub as_it_is: bool,
     /// Whether to record.
     pub video: VideoWish,
     /// The machine's clock.
@@ -161,6 +190,7 @@ pub async fn drive(
         notices,
         variables: job.variables.clone(),
         inbox: Inbox::new(&job.mail, Arc::clone(&job.policy)),
+        discovery: None,
         page: None,
         lost: false,
         last_url: job.url.to_string(),
@@ -172,8 +202,10 @@ pub async fn drive(
     };
     let halt = drive.run().await.err();
     drive.inbox.close().await;
+    drive.stop_discovering().await;
     drive.listen();
     drive.wait_for_memory(halt.as_ref()).await;
+    drive.leave_browser().await;
     let recordings = std::mem::take(&mut drive.recordings);
     let out_of_memory = drive.out_of_memory;
     let stopped_by = drive.stop.stopped_by();
@@ -208,21 +240,23 @@ fn skip_rest(journal: &mut Journal, halt: &Halt) {
 }
 
 /// The run under way.
-pub(super) struct Drive<'a> {
-    pub(super) job: &'a Job,
-    pub(super) journal: &'a mut Journal,
-    pub(super) link: Link,
-    pub(super) stop: Stop,
-    pub(super) page: Option<Page>,
+struct Drive<'a> {
+    job: &'a Job,
+    journal: &'a mut Journal,
+    link: Link,
+    stop: Stop,
+    page: Option<Page>,
     /// What was printed of a browser that is gone, for the next one.
     reader: Reader,
     /// A call found the browser or its tab gone.
-    pub(super) lost: bool,
-    pub(super) last_url: String,
-    pub(super) next_step: u64,
+    lost: bool,
+    last_url: String,
+    next_step: u64,
     /// Those of the job, and what came by mail meanwhile.
-    pub(super) variables: Variables,
-    pub(super) inbox: Inbox,
+    variables: Variables,
+    inbox: Inbox,
+    /// Cases for the pages that the run meets, asked for beside it.
+    discovery: Option<Discovery>,
     tasks: &'a TaskTracker,
     notices: mpsc::UnboundedReceiver<Notice>,
     replaced: u32,
@@ -237,7 +271,9 @@ impl Drive<'_> {
         self.introduce(&facts);
         self.start_video(&facts).await?;
         self.attach(grant).await?;
-        self.open_run_url().await?;
+        if !self.job.as_it_is {
+            self.open_run_url().await?;
+        }
         self.scenarios().await
     }
 
@@ -385,7 +421,10 @@ impl Drive<'_> {
         let message = format!("opening {}", self.journal.results.url);
         self.journal.emit(None, Event::Status { phase: "navigate".to_owned(), message });
         match self.go_to(&url).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.tell_news(None).await;
+                Ok(())
+            }
             Err(_) if self.stop.token.is_cancelled() => Err(self.stopped()),
             Err(message) => Err(Halt {
                 // The page is not to blame for a browser that ended meanwhile.
@@ -426,6 +465,9 @@ impl Drive<'_> {
             if let Some(Verdict::Cancelled) = verdict {
                 return Err(self.stopped());
             }
+            if let Some(halt) = self.model_gave_up(index) {
+                return Err(halt);
+            }
             if self.stop.token.is_cancelled() {
                 return Err(self.stopped());
             }
@@ -439,6 +481,20 @@ impl Drive<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the way a scenario ended is the way all others would (agent.md 7.4).
+    fn model_gave_up(&self, index: usize) -> Option<Halt> {
+        let ended = |index: usize| {
+            let scenario = self.journal.results.scenarios.get(index)?;
+            Some((scenario.reasons.first().copied()?, scenario.summary.clone()))
+        };
+        let (reason, message) = ended(index)?;
+        let before = || index.checked_sub(1).and_then(ended).map(|(reason, _)| reason);
+        let model = |reason| matches!(reason, Reason::ModelUnavailable | Reason::ContextOverflow);
+        let at_once = matches!(reason, Reason::ModelAuth | Reason::TokenBudget);
+        let stops = at_once || (model(reason) && before().is_some_and(model));
+        stops.then_some(Halt { reason, message })
     }
 
     /// One scenario from its first event to its last.
@@ -457,14 +513,18 @@ impl Drive<'_> {
         };
         self.journal.emit(Some(index), start);
         if let Some(page) = &self.page {
-            page.forget_dialogs().await;
+            page.begin_scenario().await;
         }
         if let Some(page) = &self.page
             && let Ok(jpeg) = page.screenshot().await
         {
             self.journal.initial_picture(index, &jpeg);
         }
-        let (ending, summary) = self.direct(index).await;
+        let job = self.job;
+        let (ending, summary) = match job.scenarios.get(index)? {
+            Driver::Direct(steps) => self.direct(index, steps).await,
+            Driver::Model(brief) => self.guided(index, brief).await,
+        };
         let duration_ms = millis(self.journal.boot().saturating_sub(began));
         let scenario = self.journal.results.scenarios.get_mut(index)?;
         let evidence = Evidence {
@@ -533,8 +593,19 @@ impl Drive<'_> {
         Ok(())
     }
 
+    /// The agent is done with the browser, whoever keeps it open for people.
+    async fn leave_browser(&mut self) {
+        if self.page.is_none() {
+            return;
+        }
+        self.tell_news(None).await;
+        let lost = self.lost || self.browser_gone().await;
+        self.page = None;
+        self.browser_event(if lost { "lost" } else { "closed" }, None);
+    }
+
     /// Whether the browser has ended.
-    pub(super) async fn browser_gone(&self) -> bool {
+    async fn browser_gone(&self) -> bool {
         let Some(page) = &self.page else { return true };
         tokio::select! {
             biased;
@@ -544,7 +615,8 @@ impl Drive<'_> {
     }
 
     /// Takes in what the gate has told meanwhile.
-    pub(super) fn listen(&mut self) {
+    fn listen(&mut self) {
+        self.hear_discovery();
         while let Ok(notice) = self.notices.try_recv() {
             self.hear(notice);
         }
@@ -593,7 +665,7 @@ impl Drive<'_> {
     }
 
     /// Why the run is to end.
-    pub(super) fn stopped(&self) -> Halt {
+    fn stopped(&self) -> Halt {
         let reason = self.stop.reason().unwrap_or(Reason::Internal);
         let message = if reason == Reason::Timeout {
             let limit = self.stop.deadline().saturating_sub(self.stop.began());

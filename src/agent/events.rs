@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::agent::{
+    discovery::Case,
     results::{Assertion, Step, Viewport},
     verdict::{Reason, Verdict},
 };
@@ -81,11 +82,68 @@ pub enum Event {
         /// `initial`, `after`, `explicit`, `full_page`.
         kind: String,
     },
+    /// What a model says or thinks.
+    Reasoning {
+        text: String,
+    },
+    /// An improvement of agent.md 11.2.
+    ImprovementSuggestion(Value),
+    /// What one request to a model used.
+    Usage {
+        /// `main` or `discovery`.
+        scope: String,
+        input: u64,
+        output: u64,
+        cache_read: u64,
+        cache_write: u64,
+        /// None where the price is not known.
+        cost_usd: Option<f64>,
+    },
+    /// A request to a model failed and is sent again.
+    ModelRetry {
+        /// The number of the attempt that follows; the first was 1.
+        attempt: u32,
+        /// HTTP status that the failure counts as; none if the connection failed.
+        status: Option<u16>,
+        wait_ms: u64,
+    },
     Dialog {
         kind: String,
         text: String,
         answer: String,
         by: String,
+    },
+    PageDiscovered {
+        url: String,
+        title: String,
+        screenshot: Option<String>,
+    },
+    /// Whole lines, as they come; void if the request is repeated.
+    DiscoveredCasesChunk {
+        url: String,
+        delta: String,
+    },
+    DiscoveredCasesComplete {
+        url: String,
+        cases: Vec<Case>,
+    },
+    Tab {
+        /// `t1`; counts up in a browser.
+        id: String,
+        url: String,
+        /// `opened`, `current`, `closed`, `crashed`.
+        state: String,
+    },
+    Download {
+        /// As the page called it.
+        name: String,
+        /// None of these three if it was not kept.
+        bytes: Option<u64>,
+        sha256: Option<String>,
+        /// In the run directory.
+        path: Option<String>,
+        /// Why it was not kept.
+        error: Option<String>,
     },
     Video {
         /// `started`, `paused`, `resumed`, `finished`, `unavailable`.

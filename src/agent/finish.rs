@@ -1,5 +1,5 @@
-//! The end of a run: video closed, events closed, then player, junit.xml, results.json, the
-//! manifest (which the gate writes) and latest.json, in this order (agent.md 11.3).
+//! The end of a run: video closed, events closed, then player, discovered.md, junit.xml,
+//! results.json, the manifest (which the gate writes) and latest.json, in this order (agent.md 11.3).
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use crate::{
     agent::{
         assignment::{Assignment, Refusal},
+        discovery,
         drive::{Driven, Halt, VideoWish},
         events::Event,
         journal::Journal,
@@ -48,6 +49,11 @@ pub async fn finish(journal: &mut Journal, driven: Driven, assignment: &Assignme
     journal.register("events.ndjson", "events", "application/x-ndjson");
     journal.register("video.webm", "video", "video/webm");
     write_player(journal, &driven.recordings, &assignment.name).await;
+    if !journal.results.discovered.is_empty() {
+        let text = discovery::report::markdown(&journal.results.discovered);
+        let media_type = "text/markdown; charset=utf-8";
+        journal.file("discovered.md", "discovered", media_type, text.as_bytes());
+    }
     let xml = junit::render(&journal.results);
     journal.file("junit.xml", "junit", "application/xml", xml.as_bytes());
     // What could not be written by now must not look like a pass.

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::{
-        assignment::{Assignment, Manner, Refusal, Wishes, run_url},
+        assignment::{Assignment, Manner, ModelWish, Refusal, Wheel, Wishes, run_url},
         begin::{begin, preflight},
         drive::{self, Halt, VideoWish, options},
         events::Line,
@@ -81,7 +81,7 @@ pub struct Config {
 /// Carries the contract out. The exit code is the verdict's, and so is the message.
 pub async fn run(config: Config, shutdown: &Shutdown) -> Exit {
     let (exit, message) = match read_contract(&config.contract) {
-        Ok(contract) => carry_out(&config, &contract, shutdown).await,
+        Ok(contract) => Box::pin(carry_out(&config, &contract, shutdown)).await,
         Err(refusal) => refused(&refusal),
     };
     // The kubelet has made the file; a new one in its place would not be the one it reads.
@@ -142,7 +142,7 @@ async fn carry_out(
         Ok(journal) => journal,
         Err(error) => return refused(&unwritable(error.advice())),
     };
-    let job = assignment.job(&id, clock);
+    let job = assignment.job(&id, clock, None);
     let (tasks, cancel) = (&shutdown.tasks, &shutdown.cancel);
     let connected = gate(&config.sockets, cancel)
         .await
@@ -311,13 +311,19 @@ fn assignment(contract: &RunContract, secrets: Vec<SecretVariable>) -> Result<As
         plan_text: plan.clone(),
         criteria: pass_criteria.clone(),
         variables,
-        model_only: *driver == Driver::Model,
+        wheel: match driver {
+            Driver::Auto => Wheel::Auto,
+            Driver::Direct => Wheel::Direct,
+            Driver::Model => Wheel::Model,
+        },
+        model: ModelWish::default(),
         policy: rules,
         mail: Settings::default(),
         manner: Manner {
             timeout: Duration::from_secs(*active_deadline_seconds),
             max_steps: None,
             stop_on_first_failure: *stop_on_first_failure,
+            as_it_is: false,
             wait_ready: None,
             dialogs: match policy.dialogs {
                 Dialogs::Auto => DialogPolicy::Auto,

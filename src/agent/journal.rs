@@ -7,11 +7,13 @@
 use std::{fs::File, io::Write, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::{
     agent::{
+        downloads,
         events::{Event, Line, StepEvent},
         link::Link,
         report::player::Album,
@@ -19,7 +21,8 @@ use crate::{
         run_dir::{RunDir, Unwritable},
     },
     clock::Clock,
-    page::Dialog,
+    model::{reply::Usage, request::Scope},
+    page::{Dialog, Download, Saved, TabNews},
     pod::contract::{Artifact, ToGate, run::Keep},
     redact::Redactor,
 };
@@ -139,14 +142,14 @@ impl Journal {
     }
 
     /// A step is over; `picture` is a JPEG of the page after it. The step's final event comes
-    /// first, then the picture's.
+    /// first, then the picture's. The answer is its result as it is recorded.
     pub fn step_end(
         &mut self,
         scenario: usize,
         mut step: Step,
         picture: Option<&[u8]>,
         kind: &str,
-    ) {
+    ) -> Value {
         debug_assert!(step.status != StepStatus::Running, "a step ends in a final state");
         let action = step.action.clone();
         let shows_failure = step.status == StepStatus::Failed || action == "assert_fail";
@@ -166,9 +169,18 @@ impl Journal {
                 Event::Screenshot { path, step: Some(step.id), kind: kind.to_owned() },
             );
         }
+        let result = step.result.clone();
         if let Some(scenario) = self.results.scenarios.get_mut(scenario) {
             scenario.steps.push(step);
         }
+        result
+    }
+
+    /// Something that the page could do better.
+    pub fn improvement(&mut self, scenario: usize, improvement: Value) {
+        let improvement = self.clean(improvement);
+        self.results.improvements.push(improvement.clone());
+        self.record(Some(scenario), Event::ImprovementSuggestion(improvement));
     }
 
     /// An assertion was made.
@@ -180,21 +192,81 @@ impl Journal {
         }
     }
 
+    /// A request to a model was sent; this is what it used, and cost if that is known.
+    pub fn spent(
+        &mut self,
+        scenario: Option<usize>,
+        scope: Scope,
+        used: &Usage,
+        cost_usd: Option<f64>,
+    ) {
+        let own = scenario.and_then(|index| self.results.scenarios.get_mut(index));
+        let usages = std::iter::once(&mut self.results.usage).chain(own.map(|one| &mut one.usage));
+        let mut word = "";
+        for usage in usages {
+            match scope {
+                Scope::Main => {
+                    word = "main";
+                    usage.main.add(used, cost_usd);
+                }
+                Scope::Discovery => {
+                    word = "discovery";
+                    usage.discovery.add(used, cost_usd);
+                }
+            }
+        }
+        let Usage { requests: _, input, output, cache_read, cache_write } = *used;
+        let scope = word.to_owned();
+        let event = Event::Usage { scope, input, output, cache_read, cache_write, cost_usd };
+        self.record(scenario, event);
+    }
+
     /// A JavaScript dialog was answered.
-    pub fn dialog(&mut self, scenario: usize, dialog: &Dialog) {
+    pub fn dialog(&mut self, scenario: Option<usize>, dialog: &Dialog) {
         let text = self.redactor.base(&dialog.text);
         let answer = if dialog.accepted { "accepted" } else { "dismissed" };
         let (kind, answer) = (dialog.kind.clone(), answer.to_owned());
         let by = dialog.by.word().to_owned();
         let event = Event::Dialog { kind, text, answer, by };
         if let Ok(mut dialog) = serde_json::to_value(&event) {
-            let mut data = dialog.get_mut("data").map(serde_json::Value::take).unwrap_or_default();
+            let mut data = dialog.get_mut("data").map(Value::take).unwrap_or_default();
             if let Some(fields) = data.as_object_mut() {
                 fields.insert("scenario".to_owned(), scenario.into());
             }
             self.results.dialogs.push(data);
         }
-        self.record(Some(scenario), event);
+        self.record(scenario, event);
+    }
+
+    /// Something became of a tab.
+    pub fn tab(&mut self, scenario: Option<usize>, tab: TabNews) {
+        let TabNews { id, url, state } = tab;
+        let (url, state) = (self.redactor.url(&url), state.word().to_owned());
+        self.record(scenario, Event::Tab { id, url, state });
+    }
+
+    /// A download has ended: its file, which the gate has left, is called like it and registered.
+    pub fn download(&mut self, scenario: Option<usize>, download: Download) {
+        let Download { guid, name, outcome } = download;
+        // The file's name is kept, too.
+        let name = self.redactor.line(&name);
+        let event = match outcome {
+            Ok(Saved { bytes, sha256 }) => match self.dir.name_download(&guid, &name) {
+                Ok(path) => {
+                    let media_type = downloads::media_type(&path);
+                    self.register(&path, "download", media_type);
+                    let (bytes, sha256, path) = (Some(bytes), Some(sha256), Some(path));
+                    Event::Download { name, bytes, sha256, path, error: None }
+                }
+                Err(error) => {
+                    let why = error.advice();
+                    self.keep(Err(error));
+                    not_kept(name, why)
+                }
+            },
+            Err(why) => not_kept(name, why),
+        };
+        self.emit(scenario, event);
     }
 
     /// The page as it was when a scenario began.
@@ -325,6 +397,10 @@ impl Journal {
             }
         }
     }
+}
+
+fn not_kept(name: String, why: String) -> Event {
+    Event::Download { name, bytes: None, sha256: None, path: None, error: Some(why) }
 }
 
 fn announce(artifact: &super::results::Artifact) -> ToGate {

@@ -14,11 +14,11 @@ pub mod reference;
 mod source;
 pub mod variables;
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 pub use forms::{Form, grammar, print_grammar};
 
-use crate::page::{predicate::Predicate, tool::Call};
+use crate::agent::deed::Deed;
 
 /// A parsed plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,35 +118,7 @@ pub struct Step {
     /// The clause as written, placeholders kept.
     pub text: String,
     /// What it does.
-    pub what: What,
-}
-
-/// See [`Step`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum What {
-    /// One tool call.
-    Act(Box<Call>),
-    /// A tool call about mail.
-    Mail(MailStep),
-    /// An assertion with the id of the check it covers. All predicates must hold.
-    Check {
-        /// `v1`, `p1`.
-        id: String,
-        /// One for each quoted text of V1.
-        predicates: Vec<Predicate>,
-    },
-}
-
-/// A step that asks the run's mailbox and leaves the page alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailStep {
-    /// Makes a new address, from then on `{{temp_email}}`.
-    CreateAddress,
-    /// Waits for a new mail; its code and its link are from then on `{{code}}` and `{{mail_link}}`.
-    WaitForCode {
-        /// At most 120 s.
-        timeout: Duration,
-    },
+    pub deed: Deed,
 }
 
 impl fmt::Display for Plan {

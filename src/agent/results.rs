@@ -6,7 +6,13 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::agent::verdict::{Reason, Verdict};
+use crate::{
+    agent::{
+        discovery::Discovered,
+        verdict::{Reason, Verdict},
+    },
+    model::reply,
+};
 
 /// The value of [`Results::schema`].
 pub const SCHEMA: &str = "handback.results/v1";
@@ -40,7 +46,7 @@ pub struct Results {
     pub browser: Option<Browser>,
     pub scenarios: Vec<Scenario>,
     pub improvements: Vec<Value>,
-    pub discovered: Vec<Value>,
+    pub discovered: Vec<Discovered>,
     pub dialogs: Vec<Value>,
     pub handoffs: Vec<Value>,
     pub usage: Usage,
@@ -194,6 +200,27 @@ pub struct Tokens {
     pub cache_write_tokens: u64,
     /// None where the price is not known, never 0 for want of one.
     pub cost_usd: Option<f64>,
+}
+
+impl Tokens {
+    /// All that was sent and written.
+    pub fn total(&self) -> u64 {
+        self.input_tokens + self.cache_read_tokens + self.cache_write_tokens + self.output_tokens
+    }
+
+    /// Adds what a request has used. The cost is known only if that of every request is.
+    pub fn add(&mut self, used: &reply::Usage, cost_usd: Option<f64>) {
+        self.cost_usd = match (self.requests, self.cost_usd, cost_usd) {
+            (0, _, cost) => cost,
+            (_, Some(before), Some(cost)) => Some(before + cost),
+            (_, _, _) => None,
+        };
+        self.requests += used.requests;
+        self.input_tokens += used.input;
+        self.output_tokens += used.output;
+        self.cache_read_tokens += used.cache_read;
+        self.cache_write_tokens += used.cache_write;
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -12,16 +12,23 @@ use std::{
 };
 
 use rustix::fs::{
-    AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fsync, mkdirat, openat, renameat, unlinkat,
+    AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, flock, fsync, mkdirat, openat,
+    renameat, renameat_with, unlinkat,
 };
 use sha2::{Digest, Sha256};
 
-use crate::agent::results::Artifact;
+use crate::{
+    agent::{downloads, results::Artifact},
+    pod::contract::DOWNLOADS,
+};
 
 /// Files that nobody else may read.
 const PRIVATE: Mode = Mode::from_raw_mode(0o600);
 /// Directories that nobody else may enter.
 const PRIVATE_DIR: Mode = Mode::from_raw_mode(0o700);
+
+/// Downloads of one name that get a number: more than a run may have.
+const SAME_NAME: usize = 1000;
 
 /// A run's own directory.
 #[derive(Debug)]
@@ -158,6 +165,24 @@ impl RunDir {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(source) => Err(self.unwritable(name, source)),
+        }
+    }
+
+    /// Gives a download that lies under its browser's name the one that people know it by, unless that
+    /// is taken. Where it lies now.
+    pub fn name_download(&self, guid: &str, suggested: &str) -> Result<String, Unwritable> {
+        let from = format!("{DOWNLOADS}/{guid}");
+        let mut refused: Vec<String> = Vec::new();
+        loop {
+            let name =
+                downloads::file_name(suggested, |name| refused.iter().any(|one| one == name));
+            let path = format!("{DOWNLOADS}/{name}");
+            let flags = RenameFlags::NOREPLACE;
+            match renameat_with(&self.handle, &from, &self.handle, &path, flags) {
+                Ok(()) => return Ok(path),
+                Err(rustix::io::Errno::EXIST) if refused.len() < SAME_NAME => refused.push(name),
+                Err(error) => return Err(self.unwritable(&path, error.into())),
+            }
         }
     }
 
@@ -328,6 +353,21 @@ mod tests {
         symlink(&victim, dir.path().join(".results.json.new")).unwrap();
         assert!(dir.replace("results.json", b"x", false).is_err());
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_download_is_called_as_people_know_it_and_replaces_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut dir = RunDir::create(temp.path(), "01a").unwrap();
+        std::fs::create_dir(dir.path().join("downloads")).unwrap();
+        for (guid, path) in [("g-1", "downloads/a.csv"), ("g-2", "downloads/a-2.csv")] {
+            std::fs::write(dir.path().join("downloads").join(guid), guid).unwrap();
+            assert_eq!(dir.name_download(guid, "../a.csv").unwrap(), path);
+            assert_eq!(std::fs::read_to_string(dir.path().join(path)).unwrap(), guid);
+            dir.register(path, "download", "text/csv").unwrap();
+        }
+        assert_eq!(dir.artifacts().len(), 2);
+        assert!(dir.name_download("g-3", "b").is_err(), "there is none");
     }
 
     #[test]

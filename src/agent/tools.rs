@@ -3,6 +3,7 @@
 //! docs/. What a page does is `page::tool`.
 
 pub mod arguments;
+pub mod meaning;
 pub mod reference;
 pub mod schema;
 mod table;
@@ -98,8 +99,8 @@ pub enum Kind {
     },
     /// A ref of the tree.
     Reference,
-    /// Names and values of HTTP headers.
-    Headers {
+    /// Names and values, all text: HTTP headers, variables.
+    Pairs {
         /// How many at most.
         most: usize,
     },

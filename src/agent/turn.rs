@@ -60,9 +60,74 @@ pub fn next(transcript: &Transcript, budget: &Budget, now: Duration) -> Next {
     if spent { Next::End(Reason::StepBudget) } else { Next::Perform(transcript.taken) }
 }
 
+/// What a model's reply was, as far as the next decision needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Complete tool calls.
+    pub calls: usize,
+    /// The output limit has cut it.
+    pub cut: bool,
+    /// The model, or its provider, declines.
+    pub refused: bool,
+}
+
+/// See [`after`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Carry the calls out.
+    Act,
+    /// Carry out what there is, and remind.
+    Remind(Lack),
+    /// The scenario ends here.
+    End(Reason),
+}
+
+/// What a reply lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// A tool call.
+    Call,
+    /// Its end.
+    End,
+}
+
+/// Reminders in a row, whatever they are about (agent.md 7.4).
+const REMINDERS: u32 = 2;
+
+/// Decides after a reply; `reminded` is how many reminders came right before it.
+pub fn after(heard: &Heard, reminded: u32) -> Then {
+    let Heard { calls, cut, refused } = *heard;
+    match (refused, cut, calls) {
+        (true, _, _) => Then::End(Reason::ModelRefused),
+        (false, true, _) if reminded >= REMINDERS => Then::End(Reason::Truncated),
+        (false, true, _) => Then::Remind(Lack::End),
+        (false, false, 0) if reminded >= REMINDERS => Then::End(Reason::NoCompletion),
+        (false, false, 0) => Then::Remind(Lack::Call),
+        (false, false, _) => Then::Act,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // agent.md 17.4
+    #[test]
+    fn replies_without_a_call_and_cut_replies_are_reminded_twice_in_all() {
+        let prose = Heard { calls: 0, cut: false, refused: false };
+        let cut = Heard { calls: 2, cut: true, refused: false };
+        assert_eq!([0, 1].map(|n| after(&prose, n)), [Then::Remind(Lack::Call); 2]);
+        assert_eq!([0, 1].map(|n| after(&cut, n)), [Then::Remind(Lack::End); 2]);
+        assert_eq!(after(&prose, 2), Then::End(Reason::NoCompletion));
+        assert_eq!(after(&cut, 2), Then::End(Reason::Truncated));
+    }
+
+    #[test]
+    fn calls_are_carried_out_and_a_refusal_ends_the_scenario() {
+        let calls = Heard { calls: 1, cut: false, refused: false };
+        assert_eq!(after(&calls, 2), Then::Act);
+        assert_eq!(after(&Heard { refused: true, ..calls }, 0), Then::End(Reason::ModelRefused));
+    }
 
     const BEFORE: Duration = Duration::from_secs(9);
     const DEADLINE: Duration = Duration::from_secs(10);

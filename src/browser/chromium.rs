@@ -129,6 +129,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) display: Option<(u32, PathBuf)>,
     /// Home and temporary files.
     pub(crate) home: &'a Path,
+    /// Where it leaves downloads.
+    pub(crate) downloads: &'a Path,
     /// Somebody else to run as.
     pub(crate) user: Option<User>,
 }
@@ -264,7 +266,7 @@ async fn sandboxed(pid: u32) -> bool {
 
 /// Makes the browser's home, which is the browser's user's alone.
 fn make_home(setup: &Setup<'_>) -> io::Result<()> {
-    for directory in [setup.home, &setup.home.join(TEMPORARY)] {
+    for directory in [setup.home, &setup.home.join(TEMPORARY), setup.downloads] {
         fs::create_dir_all(directory)?;
         fs::set_permissions(directory, Permissions::from_mode(0o700))?;
         setup.user.map_or(Ok(()), |user| user.own(directory))?;

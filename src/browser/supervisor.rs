@@ -24,7 +24,8 @@ use super::{
 use crate::{
     clock::SystemClock,
     pod::contract::{
-        BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, FromBrowser, RFB_SOCKET, Size, ToBrowser,
+        BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, DOWNLOADS, FromBrowser, RFB_SOCKET, Size,
+        ToBrowser,
     },
     telemetry::chain,
 };
@@ -219,6 +220,7 @@ impl Supervisor {
             profile,
             display: display.as_ref().map(|display| (display.number, cookie)),
             home: &home,
+            downloads: &self.config.media.join(DOWNLOADS),
             user,
         };
         let (chromium, pipe) = Chromium::start(&self.tasks, &setup).await?;

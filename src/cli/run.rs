@@ -1,11 +1,11 @@
 //! `handback run`: a plan, a browser, a verdict, on this machine.
 //!
-//! The order is that of agent.md 7.1: options and plan, preflight, gate and browser, the agent, the
-//! report, and then the browser for whoever wants it. Standard output gets the summary or one JSON
-//! document, whatever happens.
+//! Options, then the run itself ([`execution`]), the report, and then the browser for whoever wants it.
+//! Standard output gets the summary or one JSON document, whatever happens.
 
 pub mod args;
-mod house;
+pub(in crate::cli) mod execution;
+pub(in crate::cli) mod house;
 pub(in crate::cli) mod open;
 pub(crate) mod options;
 mod progress;
@@ -14,10 +14,9 @@ pub(in crate::cli) mod summary;
 use std::{
     io::{Write, stderr, stdout},
     path::Path,
-    sync::Arc,
 };
 
-use tokio::{net::UnixStream, sync::mpsc};
+use tokio::sync::mpsc;
 
 pub(crate) use progress::colour_wanted;
 pub(in crate::cli) use progress::show as show_progress;
@@ -25,12 +24,8 @@ pub(in crate::cli) use progress::show as show_progress;
 use crate::{
     agent::{
         assignment::Refusal,
-        begin::{begin, preflight},
-        drive::{self, Halt},
-        finish::finish,
         results::{Problem, Results, Viewport},
-        run_dir::RunDir,
-        verdict::{Reason, Verdict},
+        verdict::Verdict,
     },
     cli::{paint::Paint, say},
     clock::{Clock, SystemClock},
@@ -38,7 +33,7 @@ use crate::{
     pod::contract::Exit,
     shutdown::Shutdown,
 };
-use house::House;
+use execution::{Executed, execute};
 use options::{Options, Surroundings};
 use summary::Places;
 
@@ -112,62 +107,18 @@ pub(in crate::cli) fn print_json(out: &mut dyn Write, results: &Results) {
 }
 
 async fn run(options: Options, shutdown: &Shutdown) -> Exit {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let id = ulid::Ulid::new().to_string().to_lowercase();
-    let dir = match RunDir::create(&options.out, &id) {
-        Ok(dir) => dir,
-        Err(error) => return unwritable(&error.advice(), options.json),
-    };
+    let id = execution::new_id();
     let (progress, lines) = mpsc::unbounded_channel();
-    let assignment = &options.assignment;
-    let mut journal = match begin(assignment, &id, dir, Arc::clone(&clock), progress) {
-        Ok(journal) => journal,
-        Err(error) => return unwritable(&error.advice(), options.json),
-    };
     let shown = tokio::task::JoinSet::from_iter([progress::show(lines)]);
-
-    let (tasks, cancel) = (&shutdown.tasks, &shutdown.cancel);
-    let reached = preflight(&mut journal, assignment, cancel).await;
-    let house = match reached {
-        Ok(()) => House::open(&options, &id, &mut journal).await,
-        Err(halt) => Err(halt),
-    };
-    let (exit, house) = match house {
-        Ok(house) => {
-            let job = assignment.job(&id, clock);
-            let socket = house.agent_socket();
-            let driven = match UnixStream::connect(&socket).await {
-                Ok(gate) => {
-                    let connected = drive::connect(&job, gate, &mut journal, tasks, cancel);
-                    drive::drive(&job, &mut journal, connected, tasks).await
-                }
-                Err(error) => {
-                    let message = format!("The gate does not answer on its socket: {error}.");
-                    let halt = Halt { reason: Reason::Internal, message };
-                    drive::give_up(&mut journal, halt, None)
-                }
-            };
-            (finish(&mut journal, driven, assignment).await, Some(house))
-        }
-        Err(halt) => {
-            let driven = drive::give_up(&mut journal, halt, None);
-            let exit = finish(&mut journal, driven, assignment).await;
-            if journal.broken().is_none() {
-                let files = journal.results.artifacts.as_slice();
-                house::seal_alone(journal.dir().path(), &id, files).await;
-            }
-            (exit, None)
-        }
-    };
-    copy_junit(&options, journal.dir().path());
-    let results = journal.results.clone();
-    let directory = journal.dir().path().to_owned();
-    // Ends the progress and the agent's connection to the gate.
-    drop(journal);
+    let executed = execute(&options, &id, None, progress, &shutdown.tasks, &shutdown.cancel).await;
     shown.join_all().await;
-    // A run that a signal has ended is not kept: whoever sent it wants the end.
-    match (house, options.keep.filter(|_| !shutdown.cancel.is_cancelled())) {
-        (Some(house), Some(idle)) => {
+    let Executed { exit, results, directory, house } = match executed {
+        Ok(executed) => executed,
+        Err(refusal) => return refuse(&refusal, options.json),
+    };
+    copy_junit(&options, &directory);
+    match house.zip(options.keep) {
+        Some((house, idle)) => {
             let (player, takeover) = (house.player().await, house.takeover().await);
             report(&options, &results, &directory, player.as_ref(), takeover.as_ref());
             if let (true, Some(player)) = (options.auto_open, &player) {
@@ -175,19 +126,9 @@ async fn run(options: Options, shutdown: &Shutdown) -> Exit {
             }
             house.keep(idle, player, takeover, shutdown).await;
         }
-        (house, _) => {
-            if let Some(house) = house {
-                house.close().await;
-            }
-            report(&options, &results, &directory, None, None);
-        }
+        None => report(&options, &results, &directory, None, None),
     }
     exit
-}
-
-fn unwritable(message: &str, json: bool) -> Exit {
-    let code = Reason::ArtifactsUnwritable.as_str().to_owned();
-    refuse(&Refusal { exit: Exit::Errored, code, message: message.to_owned() }, json)
 }
 
 /// `--junit`: a copy for the CI system. Failing to write it changes no verdict.
@@ -228,11 +169,5 @@ fn report(
         let paint =
             Paint { colour: colour_wanted() && std::io::IsTerminal::is_terminal(&stdout()) };
         say(&mut stdout(), &summary::render(results, &places, paint));
-    }
-}
-
-impl From<Halt> for Refusal {
-    fn from(halt: Halt) -> Self {
-        Self { exit: Exit::Errored, code: halt.reason.as_str().to_owned(), message: halt.message }
     }
 }

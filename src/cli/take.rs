@@ -185,7 +185,7 @@ fn show(address: &str) -> Option<PathBuf> {
     let shown = std::fs::DirBuilder::new()
         .mode(0o700)
         .create(&directory)
-        .and_then(|()| run::open::open(&directory, address));
+        .and_then(|()| run::open::open(&directory.join("open.html"), address));
     if let Err(error) = shown {
         say(&mut stderr(), &format!("warning: the page could not be opened: {error}\n"));
         drop(std::fs::remove_dir_all(&directory));

@@ -1,6 +1,6 @@
 //! The gate's own commands to Chromium, as plain JSON: what has to outlive the agent's sessions.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -95,9 +95,18 @@ impl Chrome {
         }
     }
 
-    /// Sets what belongs to the browser and not to a session: the size of the page, no downloads.
+    /// Sets what belongs to the browser and not to a session: the size of the page, where downloads go.
     /// It stays as it is when the agent goes, so that nothing moves under a person's hands.
-    pub(super) async fn prepare(&self, viewport: Size) -> Result<Prepared, ChromeError> {
+    /// `left` are sessions of the run before.
+    pub(super) async fn prepare(
+        &self,
+        viewport: Size,
+        left: Vec<String>,
+        downloads: &Path,
+    ) -> Result<Prepared, ChromeError> {
+        for session in left {
+            self.detach(&session).await;
+        }
         let info = self.root("Target.getTargetInfo", json!({})).await?;
         let browser_target = text(&info, "/targetInfo/targetId");
         let target = self.pages().await?.into_iter().next();
@@ -116,24 +125,33 @@ impl Chrome {
             self.on(&session, "Emulation.setDeviceMetricsOverride", metrics).await?;
             Some(session)
         };
-        self.deny_downloads().await?;
+        self.lead_downloads(downloads).await?;
         Ok(Prepared { browser_target, kept_session })
     }
 
     /// Takes up a browser that an earlier gate has set up, and ends the sessions that it left, by whomever
     /// they were made: new tabs and frames would wait for an agent that is gone. The page itself is
     /// not touched, since a person may be at work in it; it may show a dialog or hang.
-    pub(super) async fn take_up(&self, left: Vec<String>) -> Result<Prepared, ChromeError> {
+    pub(super) async fn take_up(
+        &self,
+        left: Vec<String>,
+        downloads: &Path,
+    ) -> Result<Prepared, ChromeError> {
         let info = self.root("Target.getTargetInfo", json!({})).await?;
         for session in left {
             self.detach(&session).await;
         }
-        self.deny_downloads().await?;
+        self.lead_downloads(downloads).await?;
         Ok(Prepared { browser_target: text(&info, "/targetInfo/targetId"), kept_session: None })
     }
 
-    async fn deny_downloads(&self) -> Result<(), ChromeError> {
-        self.root("Browser.setDownloadBehavior", json!({"behavior": "deny"})).await.map(drop)
+    /// Every download goes to one place under a name of the browser's, and is told of here; who may have
+    /// it is decided when it begins ([`super::downloads`]).
+    async fn lead_downloads(&self, to: &Path) -> Result<(), ChromeError> {
+        let params = json!({
+            "behavior": "allowAndName", "downloadPath": to, "eventsEnabled": true,
+        });
+        self.root("Browser.setDownloadBehavior", params).await.map(drop)
     }
 
     async fn resize(&self, target: &str, to: Size) -> bool {
@@ -191,6 +209,14 @@ impl Chrome {
     /// Tabs, and frames with a process of their own.
     pub(super) async fn pages_and_frames(&self) -> Result<Vec<String>, ChromeError> {
         self.targets(&["page", "iframe"]).await
+    }
+
+    /// What the first tab shows.
+    pub(super) async fn first_url(&self) -> Option<String> {
+        let answer = self.root("Target.getTargets", json!({})).await.ok()?;
+        let infos = answer.get("targetInfos").and_then(Value::as_array)?;
+        let page = infos.iter().find(|info| text(info, "/type").is_some_and(|kind| kind == "page"));
+        page.and_then(|page| text(page, "/url"))
     }
 
     async fn targets(&self, kinds: &[&str]) -> Result<Vec<String>, ChromeError> {

@@ -9,10 +9,11 @@
 mod artifacts;
 mod assets;
 mod operator;
+pub(super) mod shelf;
 mod sockets;
 mod stream;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use axum::{
     Router,
@@ -32,9 +33,10 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
+pub(super) use self::artifacts::Sums;
 use super::{
     hosts::Hosts,
     problem::Problem,
@@ -64,13 +66,10 @@ pub(super) struct Door {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) display: Arc<PathBuf>,
     pub(super) run_dir: Arc<PathBuf>,
-    pub(super) sums: watch::Sender<Sums>,
+    pub(super) sums: Sums,
     /// What the end of the gate waits for, for a moment.
     pub(super) tasks: TaskTracker,
 }
-
-/// Sums of files by what tells their states apart, so that a video is not read for every range.
-pub(super) type Sums = HashMap<(u64, u64, i64, i64), Arc<str>>;
 
 /// Everything that is served.
 pub(super) fn app(door: Door) -> Router {
@@ -99,8 +98,13 @@ pub(super) fn app(door: Door) -> Router {
 }
 
 async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let checked = door.check(&request);
-    let mut response = match checked {
+    guarded(&door.hosts, request, next).await
+}
+
+/// What is asked under another name, or by another page, gets nothing; and every response has the same
+/// headers.
+async fn guarded(hosts: &Hosts, request: Request, next: Next) -> Response {
+    let mut response = match check(hosts, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -120,29 +124,29 @@ impl IntoResponse for Problem {
     }
 }
 
-impl Door {
-    fn check(&self, request: &Request) -> Result<(), Problem> {
-        let headers = request.headers();
-        let mut hosts = headers.get_all(HOST).iter();
-        let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Problem::HOST) };
-        let host = host.to_str().ok().filter(|host| self.hosts.know(host)).ok_or(Problem::HOST)?;
-        if request.uri().authority().is_some_and(|named| named.as_str() != host) {
-            return Err(Problem::HOST);
-        }
-        // Browsers always say where a change and a WebSocket come from; who does not is no page.
-        let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-        let must = changes || headers.contains_key(UPGRADE);
-        let mut origins = headers.get_all(ORIGIN).iter();
-        let foreign = match (origins.next(), origins.next()) {
-            (Some(origin), None) => {
-                origin.to_str().ok().and_then(|text| text.strip_prefix("http://")) != Some(host)
-            }
-            (None, _) => must,
-            (Some(_), Some(_)) => true,
-        };
-        if foreign { Err(Problem::ORIGIN) } else { Ok(()) }
+fn check(hosts: &Hosts, request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
+    let mut named = headers.get_all(HOST).iter();
+    let (Some(host), None) = (named.next(), named.next()) else { return Err(Problem::HOST) };
+    let host = host.to_str().ok().filter(|host| hosts.know(host)).ok_or(Problem::HOST)?;
+    if request.uri().authority().is_some_and(|named| named.as_str() != host) {
+        return Err(Problem::HOST);
     }
+    // Browsers always say where a change and a WebSocket come from; who does not is no page.
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let must = changes || headers.contains_key(UPGRADE);
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let foreign = match (origins.next(), origins.next()) {
+        (Some(origin), None) => {
+            origin.to_str().ok().and_then(|text| text.strip_prefix("http://")) != Some(host)
+        }
+        (None, _) => must,
+        (Some(_), Some(_)) => true,
+    };
+    if foreign { Err(Problem::ORIGIN) } else { Ok(()) }
+}
 
+impl Door {
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Problem> {
         let (reply, wait) = oneshot::channel();
         self.say(command(reply)).await?;

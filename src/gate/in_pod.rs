@@ -150,6 +150,7 @@ async fn serve(config: Config, keeper: i32, shutdown: &Shutdown) -> Result<Uploa
             active_deadline: Duration::from_secs(contract.active_deadline_seconds),
             journal: Some(config.journal),
         }),
+        takes_over: None,
     };
     let (_, orders) = super::handle(&gate, &listener)?;
     let Saved { ended, report } =

@@ -7,6 +7,7 @@
 mod agent;
 mod browser;
 mod command;
+mod downloads;
 mod ending;
 mod handoffs;
 mod lease;
@@ -32,6 +33,7 @@ pub(super) use self::command::{Command, Display, Entered, Granted, Proof, Reply}
 use self::{browser::Browser, ending::Leaving};
 use super::{
     Config, Ended, Why,
+    downloads::Downloads,
     events::Feed,
     handoffs::Handoffs,
     inspect,
@@ -98,6 +100,7 @@ pub(super) struct Session {
     feed: Feed,
     store: Store,
     browser: Browser,
+    downloads: Downloads,
     agent: Option<Agent>,
     run: RunView,
     video: VideoView,
@@ -182,7 +185,8 @@ impl Session {
             tokens: HashMap::new(),
             feed: Feed::new(View::default()),
             store,
-            browser: Browser::default(),
+            browser: Browser::inherited(config.takes_over.as_ref()),
+            downloads: Downloads::default(),
             agent: None,
             run,
             video: VideoView::default(),

@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::pod::contract::Artifact;
+use crate::pod::contract::{Artifact, DOWNLOADS};
 
 /// The manifest's name; its presence means that the run directory is complete.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -136,7 +136,7 @@ impl Store {
 
     /// Takes the video from where the recorder left it. Blocks.
     pub(super) fn take_video(&self, media: &Path, name: &str) -> Result<(), StoreError> {
-        let from = left_by_recorder(media, name)?;
+        let from = left_there(media, name)?;
         let failed = |source| StoreError { doing: "taking", path: from.clone(), source };
         // Copied, since the browser's side may still have the file open for writing.
         let mut source = open(media, &from).map_err(failed)?;
@@ -145,9 +145,29 @@ impl Store {
         fs::remove_file(&from).map_err(failed)
     }
 
+    /// Takes a download from where the browser left it, under the browser's name for it. How long it is
+    /// and what it sums to. Blocks.
+    pub(super) fn take_download(
+        &self,
+        from: &Path,
+        guid: &str,
+    ) -> Result<(u64, String), StoreError> {
+        let left = left_there(from, guid)?;
+        let failed = |source| StoreError { doing: "taking", path: left.clone(), source };
+        let directory = self.directory.join(DOWNLOADS);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(failed)?;
+        let mut source = open(from, &left).map_err(failed)?;
+        let kept = directory.join(guid);
+        replace(&kept, |file| io::copy(&mut source, file).map(drop)).map_err(failed)?;
+        let mut copy = open(&self.directory, &kept).map_err(failed)?;
+        let summed = sum(&mut copy).map_err(failed)?;
+        fs::remove_file(&left).map_err(failed)?;
+        Ok(summed)
+    }
+
     /// Throws the video away where the recorder left it. Blocks.
     pub(super) fn discard(media: &Path, name: &str) -> Result<(), StoreError> {
-        let from = left_by_recorder(media, name)?;
+        let from = left_there(media, name)?;
         fs::remove_file(&from).map_err(|source| StoreError {
             doing: "removing",
             path: from.clone(),
@@ -156,8 +176,8 @@ impl Store {
     }
 }
 
-/// Where a file of the recorder's is: in its own directory, and nowhere that its name leads to.
-fn left_by_recorder(media: &Path, name: &str) -> Result<PathBuf, StoreError> {
+/// Where a file of the browser's side is: in its own directory, and nowhere that its name leads to.
+fn left_there(media: &Path, name: &str) -> Result<PathBuf, StoreError> {
     let from = media.join(name);
     let mut parts = Path::new(name).components();
     if matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
@@ -294,5 +314,12 @@ mod tests {
         store.take_video(directory.path(), "video").unwrap();
         assert_eq!(fs::read(path("real/video.webm")).unwrap(), b"webm");
         assert!(!path("video").exists());
+        fs::write(path("g-1"), "hello").unwrap();
+        assert!(store.take_download(directory.path(), "file").is_err());
+        assert!(store.take_download(directory.path(), "real/file").is_err());
+        let sum = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        assert_eq!(store.take_download(directory.path(), "g-1").unwrap(), (5, sum.to_owned()));
+        assert_eq!(fs::read(path("real/downloads/g-1")).unwrap(), b"hello");
+        assert!(!path("g-1").exists());
     }
 }

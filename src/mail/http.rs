@@ -10,7 +10,10 @@ use url::Url;
 use super::MailError;
 use crate::{
     policy::Policy,
-    preflight::judged::{Judged, Unjudged},
+    preflight::{
+        cause::root,
+        judged::{Judged, Unjudged},
+    },
     secret::Secret,
 };
 
@@ -162,13 +165,4 @@ pub(super) async fn look_up(
             MailError::Provider(other.to_string())
         }
     })
-}
-
-/// The innermost cause, which is the telling one.
-fn root(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

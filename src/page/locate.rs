@@ -95,6 +95,13 @@ pub(crate) fn find_by(
     wanted: &dyn Fn(NodeId) -> bool,
     by_text: bool,
 ) -> Located {
+    if let Some(reference) = &target.reference {
+        let found = tree.by_reference(reference).filter(|id| tree.node(*id).is_visible());
+        return match found {
+            Some(id) => Located::One(id),
+            None => Located::None { closest: Vec::new(), missing: None },
+        };
+    }
     let scope = match scope(tree, &target.within) {
         Ok(scope) => scope,
         Err(missing) => {

@@ -2,9 +2,11 @@
 //! predicate once, on a tree; how long to try is the runner's part.
 
 mod holds;
+mod http;
 mod runs;
 
 pub use holds::{Comparison, Held, holds, said};
+pub use http::{Method, Statuses};
 
 use crate::page::{
     Text,
@@ -91,6 +93,33 @@ pub enum Predicate {
         /// What it is compared with.
         value: Text,
     },
+    /// What a request of the runner itself is answered with. The page has no part in it.
+    HttpStatus {
+        /// How it is asked.
+        method: Method,
+        /// As `navigate` has it.
+        url: Text,
+        /// Which answers are right.
+        status: Statuses,
+    },
+}
+
+impl Predicate {
+    /// The ref of the element that is asked about, if it is asked for by one.
+    pub(crate) fn reference(&self) -> Option<&str> {
+        match self {
+            Self::ElementState { target, .. }
+            | Self::Value { target, .. }
+            | Self::Options { target, .. } => target.reference.as_deref(),
+            Self::TextVisible { .. }
+            | Self::TextAbsent { .. }
+            | Self::Url { .. }
+            | Self::Title { .. }
+            | Self::Count { .. }
+            | Self::HttpStatus { .. }
+            | Self::Dialog { .. } => None,
+        }
+    }
 }
 
 /// What [`Predicate::Count`] counts.
@@ -114,6 +143,10 @@ pub enum UrlPart {
     Href,
     /// The path alone.
     Path,
+    /// Scheme, host and port.
+    Origin,
+    /// What stands behind `?`.
+    Query,
 }
 
 /// A comparison of two texts.

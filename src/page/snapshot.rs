@@ -39,7 +39,7 @@ pub mod text;
 
 pub use diff::Changes;
 pub use record::{RecordError, parse};
-pub use shown::{Printed, Shown};
+pub use shown::{FRAMES, Printed, Shown};
 pub use stitch::Child;
 
 /// What a node's flags mean; the walker's bits.
@@ -102,6 +102,23 @@ pub struct Rect {
     pub h: f64,
 }
 
+impl Rect {
+    /// How far another box is outside of this one, in CSS pixels; 0 if they touch.
+    fn distance(self, other: Self) -> f64 {
+        let across = (self.x - (other.x + other.w)).max(other.x - (self.x + self.w)).max(0.0);
+        let down = (self.y - (other.y + other.h)).max(other.y - (self.y + self.h)).max(0.0);
+        across.hypot(down)
+    }
+
+    /// What two boxes have in common; without a size if that is nothing.
+    fn common(self, other: Self) -> Self {
+        let (x, y) = (self.x.max(other.x), self.y.max(other.y));
+        let right = (self.x + self.w).min(other.x + other.w);
+        let bottom = (self.y + self.h).min(other.y + other.h);
+        Self { x, y, w: (right - x).max(0.0), h: (bottom - y).max(0.0) }
+    }
+}
+
 /// `key` or `key=value` in brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -152,6 +169,8 @@ pub struct Node {
     pub marks: Vec<Mark>,
     /// Where it is; only interactive nodes, unless the walk was asked for all boxes.
     pub place: Option<Rect>,
+    /// How far it is out of sight in the frame that it is in, in CSS pixels.
+    beyond: f64,
     /// Label texts and the placeholder of a field.
     pub labels: Vec<String>,
     /// What a nameless control may be called (`[hint=…]`).
@@ -214,6 +233,7 @@ impl Node {
             value: String::new(),
             marks: Vec::new(),
             place: None,
+            beyond: 0.0,
             labels: Vec::new(),
             hint: String::new(),
             options: Vec::new(),
@@ -290,6 +310,10 @@ pub enum Handle {
 #[derive(Clone, Debug)]
 pub struct Tree {
     frames: Vec<Frame>,
+    /// See [`Tree::leave_out`].
+    left_out: usize,
+    /// Frames that are too deep.
+    too_deep: usize,
     nodes: Vec<Node>,
     /// Stands for an id of another tree, so that looking up cannot fail.
     nowhere: Node,
@@ -299,6 +323,11 @@ impl Tree {
     /// The frames that were walked, the main frame first.
     pub fn frames(&self) -> &[Frame] {
         &self.frames
+    }
+
+    /// So many frames were not even asked for their trees.
+    pub fn leave_out(&mut self, frames: usize) {
+        self.left_out = frames;
     }
 
     /// All nodes in tree order.

@@ -9,6 +9,8 @@ use crate::page::Text;
 /// A described element.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Target {
+    /// Its ref in a tree that was shown; then nothing else counts. No sentence has one.
+    pub reference: Option<String>,
     /// `second`, `last`.
     pub ordinal: Option<Ordinal>,
     /// `button`, `dropdown`.

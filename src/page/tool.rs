@@ -7,11 +7,13 @@ mod drag;
 mod evaluate;
 mod navigate;
 mod paste;
+mod picture;
 mod reading;
 mod scroll;
 mod select;
 mod stale;
 mod tabs;
+mod telling;
 mod text;
 mod upload;
 mod wait;
@@ -28,6 +30,7 @@ use crate::page::{
 };
 
 pub use dispatch::Page;
+pub use picture::Picture;
 pub use reading::{DIFF_TOKENS, Redact, TREE_TOKENS, Wanted};
 pub use tabs::TabChoice;
 
@@ -189,14 +192,22 @@ pub enum Call {
         timeout: Duration,
     },
     /// Stores a picture of the viewport.
-    Screenshot,
+    Screenshot {
+        /// Of the whole page instead.
+        full_page: bool,
+    },
 }
 
 /// What a call acts on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
     /// An element of a tree that was shown.
-    Ref(String),
+    Ref {
+        /// As it was printed.
+        reference: String,
+        /// What whoever acts calls it, for records. Nothing is looked up by it.
+        label: String,
+    },
     /// An element that is described.
     Described {
         /// How.
@@ -204,6 +215,13 @@ pub enum Subject {
         /// What the verb acts on, where the description has no noun.
         among: Among,
     },
+}
+
+impl Subject {
+    /// An element of a tree that was shown, without another name.
+    pub fn of(reference: impl Into<String>) -> Self {
+        Self::Ref { reference: reference.into(), label: String::new() }
+    }
 }
 
 /// A mouse button.
@@ -308,8 +326,19 @@ impl Call {
             Self::Scroll { .. } | Self::ScrollTo { .. } | Self::ScrollUntil { .. } => "scroll",
             Self::WaitForText { .. } | Self::WaitUntil { .. } | Self::Sleep { .. } => "wait",
             Self::WaitForStable { .. } => "wait_for_stable",
-            Self::Screenshot => "screenshot",
+            Self::Screenshot { .. } => "screenshot",
         }
+    }
+
+    /// Whether it only waits.
+    pub fn waits(&self) -> bool {
+        matches!(
+            self,
+            Self::WaitForText { .. }
+                | Self::WaitUntil { .. }
+                | Self::Sleep { .. }
+                | Self::WaitForStable { .. }
+        )
     }
 
     /// Whether the page is expected to change: acting tools settle and get a screenshot.
@@ -338,7 +367,7 @@ impl Call {
             | Self::Sleep { .. }
             | Self::WaitForStable { .. }
             | Self::Evaluate { .. }
-            | Self::Screenshot => false,
+            | Self::Screenshot { .. } => false,
         }
     }
 }
@@ -417,6 +446,8 @@ pub enum Code {
     BrowserLost,
     /// No inbox yet, no provider, or one that fails.
     MailUnavailable,
+    /// A scenario was completed before every check was asserted.
+    ChecksUncovered,
     /// The run is ending.
     Cancelled,
     /// A defect of ours.
@@ -442,6 +473,7 @@ impl Code {
             Self::LeaseRevoked => "lease_revoked",
             Self::BrowserLost => "browser_lost",
             Self::MailUnavailable => "mail_unavailable",
+            Self::ChecksUncovered => "checks_uncovered",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }

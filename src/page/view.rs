@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::page::{
     cdp::CdpError,
     frames::{Browser, Document, within},
     reader::Called,
-    snapshot::{self, Child, Handle, NodeId, Tree},
+    snapshot::{self, Child, FRAMES, Handle, NodeId, Tree},
     tool::Where,
 };
 
@@ -17,8 +18,6 @@ use crate::page::{
 const FRAME_PATIENCE: Duration = Duration::from_secs(2);
 /// The main frame gets the whole tree's time.
 const TREE_PATIENCE: Duration = Duration::from_secs(5);
-/// Frames beyond this are `not-loaded` (snapshot.md 1.8).
-const FRAMES: usize = 60;
 
 /// An element that a tool works on.
 #[derive(Clone, Debug)]
@@ -55,13 +54,28 @@ impl View {
         Self::walk(browser, bytes).await
     }
 
+    /// A dialog that opens meanwhile freezes the page: what was asked of it is answered when nobody
+    /// waits any more.
     async fn walk(browser: &Browser, over: usize) -> Result<Self, CdpError> {
+        let may_hold = browser.with(|state| state.dialogs.may_hold()).await?;
+        let frozen = browser.until(Instant::now() + TREE_PATIENCE, |state| state.dialogs.held());
+        tokio::select! {
+            biased;
+            Ok(Some(_)) = frozen, if may_hold => {
+                Err(CdpError::TargetLost { method: "the walk".into() })
+            }
+            view = Self::walk_all(browser, over) => view,
+        }
+    }
+
+    async fn walk_all(browser: &Browser, over: usize) -> Result<Self, CdpError> {
         let documents = browser.documents().await?;
         let lost = || CdpError::TargetLost { method: "the walk".into() };
         let Some((main, others)) = documents.split_first() else { return Err(lost()) };
         if main.number.is_some() {
             return Err(lost());
         }
+        let left_out = others.len().saturating_sub(FRAMES - 1);
         let others: Vec<&Document> = others.iter().take(FRAMES - 1).collect();
         let (tree, children) = tokio::join!(
             walk(browser, main, over, TREE_PATIENCE),
@@ -73,7 +87,9 @@ impl View {
                 children.extend(silent(browser, parent, &frame).await);
             }
         }
-        Ok(Self { tree: Tree::stitch(tree?, children), documents })
+        let mut tree = Tree::stitch(tree?, children);
+        tree.leave_out(left_out);
+        Ok(Self { tree, documents })
     }
 
     /// The element of a node of this tree; `None` if it is gone by now.

@@ -45,6 +45,10 @@ pub const RFB_SOCKET: &str = "rfb.sock";
 /// The gate's socket for the agent, in the directory of the agent's sockets.
 pub const AGENT_SOCKET: &str = "agent.sock";
 
+/// Where Chromium leaves downloads, by their guid: below the directory of the video, which both sides of
+/// a pod mount at the same place. The gate takes them from there.
+pub const DOWNLOADS: &str = "downloads";
+
 /// Frames larger than this close the connection: nothing we ask for comes near it (a full-page
 /// screenshot of the largest display is about 20 MiB in base64).
 pub const MAX_FRAME: usize = 256 << 20;
@@ -417,7 +421,7 @@ pub enum FromGate {
 pub struct Artifact {
     /// Relative to the run directory, with `/`.
     pub path: String,
-    /// `results`, `events`, `junit`, `plan`, `screenshot`, `video`, `player`, `discovered`.
+    /// `results`, `events`, `junit`, `plan`, `screenshot`, `video`, `player`, `discovered`, `download`.
     pub kind: String,
     /// For example `image/jpeg`.
     pub media_type: String,

@@ -1,6 +1,6 @@
 //! One target that was looked up and judged, and requests to it.
 
-use std::{error::Error as _, io, net::SocketAddr};
+use std::net::SocketAddr;
 
 use reqwest::{Client, Method, Response};
 use tokio::time::{Instant, timeout_at};
@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{
     LIMIT, Manner, Unreached,
+    cause::{Cause, root},
     judged::{Judged, Unjudged},
 };
 
@@ -125,41 +126,9 @@ impl<'a> Asker<'a> {
 
     /// What a person should know about a request that failed.
     fn explain(&self, error: &reqwest::Error) -> Unreached {
-        let (host, port) = (&self.host, self.port);
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            if let Some(io) = inner.downcast_ref::<io::Error>() {
-                let kind = io.kind();
-                if kind == io::ErrorKind::ConnectionRefused {
-                    return self.failed(format!(
-                        "{host} refused the connection on port {port}: nothing listens there. Start the application first, or check the port."
-                    ));
-                }
-                if matches!(
-                    kind,
-                    io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
-                ) {
-                    return self.failed(format!("There is no network route to {host}: {io}."));
-                }
-            }
-            cause = inner.source();
-        }
-        let root = root(error);
-        if self.url.scheme() == "https" && error.is_connect() {
-            let cause = format!("The TLS connection to {host} failed: {root}.");
-            return self.hinted(cause, "If the certificate is your own, try --insecure-tls.");
-        }
-        self.failed(format!("{host} gave no answer on port {port}: {root}."))
+        let Cause { sentence, hint } = Cause::of(error, &self.host, self.port);
+        self.hinted(sentence, hint)
     }
-}
-
-/// The innermost cause, which is the telling one.
-fn root(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 fn since(began: Instant) -> u64 {

@@ -367,11 +367,33 @@ fn check_prints_schemas() {
 }
 
 #[test]
+fn a_server_that_others_can_reach_wants_a_token() {
+    let place = tempfile::tempdir().expect("a directory");
+    let short = place.path().join("short");
+    fs::write(&short, "secret\n").expect("writable");
+    let short = short.to_str().expect("UTF-8");
+    let check = |arguments: &[&str], part: &str| {
+        let mut all = vec!["mcp"];
+        all.extend(arguments);
+        let said = handback(&all);
+        assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{said:?}");
+        assert!(said.stderr.contains(part), "{part:?} is not in {}", said.stderr);
+    };
+    check(&["--http", "0.0.0.0:0"], "--http-token-file");
+    check(&["--http", "192.0.2.1:80"], "--http-token-file");
+    check(&["--http", "127.0.0.1:0", "--http-token-file", short], "at least 16 characters");
+    check(&["--http", "127.0.0.1:0", "--http-token-file", "/no/such"], "/no/such");
+    check(&["--http-host", "x.example"], "--http");
+    check(&["--http", "localhost"], "--http");
+}
+
+#[test]
 fn help_is_on_standard_output_and_tells_everything() {
     for (name, arguments) in [
         ("help", &["--help"][..]),
         ("help_run", &["run", "--help"]),
         ("help_check", &["check", "--help"]),
+        ("help_mcp", &["mcp", "--help"]),
         ("help_submit", &["submit", "--help"]),
         ("help_take", &["take", "--help"]),
     ] {

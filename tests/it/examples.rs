@@ -22,9 +22,10 @@ fn every_example_runs_without_a_model_and_without_a_warning() {
     let mut count = 0;
     for entry in fs::read_dir(examples).expect("examples/") {
         let path = entry.expect("readable").path();
-        // The quickstart is for people; a test of its own types its lines.
+        // These are for people; a test of its own types the lines of the quickstart.
         let plan = path.extension().is_some_and(|extension| extension == "md")
-            && !path.ends_with("quickstart.md");
+            && !path.ends_with("quickstart.md")
+            && !path.ends_with("mcp.md");
         if !plan {
             continue;
         }
@@ -47,6 +48,20 @@ fn every_example_runs_without_a_model_and_without_a_warning() {
     }
     assert!(count >= 4, "only {count} plans found");
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+#[test]
+fn every_file_that_people_give_to_a_coding_agent_is_json() {
+    let text = include_str!("../../examples/mcp.md");
+    let mut blocks = text.split("```json\n").skip(1).peekable();
+    assert!(blocks.peek().is_some());
+    for block in blocks {
+        let (json, _) = block.split_once("```").expect("an end");
+        let read: serde_json::Value = serde_json::from_str(json).expect(json);
+        let servers =
+            ["mcpServers", "servers", "context_servers"].map(|name| &read[name]["handback"]);
+        assert!(servers.iter().any(|server| server.is_object()), "{json}");
+    }
 }
 
 /// What `handback check` says to this manifest.

@@ -9,11 +9,15 @@ mod browser;
 mod chart;
 mod cli;
 mod client;
+mod discovery;
 mod examples;
 mod gate;
+mod guided;
 mod handoffs;
+mod http;
 mod mail;
 mod manifest;
+mod mcp;
 mod model;
 mod operator;
 mod operator_process;
@@ -35,6 +39,8 @@ mod cases;
 mod chromium;
 #[path = "../support/dovecot.rs"]
 mod dovecot;
+#[path = "../support/driven.rs"]
+mod driven;
 #[path = "../support/lent.rs"]
 mod lent;
 #[path = "../support/mail_tm.rs"]

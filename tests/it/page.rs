@@ -2,15 +2,18 @@
 
 mod acting;
 mod codes;
+mod crawling;
 mod dialogs;
 mod dragging;
 mod fields;
 mod frames;
 mod navigating;
+mod picturing;
 mod reading;
 mod refs;
 mod settling;
 mod tabs;
+mod telling;
 mod typing;
 mod uploading;
 
@@ -26,7 +29,7 @@ use handback::{
         DialogPolicy, Files, Limits, Mark, Page, PageOptions, Text,
         predicate::{Finding, Predicate},
         target::{Among, RoleNoun, Target},
-        tool::{Button, Call, Code, Done, Failed, Subject, TypeMode},
+        tool::{Button, Call, Code, Done, Failed, ScrollBy, Subject, TypeMode},
     },
     policy::Policy,
     secret::Secret,

@@ -10,13 +10,17 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use sha2::{Digest, Sha256};
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     time::{Instant, timeout},
 };
 
-use crate::support::{leftovers, run::Run, shop::Shop};
+use crate::{
+    pages::Pages,
+    support::{leftovers, run::Run, shop::Shop},
+};
 
 const DEMO: &str = include_str!("../../examples/shop.md");
 const FAILING: &str = include_str!("../../examples/shop-failing.md");
@@ -36,6 +40,10 @@ fn demo(shop: &Shop) -> Run {
     Run::new(&shop.url, DEMO)
         .with(&["--secret", "SHOP_PASSWORD=env:SHOP_PASSWORD"])
         .env("SHOP_PASSWORD", "analytical-engine")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn kill(pid: u32) {
@@ -115,6 +123,81 @@ async fn the_run_deadline_ends_a_run_as_timed_out() {
     let ended = Run::new(&shop.url, plan).with(&["--timeout", "6"]).finish().await;
     ended.assert_verdict("aborted", Some("timeout"), 4);
     ended.assert_complete();
+}
+
+const FILES: &str = "<title>files</title><a href='/file'>Report</a>
+    <a href='data:text/plain,hello' download='../../a b.txt'>Save</a>
+    <a href='/file' target=_blank>Elsewhere</a><button onclick=\"console.error('broken')\">Break</button>";
+
+// agent.md 17.28: what happens has an event, and files have the names and sums that it says.
+#[tokio::test(flavor = "multi_thread")]
+async fn downloads_are_successes_whose_files_are_in_the_run_directory_and_nowhere_else() {
+    let pages = Pages::start(&[("/", FILES)]).await;
+    let plan = "Click \"Report\"\nClick \"Save\"\nOpen /file\nClick \"Elsewhere\"\nClick \"Break\"\n\
+                Verify the title is \"files\"";
+    let run = Run::new(&pages.origin, plan).with(SMALL).with(&["--no-video"]);
+    let place = run.place().to_owned();
+    let mut running = run.start();
+    let runtime = running.runtime().await;
+    let ended = running.finish().await;
+    ended.assert_verdict("passed", None, 0);
+    ended.assert_complete();
+    let results = ended.results();
+    let told: Vec<serde_json::Value> = ended
+        .events()
+        .into_iter()
+        .filter(|event| event["type"] == "download")
+        .map(|event| event["data"].clone())
+        .collect();
+    let report = hex(&Sha256::digest("a,b\n"));
+    let wanted = |name: &str, path: &str, bytes: u64, sha256: &str| serde_json::json!({"name": name, "bytes": bytes, "sha256": sha256, "path": path, "error": null});
+    let hello = hex(&Sha256::digest("hello"));
+    let name = told[1]["name"].as_str().expect("a name").to_owned();
+    assert_eq!(
+        told,
+        [
+            wanted("report.csv", "downloads/report.csv", 4, &report),
+            wanted(&name, told[1]["path"].as_str().expect("a path"), 5, &hello),
+            wanted("report.csv", "downloads/report-2.csv", 4, &report),
+            wanted("report.csv", "downloads/report-3.csv", 4, &report),
+        ]
+    );
+    let steps = results["scenarios"][0]["steps"].as_array().expect("steps");
+    assert_eq!(steps[2]["result"]["data"]["download"]["sha256"], report.as_str(), "{}", steps[2]);
+    assert!(
+        steps[0]["result"]["notes"].to_string().contains("download \\\"report.csv\\\": 4 bytes"),
+        "{}",
+        steps[0]
+    );
+    assert!(steps[4]["result"]["notes"].to_string().contains("1 console error"), "{}", steps[4]);
+    let kept: Vec<_> = results["artifacts"]
+        .as_array()
+        .expect("artifacts")
+        .iter()
+        .filter(|one| one["kind"] == "download")
+        .map(|one| (one["media_type"].clone(), one["path"].as_str().expect("a path").to_owned()))
+        .collect();
+    assert_eq!(kept.len(), 4, "{kept:?}");
+    assert_eq!(ended.read("downloads/report-3.csv"), b"a,b\n");
+    assert!(!runtime.exists() && !place.join("a b.txt").exists(), "nothing is left elsewhere");
+    let kinds: Vec<_> = ended
+        .events()
+        .iter()
+        .filter(|event| matches!(event["type"].as_str(), Some("tab" | "browser")))
+        .map(|event| event["data"]["state"].as_str().expect("a state").to_owned())
+        .collect();
+    assert_eq!(kinds[..3], ["launched", "attached", "opened"], "{kinds:?}");
+    assert_eq!(kinds.last().map(String::as_str), Some("closed"), "{kinds:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drag_without_data_is_a_drop_on_a_real_display_too() {
+    let board = "<title>seen:</title><div draggable=true>Card</div><div ondragover='return false' \
+        ondrop=\"document.title += ' dropped'; return false\">Done</div>";
+    let pages = Pages::start(&[("/", board)]).await;
+    let plan = "Drag \"Card\" to \"Done\"\nVerify the title is \"seen: dropped\"";
+    let ended = Run::new(&pages.origin, plan).with(SMALL).with(&["--no-video"]).finish().await;
+    ended.assert_verdict("passed", None, 0);
 }
 
 /// Kills `program` while the first of two cases waits, and holds that only that case is lost.

@@ -4,6 +4,7 @@ pub mod api_server;
 pub mod conformance;
 pub mod fleet;
 pub mod leftovers;
+pub mod mcp;
 pub mod mirror;
 pub mod model_server;
 pub mod operator;

@@ -100,6 +100,7 @@ impl StoredRun {
             redactor: Arc::new(Redactor::new(vec![])),
             clock: Arc::new(SystemClock),
             pod: None,
+            takes_over: None,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (handle, orders) = gate::handle(&config, &listener).unwrap();

@@ -9,11 +9,14 @@ mod later;
 mod mail;
 mod parts;
 
-use super::{CheckKind, MailStep, Problem, Scenario, Step, What, clauses::CHECKS, forms};
-use crate::page::{
-    predicate::Predicate,
-    tool::Call,
-    words::{Cursor, Kind, Token, tokens},
+use super::{CheckKind, Problem, Scenario, Step, clauses::CHECKS, forms};
+use crate::{
+    agent::deed::{Asserted, Deed, Mail, Source, Sourced},
+    page::{
+        predicate::Predicate,
+        tool::Call,
+        words::{Cursor, Kind, Token, tokens},
+    },
 };
 
 /// What a form's reader made of a sentence.
@@ -21,7 +24,7 @@ use crate::page::{
 enum Meaning {
     Act(Box<Call>),
     Check(Vec<Predicate>),
-    Mail(MailStep),
+    Mail(Mail),
     /// A form that cannot be executed yet.
     Later,
 }
@@ -37,16 +40,16 @@ pub fn compile(scenario: &Scenario) -> Result<Vec<Step>, Vec<Problem>> {
     let mut steps = Vec::new();
     let mut problems = Vec::new();
     for clause in &scenario.clauses {
-        match what(&clause.text, clause.check.as_deref(), false) {
-            Ok(what) => {
-                steps.push(Step { line: Some(clause.line), text: clause.text.clone(), what });
+        match deed(&clause.text, clause.check.as_deref(), false) {
+            Ok(deed) => {
+                steps.push(Step { line: Some(clause.line), text: clause.text.clone(), deed });
             }
             Err(problem) => problems.push(Problem { line: Some(clause.line), ..problem }),
         }
     }
     for check in scenario.checks.iter().filter(|check| check.kind == CheckKind::Criterion) {
-        match what(&check.text, Some(&check.id), true) {
-            Ok(what) => steps.push(Step { line: None, text: check.text.clone(), what }),
+        match deed(&check.text, Some(&check.id), true) {
+            Ok(deed) => steps.push(Step { line: None, text: check.text.clone(), deed }),
             Err(problem) => problems.push(problem),
         }
     }
@@ -73,13 +76,19 @@ pub fn predicates(check: &str) -> Option<Vec<Predicate>> {
     }
 }
 
-fn what(text: &str, check: Option<&str>, criterion: bool) -> Result<What, Problem> {
+fn deed(text: &str, check: Option<&str>, criterion: bool) -> Result<Deed, Problem> {
     let readings = if check.is_some() { read_check(text) } else { read_action(text) };
     match (readings.into_iter().next(), check) {
-        (Some((_, Meaning::Act(call))), None) => Ok(What::Act(call)),
-        (Some((_, Meaning::Mail(step))), None) => Ok(What::Mail(step)),
+        (Some((_, Meaning::Act(call))), None) => Ok(Deed::Act(call)),
+        (Some((_, Meaning::Mail(step))), None) => Ok(Deed::Mail(step)),
         (Some((_, Meaning::Check(predicates))), Some(id)) => {
-            Ok(What::Check { id: id.to_owned(), predicates })
+            let sourced = |predicate| Sourced { source: Source::Check, predicate };
+            Ok(Deed::Assert(Box::new(Asserted {
+                check: Some(id.to_owned()),
+                description: text.to_owned(),
+                claim: None,
+                predicates: predicates.into_iter().map(sourced).collect(),
+            })))
         }
         (Some((id, _)), _) => {
             Err(unparsable(text, format!("this is form {id}, which is not built yet"), None))
@@ -124,7 +133,7 @@ fn read_check(text: &str) -> Vec<(&'static str, Meaning)> {
     let verbless = leads.map(|at| at.verb(&CHECKS).map_or(at, without_that));
     let mut all = Vec::new();
     for at in verbless {
-        all = readings(checks::READERS.iter().chain(later::CHECKS), at);
+        all = readings(checks::READERS.iter(), at);
         if !all.is_empty() {
             break;
         }

@@ -195,7 +195,7 @@ static FORMS: [Form; 46] = [
         &["there", "appears", "times"],
     ),
     form("V8", "T has [exactly] [the] options S[, S…]", "options", &["options", "option"]),
-    later(
+    form(
         "V9",
         "METHOD U returns/responds with [status] N, or Nxx",
         "http_status",

@@ -311,7 +311,7 @@ proptest! {
             for scenario in &plan.scenarios {
                 if let Ok(steps) = direct::compile(scenario) {
                     for step in steps {
-                        drop(Variables::default().fill(&step.what));
+                        drop(Variables::default().fill(&step.deed));
                     }
                 }
             }

@@ -172,6 +172,11 @@ impl Variables {
         self.plain.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// The names of those that are secrets.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.secrets.keys().map(String::as_str)
+    }
+
     /// The secrets, for the redactor.
     pub fn registered(&self) -> Vec<Registered> {
         let one = |(name, held): (&String, &Held)| Registered {

@@ -159,16 +159,16 @@ impl Reader {
                 }
                 reference.map(|text| Value::String(text.to_owned()))
             }
-            Kind::Headers { most } => {
-                let Some(headers) = given.as_object() else {
+            Kind::Pairs { most } => {
+                let Some(pairs) = given.as_object() else {
                     self.refuse(path, format!("an object is expected, not {}", called(given)));
                     return None;
                 };
-                if headers.len() > *most {
-                    self.refuse(path, format!("at most {most} headers are taken"));
+                if pairs.len() > *most {
+                    self.refuse(path, format!("at most {most} names are taken"));
                     return None;
                 }
-                for (name, value) in headers.iter().filter(|(_, value)| !value.is_string()) {
+                for (name, value) in pairs.iter().filter(|(_, value)| !value.is_string()) {
                     self.refuse(
                         &below(path, name),
                         format!("text is expected, not {}", called(value)),
@@ -263,7 +263,7 @@ fn usual(kind: &Kind) -> Option<Value> {
         | Kind::Claim
         | Kind::Choices { .. }
         | Kind::Reference
-        | Kind::Headers { .. }
+        | Kind::Pairs { .. }
         | Kind::Predicate => None,
     }
 }

@@ -72,7 +72,7 @@ fn kind(kind: &Kind) -> String {
         }
         Kind::Choices { of } => format!("some of {}", of.join(", ")),
         Kind::Reference => "ref".to_owned(),
-        Kind::Headers { most } => format!("names and values ≤ {most}"),
+        Kind::Pairs { most } => format!("names and values ≤ {most}"),
         Kind::Predicate => "a predicate".to_owned(),
     }
 }

@@ -82,7 +82,7 @@ fn kind(kind: &Kind) -> Value {
             json!({"type": "array", "items": {"type": "string", "enum": of}, "uniqueItems": true})
         }
         Kind::Reference => json!({"type": "string", "pattern": REF}),
-        Kind::Headers { most } => json!({
+        Kind::Pairs { most } => json!({
             "type": "object", "maxProperties": most, "additionalProperties": {"type": "string"},
         }),
         Kind::Predicate => {

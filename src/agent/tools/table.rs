@@ -393,7 +393,7 @@ pub const TOOLS: &[Tool] = &[
         &[
             needs("url", words(8192), "Its host must be that under test, or be named in the plan."),
             takes("method", choice(METHODS, "GET"), "The method."),
-            takes("headers", Kind::Headers { most: 50 }, "Names and values."),
+            takes("headers", Kind::Pairs { most: 50 }, "Names and values."),
             takes("body", text(256 * 1024), "JSON unless a header says otherwise."),
         ],
     ),

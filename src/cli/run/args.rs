@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, ArgMatches, builder::FalseyValueParser, parser::ValueSource};
 
-use crate::cli::{mail::Mail, values::Values};
+use crate::cli::{mail::Mail, model::Model, values::Values};
 
 /// See [`crate::cli::run`].
 #[derive(Debug, clap::Args)]
@@ -62,6 +62,25 @@ pub struct Args {
     /// Where files for the plan lie [default: the plan file's directory]
     #[arg(long, env = "HANDBACK_FILES", value_name = "DIR", help_heading = "How to run it")]
     pub files: Option<PathBuf>,
+
+    /// The model.
+    #[command(flatten, next_help_heading = "How to run it")]
+    pub model: Model,
+    /// Tokens that a model may use in this run
+    #[arg(long, env = "HANDBACK_MAX_TOKENS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "How to run it")]
+    pub max_tokens: Option<u64>,
+    /// Tools of the model beside the core: all, none, or names with commas
+    #[arg(
+        long,
+        env = "HANDBACK_EXTENSIONS",
+        value_name = "LIST",
+        default_value = "all",
+        help_heading = "How to run it"
+    )]
+    pub extensions: String,
+    /// Do not ask the model for cases on the pages that the run meets
+    #[arg(long, env = "HANDBACK_NO_DISCOVER", value_parser = FalseyValueParser::new(), help_heading = "How to run it")]
+    pub no_discover: bool,
 
     /// Where mail comes from.
     #[command(flatten, next_help_heading = "How to run it")]
@@ -157,18 +176,8 @@ pub struct Later {
     cdp: Option<String>,
     #[arg(long, env = "HANDBACK_HEADED", value_parser = FalseyValueParser::new(), hide = true)]
     headed: bool,
-    #[arg(long, env = "HANDBACK_MODEL", num_args = 0..=1, default_missing_value = "", hide = true)]
-    model: Option<String>,
-    #[arg(long, env = "HANDBACK_BASE_URL", num_args = 0..=1, default_missing_value = "", hide = true)]
-    base_url: Option<String>,
-    #[arg(long, env = "HANDBACK_MAX_TOKENS", num_args = 0..=1, default_missing_value = "", hide = true)]
-    max_tokens: Option<String>,
     #[arg(long, env = "HANDBACK_HANDOFF", num_args = 0..=1, default_missing_value = "", hide = true)]
     handoff: Option<String>,
-    #[arg(long, env = "HANDBACK_NO_DISCOVER", value_parser = FalseyValueParser::new(), hide = true)]
-    no_discover: bool,
-    #[arg(long, env = "HANDBACK_EXTENSIONS", num_args = 0..=1, default_missing_value = "", hide = true)]
-    extensions: Option<String>,
     #[arg(long, env = "HANDBACK_SAVE_DIRECT", num_args = 0..=1, default_missing_value = "", hide = true)]
     save_direct: Option<String>,
     #[arg(long, env = "HANDBACK_HEAL", value_parser = FalseyValueParser::new(), hide = true)]
@@ -178,30 +187,17 @@ pub struct Later {
 impl Later {
     /// Those that were given, with what to do instead.
     pub fn given(&self) -> Vec<(&'static str, &'static str)> {
-        let Self {
-            cdp,
-            headed,
-            model,
-            base_url,
-            max_tokens,
-            handoff,
-            no_discover,
-            extensions,
-            save_direct,
-            heal,
-        } = self;
-        let no_model = "there is no model driver yet: write the plan in direct phrases (`handback check` names the lines that are not)";
+        let Self { cdp, headed, handoff, save_direct, heal } = self;
         [
             ("--cdp", cdp.is_some(), "leave it out: handback starts a browser of its own"),
             ("--headed", *headed, "leave it out and open the takeover address to watch"),
-            ("--model", model.is_some(), no_model),
-            ("--base-url", base_url.is_some(), no_model),
-            ("--max-tokens", max_tokens.is_some(), no_model),
             ("--handoff", handoff.is_some(), "take the browser over when the run has ended"),
-            ("--no-discover", *no_discover, "leave it out: nothing is discovered yet"),
-            ("--extensions", extensions.is_some(), no_model),
-            ("--save-direct", save_direct.is_some(), no_model),
-            ("--heal", *heal, no_model),
+            (
+                "--save-direct",
+                save_direct.is_some(),
+                "leave it out, and write the direct plan by hand from the steps of the run",
+            ),
+            ("--heal", *heal, "leave it out, and change the step that failed by hand"),
         ]
         .into_iter()
         .filter_map(|(name, given, instead)| given.then_some((name, instead)))

@@ -30,7 +30,7 @@ use crate::{
     browser::{self, ProfileChoice, SandboxMode, runtime_dir::RuntimeDir},
     cli::say,
     clock::SystemClock,
-    gate::{self, Address, Ended, GateError, Handle, RunFacts, Why},
+    gate::{self, Address, Ended, GateError, Handle, NotHandedOn, RunFacts, Why},
     pod::contract::{AGENT_SOCKET, Artifact},
     shutdown::Shutdown,
     telemetry::chain,
@@ -43,7 +43,7 @@ const ENDING: Duration = Duration::from_secs(20);
 
 /// See the module. Dropping it ends the browser: the supervisor finds its standard input closed.
 #[derive(Debug)]
-pub(super) struct House {
+pub(in crate::cli) struct House {
     run_id: String,
     handle: Handle,
     gate: JoinSet<Result<Ended, GateError>>,
@@ -53,46 +53,41 @@ pub(super) struct House {
     close: CancellationToken,
 }
 
+/// A browser that has outlived the gate of its run, for another run. Dropping it ends the browser.
+#[derive(Debug)]
+pub(in crate::cli) struct HandedOn {
+    browser: Child,
+    runtime: RuntimeDir,
+    /// What its next gate has to know; none for one that was just started.
+    left: Option<gate::Left>,
+}
+
+impl HandedOn {
+    /// Ends the browser after all.
+    pub(in crate::cli) async fn close(self) {
+        let Self { browser, runtime, left: _ } = self;
+        end(browser).await;
+        drop(runtime);
+    }
+}
+
 impl House {
-    /// Starts both. The browser itself is started when the agent says hello to the gate.
-    pub(super) async fn open(
+    /// Starts both, or a gate for the browser that another run has left. A browser of its own is
+    /// started when the agent says hello to the gate.
+    pub(in crate::cli) async fn open(
         options: &Options,
         id: &str,
         journal: &mut Journal,
+        browser: Option<HandedOn>,
     ) -> Result<Self, Halt> {
-        let failed = |what: &str, error: &dyn std::fmt::Display| Halt {
-            reason: Reason::BrowserFailed,
-            message: format!("{what}: {error}."),
-        };
-        let profile = profile(options)?;
-        let runtime = RuntimeDir::create(&options.runtime)
-            .map_err(|error| failed("There is no place for sockets", &chain(&error)))?;
-        let media = runtime.path().join("media");
-        std::fs::create_dir(&media)
-            .map_err(|error| failed("There is no place for the video", &error))?;
-        let exe = std::env::current_exe()
-            .map_err(|error| failed("The program does not find itself", &error))?;
-        let supervisor = browser::Config {
-            sockets: runtime.sockets(),
-            media: media.clone(),
-            runtime: runtime.path().to_owned(),
-            profile,
-            profile_yields: matches!(options.profile, ProfileWish::Kept { named: false, .. }),
-            sandbox: match options.sandbox {
-                SandboxChoice::Required => SandboxMode::Required,
-                SandboxChoice::Preferred => SandboxMode::Preferred,
-                SandboxChoice::Off => SandboxMode::Off,
-            },
-            headless: false,
-            browser: None,
-            grace: None,
-        };
         // The port is ours before there is a browser that could guess at it.
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .map_err(|error| failed("No port of this machine can be listened on", &error))?;
-        let browser = browser::spawn_child(&exe, &supervisor)
-            .map_err(|error| failed("The browser's supervisor cannot be started", &error))?;
+        let HandedOn { browser, runtime, left } = match browser {
+            Some(browser) => browser,
+            None => start(options)?,
+        };
         let agent_socket = runtime.agent_sockets().join(AGENT_SOCKET);
         let config = gate::Config {
             run: RunFacts {
@@ -103,7 +98,7 @@ impl House {
             browser_sockets: runtime.sockets(),
             agent_socket: agent_socket.clone(),
             run_dir: journal.dir().path().to_owned(),
-            media,
+            media: media(&runtime),
             viewport: options.assignment.manner.viewport,
             insecure_tls: options.assignment.manner.insecure_tls,
             resolver_rules: options.assignment.policy.resolver_rules(),
@@ -113,6 +108,7 @@ impl House {
             redactor: Arc::clone(&options.assignment.redactor),
             clock: Arc::new(SystemClock),
             pod: None,
+            takes_over: left,
         };
         let (handle, orders) = gate::handle(&config, &listener)
             .map_err(|error| failed("The gate cannot be opened", &chain(&error)))?;
@@ -129,32 +125,58 @@ impl House {
         Ok(house)
     }
 
+    /// The URL of its first tab.
+    pub(in crate::cli) async fn page(&self) -> Option<String> {
+        self.handle.page().await
+    }
+
+    /// Closes the gate and gives the browser to another run.
+    ///
+    /// # Errors
+    /// Gives the house back as it was, when somebody needs the browser or there is none.
+    pub(in crate::cli) async fn hand_on(mut self) -> Result<HandedOn, (Box<Self>, NotHandedOn)> {
+        let left = match self.handle.hand_on().await {
+            Ok(left) => Some(left),
+            Err(why) => return Err((Box::new(self), why)),
+        };
+        if timeout(ENDING, self.gate.join_next()).await.is_err() {
+            self.close.cancel();
+        }
+        let Self { run_id: _, handle: _, gate: _, browser, runtime, close: _ } = self;
+        // The next gate's appears in its place.
+        let socket = runtime.agent_sockets().join(AGENT_SOCKET);
+        if let Err(error) = std::fs::remove_file(&socket) {
+            tracing::debug!(%error, "the gate has left no socket");
+        }
+        Ok(HandedOn { browser, runtime, left })
+    }
+
     /// Where the agent connects.
-    pub(super) fn agent_socket(&self) -> PathBuf {
+    pub(in crate::cli) fn agent_socket(&self) -> PathBuf {
         self.runtime.agent_sockets().join(AGENT_SOCKET)
     }
 
     /// A one-use address of the takeover page.
-    pub(super) async fn takeover(&self) -> Option<Address> {
+    pub(in crate::cli) async fn takeover(&self) -> Option<Address> {
         self.handle.address(None).await.ok()
     }
 
     /// A one-use address of the player.
-    pub(super) async fn player(&self) -> Option<Address> {
+    pub(in crate::cli) async fn player(&self) -> Option<Address> {
         let path = format!("/runs/{}/player.html", self.run_id);
         self.handle.address(Some(&path)).await.ok()
     }
 
     /// Opens the player on the person's desktop.
-    pub(super) fn show(&self, player: &Address) {
-        if let Err(error) = open(self.runtime.path(), player.url.expose()) {
+    pub(in crate::cli) fn show(&self, player: &Address) {
+        if let Err(error) = open(&self.runtime.path().join("open.html"), player.url.expose()) {
             tracing::info!(%error, "the player could not be opened");
         }
     }
 
     /// Serves player, browser and takeover until nobody wants them any more: Enter, a signal, Stop
     /// browser, or idleness. An address that was used is followed by a fresh one.
-    pub(super) async fn keep(
+    pub(in crate::cli) async fn keep(
         mut self,
         idle: Duration,
         player: Option<Address>,
@@ -176,8 +198,8 @@ impl House {
         );
         say(&mut stderr(), &kept);
         tokio::select! {
-            ended = self.gate.join_next() => {
-                if let Some(Ok(Ok(Ended { message, .. }))) = ended {
+            message = self.ended() => {
+                if let Some(message) = message {
                     say(&mut stderr(), &format!("{message}\n"));
                 }
             }
@@ -188,21 +210,73 @@ impl House {
         self.close().await;
     }
 
+    /// Waits until the browser has ended without us: nobody used it, somebody pressed Stop, or it was
+    /// lost. Says which, in a sentence. May be given up and called again.
+    pub(in crate::cli) async fn ended(&mut self) -> Option<String> {
+        match self.gate.join_next().await {
+            Some(Ok(Ok(Ended { message, .. }))) => Some(message),
+            Some(Ok(Err(_)) | Err(_)) | None => None,
+        }
+    }
+
     /// Ends gate and browser, and waits until nothing of them is left.
-    pub(super) async fn close(self) {
-        let Self { run_id: _, handle, mut gate, mut browser, runtime, close } = self;
+    pub(in crate::cli) async fn close(self) {
+        let Self { run_id: _, handle, mut gate, browser, runtime, close } = self;
         handle.end(Why::Closed, "The run is over and its browser is closed.").await;
         if timeout(ENDING, gate.join_next()).await.is_err() {
             close.cancel();
         }
-        // The supervisor takes this for the end of its parent.
-        drop(browser.stdin.take());
-        if timeout(ENDING, browser.wait()).await.is_err() {
-            tracing::warn!("the browser's supervisor did not end in time");
-            browser.kill().await.ok();
-        }
+        end(browser).await;
         drop(runtime);
     }
+}
+
+/// Ends a browser with its supervisor, which takes this for the end of its parent.
+async fn end(mut browser: Child) {
+    drop(browser.stdin.take());
+    if timeout(ENDING, browser.wait()).await.is_err() {
+        tracing::warn!("the browser's supervisor did not end in time");
+        browser.kill().await.ok();
+    }
+}
+
+fn failed(what: &str, error: &dyn std::fmt::Display) -> Halt {
+    Halt { reason: Reason::BrowserFailed, message: format!("{what}: {error}.") }
+}
+
+/// Where the recorder leaves a video.
+fn media(runtime: &RuntimeDir) -> PathBuf {
+    runtime.path().join("media")
+}
+
+/// A supervisor, which will start the browser.
+fn start(options: &Options) -> Result<HandedOn, Halt> {
+    let profile = profile(options)?;
+    let runtime = RuntimeDir::create(&options.runtime)
+        .map_err(|error| failed("There is no place for sockets", &chain(&error)))?;
+    let media = media(&runtime);
+    std::fs::create_dir(&media)
+        .map_err(|error| failed("There is no place for the video", &error))?;
+    let exe = std::env::current_exe()
+        .map_err(|error| failed("The program does not find itself", &error))?;
+    let supervisor = browser::Config {
+        sockets: runtime.sockets(),
+        media,
+        runtime: runtime.path().to_owned(),
+        profile,
+        profile_yields: matches!(options.profile, ProfileWish::Kept { named: false, .. }),
+        sandbox: match options.sandbox {
+            SandboxChoice::Required => SandboxMode::Required,
+            SandboxChoice::Preferred => SandboxMode::Preferred,
+            SandboxChoice::Off => SandboxMode::Off,
+        },
+        headless: false,
+        browser: None,
+        grace: None,
+    };
+    let browser = browser::spawn_child(&exe, &supervisor)
+        .map_err(|error| failed("The browser's supervisor cannot be started", &error))?;
+    Ok(HandedOn { browser, runtime, left: None })
 }
 
 /// Prints a fresh address whenever one was used, so that another window can be opened.
@@ -253,7 +327,11 @@ fn profile(options: &Options) -> Result<ProfileChoice, Halt> {
 }
 
 /// The manifest of a run that never had a gate.
-pub(super) async fn seal_alone(directory: &Path, id: &str, artifacts: &[results::Artifact]) {
+pub(in crate::cli) async fn seal_alone(
+    directory: &Path,
+    id: &str,
+    artifacts: &[results::Artifact],
+) {
     let mut files: Vec<_> = artifacts
         .iter()
         .map(|one| Artifact {

@@ -9,14 +9,13 @@ use std::{
     process::Stdio,
 };
 
-/// Opens `address` by way of a file in `directory`, which the caller removes. Whether it worked is
-/// for the person to see.
-pub(in crate::cli) fn open(directory: &Path, address: &str) -> io::Result<()> {
-    let path = directory.join("open.html");
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+/// Opens `address` by way of the new file `path`, which the caller removes. Whether it worked is for
+/// the person to see.
+pub(in crate::cli) fn open(path: &Path, address: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(redirect(address).as_bytes())?;
     tokio::process::Command::new("xdg-open")
-        .arg(&path)
+        .arg(path)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -15,10 +15,11 @@ use url::Url;
 use super::args::{Args, Dialogs, DriverChoice, SandboxChoice};
 use crate::{
     agent::{
-        assignment::{Assignment, Manner, Refusal, Wishes, run_url},
+        assignment::{Assignment, Manner, Refusal, Wheel, Wishes, run_url},
         drive::{VideoWish, options},
     },
     browser::runtime_dir::RuntimeDir,
+    cli::model,
     page::DialogPolicy,
     pod::contract::{Size, run::Keep},
     policy::Policy,
@@ -100,6 +101,10 @@ impl Options {
             wait_ready,
             dialogs,
             files,
+            model,
+            max_tokens,
+            extensions,
+            no_discover,
             mail,
             viewport,
             // A private display is the only way there is.
@@ -140,6 +145,8 @@ impl Options {
             .map_err(|error| Refusal::usage(format!("{error}.")))?;
         let variables = values.read().map_err(|problems| Refusal::usage(problems.join("\n")))?;
         let mail = mail.read().map_err(Refusal::usage)?;
+        let model =
+            model::wish(&model, max_tokens, !no_discover, &extensions).map_err(Refusal::usage)?;
         let plan_text = plan_text(plan, plan_file.as_deref())?;
         let files = match files {
             Some(dir) if !dir.is_dir() => {
@@ -155,14 +162,8 @@ impl Options {
                 beside.map_or_else(|| PathBuf::from("."), Path::to_owned)
             }),
         };
-        let Some(state) = here.state.as_ref().map(|state| state.join("handback")) else {
-            return Err(Refusal::usage(
-                "There is no place for results: neither XDG_STATE_HOME nor HOME is set. Use --out DIR and set HOME.",
-            ));
-        };
-        let out = out.unwrap_or_else(|| state.join("runs"));
-        let out = std::path::absolute(&out)
-            .map_err(|error| Refusal::usage(format!("--out {}: {error}.", out.display())))?;
+        let state = state_dir(here)?;
+        let out = out_dir(out.as_deref(), here)?;
         let keep = match keep_alive {
             Some(seconds) => Some(seconds),
             None if no_keep_alive || here.ci || !here.terminal => None,
@@ -177,6 +178,9 @@ impl Options {
             ("driver", json!(word(&driver))),
             ("timeout", json!(timeout)),
             ("max_steps", json!(max_steps)),
+            ("max_tokens", json!(max_tokens)),
+            ("extensions", json!(extensions)),
+            ("discover", json!(!no_discover)),
             ("stop_on_first_failure", json!(stop_on_first_failure)),
             ("wait_ready", json!(wait_ready)),
             ("dialogs", json!(word(&dialogs))),
@@ -197,13 +201,19 @@ impl Options {
             plan_text,
             criteria: pass_criteria,
             variables,
-            model_only: driver == DriverChoice::Model,
+            wheel: match driver {
+                DriverChoice::Auto => Wheel::Auto,
+                DriverChoice::Direct => Wheel::Direct,
+                DriverChoice::Model => Wheel::Model,
+            },
+            model,
             policy,
             mail,
             manner: Manner {
                 timeout: Duration::from_secs(timeout),
                 max_steps,
                 stop_on_first_failure,
+                as_it_is: false,
                 wait_ready: wait_ready.map(Duration::from_secs),
                 dialogs: match dialogs {
                     Dialogs::Auto => DialogPolicy::Auto,
@@ -233,6 +243,25 @@ impl Options {
             auto_open: !no_auto_open && (auto_open || (here.terminal && here.desktop && !here.ci)),
         })
     }
+}
+
+/// Our directory in the user's state.
+fn state_dir(here: &Surroundings) -> Result<PathBuf, Refusal> {
+    here.state.as_ref().map(|state| state.join("handback")).ok_or_else(|| {
+        Refusal::usage(
+            "There is no place for results: neither XDG_STATE_HOME nor HOME is set. Use --out DIR and set HOME.",
+        )
+    })
+}
+
+/// Where run directories go, if `--out` is this.
+pub(in crate::cli) fn out_dir(out: Option<&Path>, here: &Surroundings) -> Result<PathBuf, Refusal> {
+    let out = match out {
+        Some(out) => out.to_owned(),
+        None => state_dir(here)?.join("runs"),
+    };
+    std::path::absolute(&out)
+        .map_err(|error| Refusal::usage(format!("--out {}: {error}.", out.display())))
 }
 
 /// Where kept profiles are. As root that is a place which the browser's unprivileged user may pass

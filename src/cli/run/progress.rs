@@ -6,6 +6,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -148,11 +149,26 @@ impl Plain {
             Event::Error { code, message } => {
                 format!("{} {code}: {}", paint.bad("✕"), fit(message, 4 * COLUMNS))
             }
-            Event::RunStart { .. }
+            Event::Reasoning { text } => paint.soft(&format!("  {}", fit(text, COLUMNS - 2))),
+            Event::ModelRetry { status, wait_ms, .. } => {
+                let why = status.map_or("no connection".to_owned(), |code| format!("HTTP {code}"));
+                paint.soft(&format!("  the model is asked again in {} ({why})", seconds(*wait_ms)))
+            }
+            Event::ImprovementSuggestion(one) => {
+                let title = one.get("title").and_then(Value::as_str).unwrap_or_default();
+                format!("  {} {}", paint.soft("suggestion:"), fit(title, COLUMNS - 14))
+            }
+            Event::Usage { .. }
+            | Event::RunStart { .. }
             | Event::Preflight { .. }
             | Event::Browser { .. }
             | Event::Screenshot { .. }
             | Event::Dialog { .. }
+            | Event::PageDiscovered { .. }
+            | Event::DiscoveredCasesChunk { .. }
+            | Event::DiscoveredCasesComplete { .. }
+            | Event::Tab { .. }
+            | Event::Download { .. }
             | Event::Video { .. }
             | Event::Report { .. } => return None,
         })
@@ -211,16 +227,28 @@ impl Bar {
             // What went wrong stays on the screen.
             Event::Assertion(one) if one.passed => {}
             Event::Step(step) if step.status != StepStatus::Failed => {}
-            Event::Assertion(_) | Event::Step(_) | Event::Status { .. } | Event::Error { .. } => {
+            Event::Assertion(_)
+            | Event::Step(_)
+            | Event::Status { .. }
+            | Event::Error { .. }
+            | Event::ModelRetry { .. }
+            | Event::ImprovementSuggestion(_) => {
                 if let Some(text) = self.plain.line(event) {
                     self.drawn.println(text);
                 }
             }
-            Event::RunStart { .. }
+            Event::Reasoning { .. }
+            | Event::Usage { .. }
+            | Event::RunStart { .. }
             | Event::Preflight { .. }
             | Event::Browser { .. }
             | Event::Screenshot { .. }
             | Event::Dialog { .. }
+            | Event::PageDiscovered { .. }
+            | Event::DiscoveredCasesChunk { .. }
+            | Event::DiscoveredCasesComplete { .. }
+            | Event::Tab { .. }
+            | Event::Download { .. }
             | Event::Video { .. }
             | Event::Report { .. } => {}
         }

@@ -24,6 +24,11 @@ pub(crate) struct Places {
 
 /// Renders all of it.
 pub(crate) fn render(results: &Results, places: &Places, paint: Paint) -> String {
+    story(results, paint) + &addresses(places)
+}
+
+/// All but the last two lines.
+pub(crate) fn story(results: &Results, paint: Paint) -> String {
     let mut text = String::new();
     for one in &results.scenarios {
         scenario(&mut text, one, paint);
@@ -35,7 +40,7 @@ pub(crate) fn render(results: &Results, places: &Places, paint: Paint) -> String
         text.push('\n');
     }
     let _ = writeln!(text, "{}", verdict(results, paint));
-    text + &addresses(places)
+    text
 }
 
 /// The last two lines.

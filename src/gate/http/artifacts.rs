@@ -1,6 +1,7 @@
 //! The run's files by range (agent.md 12).
 
 use std::{
+    collections::HashMap,
     fs, io,
     io::{Seek as _, SeekFrom},
     path::PathBuf,
@@ -19,7 +20,11 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use tokio::{io::AsyncReadExt as _, sync::oneshot, task::spawn_blocking};
+use tokio::{
+    io::AsyncReadExt as _,
+    sync::{oneshot, watch},
+    task::spawn_blocking,
+};
 use tokio_util::io::ReaderStream;
 
 use super::{
@@ -47,9 +52,7 @@ pub(super) async fn serve(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     door.seat(&headers, false).await?;
-    if !matches!(method, Method::GET | Method::HEAD) {
-        let mut refused = Problem::METHOD.into_response();
-        refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    if let Some(refused) = only_reads(&method) {
         return Ok(refused);
     }
     if run != *door.run {
@@ -58,13 +61,47 @@ pub(super) async fn serve(
     let (reply, wait) = oneshot::channel();
     door.say(Command::File { path, reply }).await?;
     let (artifact, path) = wait.await.map_err(|_| Problem::ENDING)?.ok_or(Problem::NOT_FOUND)?;
-    let (file, length, sum) = door.open(path).await.map_err(|_| Problem::NOT_FOUND)?;
-    respond(&artifact, file, length, &sum, &method, &headers)
+    door.sums.answer((*door.run_dir).clone(), path, &artifact, &method, &headers).await
 }
 
-impl Door {
-    async fn open(&self, path: PathBuf) -> io::Result<(fs::File, u64, Arc<str>)> {
-        let (directory, sums) = (Arc::clone(&self.run_dir), self.sums.clone());
+/// What is answered to anything but GET and HEAD.
+pub(super) fn only_reads(method: &Method) -> Option<Response> {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let mut refused = Problem::METHOD.into_response();
+    refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    Some(refused)
+}
+
+/// Sums of files by what tells their states apart, so that a video is not read for every range.
+#[derive(Clone, Debug, Default)]
+pub(in crate::gate) struct Sums(watch::Sender<HashMap<Version, Arc<str>>>);
+
+/// See [`store::version`].
+type Version = (u64, u64, i64, i64);
+
+impl Sums {
+    /// The file at `path`, which is below `directory`, or the part of it that is asked for.
+    pub(super) async fn answer(
+        &self,
+        directory: PathBuf,
+        path: PathBuf,
+        artifact: &Artifact,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Response, Problem> {
+        let opened = self.open(directory, path).await;
+        let (file, length, sum) = opened.map_err(|_| Problem::NOT_FOUND)?;
+        respond(artifact, file, length, &sum, method, headers)
+    }
+
+    async fn open(
+        &self,
+        directory: PathBuf,
+        path: PathBuf,
+    ) -> io::Result<(fs::File, u64, Arc<str>)> {
+        let sums = self.0.clone();
         let opened = spawn_blocking(move || {
             let mut file = store::open(&directory, &path)?;
             let version = store::version(&file)?;

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::{
     super::{
-        Why,
+        Left, Why,
         cdp::{ChromeError, Mux, Out},
         chrome::{Call, Chrome, Prepared},
         store::Store,
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     decide::lease::{Close, Event, Input, Seat},
     pod::contract::{
-        AgentFrame, BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, FromBrowser, FromGate,
+        AgentFrame, BrowserFacts, CDP_SOCKET, CONTROL_SOCKET, DOWNLOADS, FromBrowser, FromGate,
         RecordingState, ToBrowser, VideoReport, VideoStatus,
     },
 };
@@ -41,6 +41,8 @@ pub(super) struct Browser {
     generation: u64,
     /// Sessions of a gate before this one, until they are detached.
     pub(super) left: Vec<String>,
+    /// There is one already, which the run before has left.
+    inherited: bool,
     /// It was asked for, and is neither ready nor known to have failed.
     starting: bool,
     /// Its pipe has closed and its supervisor has not said why yet.
@@ -69,6 +71,7 @@ impl Default for Browser {
             chrome: None,
             generation: 0,
             left: Vec::new(),
+            inherited: false,
             starting: false,
             exit_awaited: false,
             gone: CancellationToken::new(),
@@ -77,6 +80,12 @@ impl Default for Browser {
 }
 
 impl Browser {
+    /// That of the run before, if there is one to be taken over.
+    pub(super) fn inherited(left: Option<&Left>) -> Self {
+        let sessions = left.map(|left| left.sessions.clone()).unwrap_or_default();
+        Self { left: sessions, inherited: left.is_some(), ..Self::default() }
+    }
+
     /// Whether it will be ready, or fail, without being asked for again.
     pub(super) fn is_starting(&self) -> bool {
         self.starting
@@ -92,6 +101,13 @@ impl Browser {
     /// The sessions that another gate would have to detach.
     pub(super) fn loose_sessions(&self) -> Vec<String> {
         self.left.iter().chain(self.mux.loose_sessions()).cloned().collect()
+    }
+
+    /// Leaves it to whoever connects next.
+    pub(super) fn let_go(&mut self) {
+        self.gone.cancel();
+        self.chrome = None;
+        self.supervisor = Supervisor::Down;
     }
 
     /// Whether nothing of it is left to wait for.
@@ -116,6 +132,10 @@ impl Session {
             return self.browser_failed(SUPERVISOR_ENDED.to_owned());
         }
         self.browser.starting = true;
+        if std::mem::take(&mut self.browser.inherited) {
+            // That of the run before. Should it be gone, the next attempt starts one.
+            return self.tell_supervisor(ToBrowser::Rejoin);
+        }
         let start = ToBrowser::Start {
             viewport: self.config.viewport,
             insecure_tls: self.config.insecure_tls,
@@ -236,9 +256,10 @@ impl Session {
         let generation = self.browser.generation;
         let socket = self.config.browser_sockets.join(CDP_SOCKET);
         let (chrome, viewport) = (self.chrome(), self.config.viewport);
+        let downloads = self.config.media.join(DOWNLOADS);
         let commands = self.commands.clone();
         let tasks = self.tasks.clone();
-        let left = self.rejoining.then(|| self.browser.left.clone());
+        let (left, rejoining) = (self.browser.left.clone(), self.rejoining);
         self.task(async move {
             let Ok(stream) = wire::connect(&socket).await else {
                 commands.send(Command::ChromeClosed { generation }).await.ok();
@@ -250,17 +271,25 @@ impl Session {
             commands.send(Command::ChromeConnected { generation, send }).await.ok();
             let preparing = commands.clone();
             tasks.spawn(async move {
-                let prepared = match left {
-                    Some(left) => chrome.take_up(left).await,
-                    None => chrome.prepare(viewport).await,
+                let prepared = if rejoining {
+                    chrome.take_up(left, &downloads).await
+                } else {
+                    chrome.prepare(viewport, left, &downloads).await
                 };
                 preparing.send(Command::Prepared { generation, prepared }).await.ok();
             });
             let mut read = BufReader::with_capacity(64 << 10, read);
-            while let Ok(Some(frame)) = wire::read(&mut read, 0).await {
-                if commands.send(Command::ChromeSaid { generation, frame }).await.is_err() {
-                    return;
+            let reading = async {
+                while let Ok(Some(frame)) = wire::read(&mut read, 0).await {
+                    if commands.send(Command::ChromeSaid { generation, frame }).await.is_err() {
+                        return;
+                    }
                 }
+            };
+            tokio::select! {
+                () = reading => {}
+                // The next gate connects when this one has gone.
+                () = commands.closed() => {}
             }
             commands.send(Command::ChromeClosed { generation }).await.ok();
         });
@@ -372,6 +401,8 @@ impl Session {
             (Some(session), "Overlay.inspectNodeRequested") => self.node_picked(session, params),
             // Chromium's pipe outlives this gate, and so do sessions: the next one has to know them.
             (None, "Target.attachedToTarget" | "Target.detachedFromTarget") => self.keep_journal(),
+            (None, "Browser.downloadWillBegin") => self.download_began(params),
+            (None, "Browser.downloadProgress") => self.download_progressed(params),
             _ => {}
         }
     }
@@ -488,6 +519,7 @@ async fn supervise(socket: &std::path::Path, commands: mpsc::Sender<Command>) {
     tokio::select! {
         () = reading => {}
         () = writing => {}
+        () = commands.closed() => {}
     }
     commands.send(Command::SupervisorClosed).await.ok();
 }

@@ -9,14 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Why,
+        NotHandedOn, Why,
         cdp::ChromeError,
         chrome::{Call, Prepared},
         events::Subscription,
         problem::Problem,
         rfb::message::Message,
         seats::Secrets,
-        store::Manifest,
+        store::{Manifest, StoreError},
     },
     Session,
 };
@@ -43,6 +43,14 @@ pub(in crate::gate) enum Command {
         token: String,
         name: Arc<str>,
         used: oneshot::Sender<()>,
+    },
+    /// What the first tab shows.
+    Page {
+        reply: oneshot::Sender<Option<String>>,
+    },
+    /// The end of this gate, not of its browser. The answer: sessions that it leaves.
+    HandOn {
+        reply: oneshot::Sender<Result<Vec<String>, NotHandedOn>>,
     },
     /// The end of everything.
     End {
@@ -147,6 +155,11 @@ pub(in crate::gate) enum Command {
     AgentRelease {
         reply: oneshot::Sender<Vec<(String, &'static str, Value)>>,
     },
+    /// A download is in the run directory, or could not be put there.
+    DownloadTaken {
+        guid: String,
+        taken: Result<(u64, String), StoreError>,
+    },
     Sealed(Option<Manifest>),
     /// The run's files are in the storage, or never will be.
     Stored,
@@ -243,6 +256,11 @@ impl Session {
                 self.seats.issue(&token, name);
                 self.tokens.insert(token, used);
             }
+            Command::Page { reply } => {
+                let chrome = self.chrome();
+                self.task(async move { drop(reply.send(chrome.first_url().await)) });
+            }
+            Command::HandOn { reply } => drop(reply.send(self.hand_on())),
             Command::End { why, message } => {
                 if why == Why::Signal {
                     // Whoever takes the pod away: it is nobody's wish in the page.
@@ -321,6 +339,7 @@ impl Session {
                 reply.send(self.operator(said)).ok();
             }
             Command::VideoTaken(report) => self.video_taken(report),
+            Command::DownloadTaken { guid, taken } => self.download_taken(&guid, taken),
             Command::Supervisor { from } => self.supervisor(from),
             Command::SupervisorConnected(send) => self.supervisor_connected(send),
             Command::SupervisorClosed => self.supervisor_closed(),

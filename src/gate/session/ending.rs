@@ -13,13 +13,13 @@ use tracing::{info, warn};
 
 use super::{
     super::{
-        Ended, Why,
+        Ended, NotHandedOn, Why,
         store::{MANIFEST, Manifest, StoreError},
     },
     Command, Session,
 };
 use crate::{
-    decide::lease::{Event, Time},
+    decide::lease::{Close, Event, Time},
     pod::contract::{Artifact, FromGate, ToBrowser},
 };
 
@@ -154,6 +154,26 @@ impl Session {
             info!(run = %self.run.id, why = why.name(), "leaving once the files are saved");
             self.leaving = Some(Leaving { ended, patience });
         }
+    }
+
+    /// The end of this gate, not of its browser: the next run goes on in it. What is given back are
+    /// the sessions that are still attached.
+    pub(super) fn hand_on(&mut self) -> Result<Vec<String>, NotHandedOn> {
+        if self.ended.is_some() || !self.lease.browser() {
+            return Err(NotHandedOn::Gone);
+        }
+        if self.finished.is_none() || self.seals_after_video || self.lease.hold().is_some() {
+            return Err(NotHandedOn::Busy);
+        }
+        let (why, message) = (Why::HandedOn, "The next run goes on in this browser.");
+        info!(run = %self.run.id, why = why.name(), "the browser is handed on");
+        let sessions = self.browser.loose_sessions();
+        self.ended = Some(Ended { why, message: message.to_owned() });
+        self.browser_ended(why, message);
+        self.feed.notice(None, "stopping", message);
+        self.step(Event::BrowserGone(Close::Stopped));
+        self.browser.let_go();
+        Ok(sessions)
     }
 
     /// Goes on with the end, if there is to be one.

@@ -58,10 +58,11 @@ pub(crate) enum MouseButton {
     Right,
 }
 
-/// What a page has put into a drag. Only handed back to the browser.
-#[derive(Clone, Debug, Deserialize)]
+/// What a page has put into a drag. Only handed back to the browser, word for word: a list of nothing
+/// must not be left out.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(transparent)]
-pub(crate) struct DragData(input::DragData);
+pub(crate) struct DragData(Box<RawValue>);
 
 /// What happens to a drag that a page has started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -356,8 +357,24 @@ impl Session {
         self.command(&page::HandleJavaScriptDialogParams { accept, prompt_text: text })
     }
 
-    /// A JPEG of the viewport.
-    pub(crate) async fn screenshot(&self) -> Result<Vec<u8>, CdpError> {
+    /// Width and height of all that the page can scroll to, in CSS pixels.
+    pub(crate) async fn page_size(&self) -> Result<(f64, f64), CdpError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Metrics {
+            css_content_size: Content,
+        }
+        #[derive(Deserialize)]
+        struct Content {
+            width: f64,
+            height: f64,
+        }
+        let metrics = self.command(&page::GetLayoutMetricsParams {}).get::<Metrics>().await?;
+        Ok((metrics.css_content_size.width, metrics.css_content_size.height))
+    }
+
+    /// A JPEG of the viewport, or of so much of the page, counted from its top left corner.
+    pub(crate) async fn screenshot(&self, of: Option<(f64, f64)>) -> Result<Vec<u8>, CdpError> {
         #[derive(Deserialize)]
         struct Picture {
             data: String,
@@ -365,6 +382,14 @@ impl Session {
         let params = page::CaptureScreenshotParams {
             format: Some(page::CaptureScreenshotFormat::Jpeg),
             quality: Some(JPEG_QUALITY),
+            clip: of.map(|(width, height)| page::Viewport {
+                x: 0.0,
+                y: 0.0,
+                width,
+                height,
+                scale: 1.0,
+            }),
+            capture_beyond_viewport: of.map(|_| true),
             ..page::CaptureScreenshotParams::default()
         };
         let picture = self.command(&params).get::<Picture>().await?;
@@ -413,14 +438,14 @@ impl Session {
 
     /// One event of a drag that a page has started.
     pub(crate) fn drag_over(&self, kind: DragKind, x: f64, y: f64, data: &DragData) -> Reply {
-        use input::DispatchDragEventType as Kind;
         let kind = match kind {
-            DragKind::Enter => Kind::DragEnter,
-            DragKind::Over => Kind::DragOver,
-            DragKind::Drop => Kind::Drop,
-            DragKind::Cancel => Kind::DragCancel,
+            DragKind::Enter => "dragEnter",
+            DragKind::Over => "dragOver",
+            DragKind::Drop => "drop",
+            DragKind::Cancel => "dragCancel",
         };
-        self.command(&input::DispatchDragEventParams::new(kind, x, y, data.0.clone()))
+        let event = serde_json::json!({"type": kind, "x": x, "y": y, "data": data});
+        self.post(input::DispatchDragEventParams::IDENTIFIER.into(), &event)
     }
 
     /// Presses or releases a key.

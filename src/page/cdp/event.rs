@@ -136,6 +136,9 @@ pub(crate) struct DialogOpening {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RequestWillBeSent {
     pub(crate) request_id: String,
+    /// Seconds by the browser's clock.
+    #[serde(default)]
+    pub(crate) timestamp: f64,
     #[serde(default)]
     pub(crate) frame_id: Option<String>,
     #[serde(default)]
@@ -217,6 +220,9 @@ pub(crate) struct DataReceived {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoadingEnded {
     pub(crate) request_id: String,
+    /// Seconds by the browser's clock.
+    #[serde(default)]
+    pub(crate) timestamp: f64,
     #[serde(default)]
     pub(crate) error_text: Option<String>,
     #[serde(default)]
@@ -230,16 +236,38 @@ pub(crate) struct DownloadWillBegin {
     #[serde(default)]
     pub(crate) frame_id: String,
     #[serde(default)]
+    pub(crate) guid: String,
+    #[serde(default)]
     pub(crate) suggested_filename: String,
+}
+
+/// `Page.downloadProgress`, and `Browser.downloadProgress` as the gate repeats it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DownloadProgress {
+    pub(crate) guid: String,
+    /// `inProgress`, `completed`, `canceled`.
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) received_bytes: f64,
+    /// The gate's: what the file in the run directory sums to.
+    #[serde(default)]
+    pub(crate) sha256: Option<String>,
+    /// The gate's: why it did not let the download come to its end.
+    #[serde(default)]
+    pub(crate) refused: Option<String>,
 }
 
 /// `Runtime.consoleAPICalled`
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct ConsoleCalled {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) args: Vec<ConsoleArgument>,
+    #[serde(default)]
+    pub(crate) stack_trace: Option<StackTrace>,
 }
 
 /// See [`ConsoleCalled`].
@@ -249,6 +277,47 @@ pub(crate) struct ConsoleArgument {
     pub(crate) value: Option<serde_json::Value>,
     #[serde(default)]
     pub(crate) description: Option<String>,
+    #[serde(default)]
+    pub(crate) subtype: Option<String>,
+    #[serde(default)]
+    pub(crate) preview: Option<Preview>,
+}
+
+/// The first few properties of an object.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Preview {
+    #[serde(default)]
+    pub(crate) overflow: bool,
+    #[serde(default)]
+    pub(crate) properties: Vec<Property>,
+}
+
+/// See [`Preview`].
+#[derive(Debug, Deserialize)]
+pub(crate) struct Property {
+    #[serde(default)]
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) value: Option<String>,
+}
+
+/// Where a script was, innermost first.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StackTrace {
+    #[serde(default)]
+    pub(crate) call_frames: Vec<CallFrame>,
+}
+
+/// See [`StackTrace`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CallFrame {
+    #[serde(default)]
+    pub(crate) url: String,
+    /// From 0.
+    #[serde(default)]
+    pub(crate) line_number: i64,
 }
 
 /// `Runtime.exceptionThrown`
@@ -260,11 +329,42 @@ pub(crate) struct ExceptionThrown {
 
 /// See [`ExceptionThrown`].
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct ExceptionDetails {
     #[serde(default)]
     pub(crate) text: String,
     #[serde(default)]
     pub(crate) exception: Option<ConsoleArgument>,
+    #[serde(default)]
+    pub(crate) url: Option<String>,
+    /// From 0.
+    #[serde(default)]
+    pub(crate) line_number: i64,
+}
+
+/// `Log.entryAdded`
+#[derive(Debug, Deserialize)]
+pub(crate) struct EntryAdded {
+    pub(crate) entry: LogEntry,
+}
+
+/// What the browser itself writes to a page's console.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LogEntry {
+    /// `network`, `security`, `javascript`, …
+    #[serde(default)]
+    pub(crate) source: String,
+    /// `verbose`, `info`, `warning`, `error`.
+    #[serde(default)]
+    pub(crate) level: String,
+    #[serde(default)]
+    pub(crate) text: String,
+    #[serde(default)]
+    pub(crate) url: Option<String>,
+    /// From 0.
+    #[serde(default)]
+    pub(crate) line_number: Option<i64>,
 }
 
 /// `Page.fileChooserOpened`

@@ -2,6 +2,8 @@
 
 mod chooser;
 mod dialogs;
+mod downloads;
+mod heard;
 mod tabs;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -9,7 +11,6 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use url::Url;
 
 use super::{
     Post, SCRIPT,
@@ -17,14 +18,14 @@ use super::{
 };
 use crate::{
     page::{
+        TabNews, TabState,
         cdp::{
             Frame as Event, Session,
             command::{DragData, TargetInfo, WORLD},
             event::{
-                Attached, ConsoleCalled, ContextCreated, ContextDestroyed, DataReceived, Detached,
-                DownloadWillBegin, DragIntercepted, ExceptionThrown, FrameAttached, FrameDetached,
-                FrameInfo, FrameNavigated, FrameTree, LoadingEnded, OfFrame, RequestWillBeSent,
-                Response, ResponseReceived,
+                Attached, ContextCreated, ContextDestroyed, DataReceived, Detached,
+                DragIntercepted, FrameAttached, FrameDetached, FrameInfo, FrameNavigated,
+                FrameTree, OfFrame,
             },
         },
         projection::Point,
@@ -42,6 +43,7 @@ const POPUP_GRACE: Duration = Duration::from_secs(1);
 const QUOTE: usize = 200;
 
 pub(crate) use self::{chooser::Chooser, dialogs::Dialogs, tabs::Listed};
+use self::{downloads::Downloads, heard::Heard};
 
 /// A tab.
 #[derive(Debug)]
@@ -60,6 +62,13 @@ pub(crate) struct Tab {
     pub(crate) crashed: bool,
     /// HTTP status of the current document, with the document that it belongs to.
     status: Option<(String, u16)>,
+}
+
+impl Tab {
+    /// `t1`; counts up and is never reused.
+    fn id(&self) -> String {
+        format!("t{}", self.number)
+    }
 }
 
 /// A session and what it serves.
@@ -190,14 +199,15 @@ pub(crate) struct State {
     pub(crate) dragged: Option<DragData>,
     /// What has to be put right after the call, however it ends.
     pub(crate) owed: Owed,
-    /// Latest download.
-    pub(crate) download: Option<(Instant, String)>,
+    pub(crate) downloads: Downloads,
+    /// What the pages of the scenario have said beside their trees.
+    pub(crate) heard: Heard,
+    /// What became of tabs since this was last asked.
+    tab_news: Vec<TabNews>,
     notes: Vec<String>,
     chooser: Option<Chooser>,
     /// What the call under way has acted on.
     pub(crate) struck: Option<Struck>,
-    console_errors: (usize, String),
-    failed_requests: (usize, String),
     /// What the reader of this browser was told, and the numbers of refs and frames.
     pub(crate) reader: Reader,
     last_order: u64,
@@ -230,12 +240,12 @@ impl State {
             document_error: None,
             dragged: None,
             owed: Owed::default(),
-            download: None,
+            downloads: Downloads::default(),
+            heard: Heard::default(),
+            tab_news: Vec::new(),
             notes: Vec::new(),
             chooser: None,
             struck: None,
-            console_errors: (0, String::new()),
-            failed_requests: (0, String::new()),
             reader,
             last_order: 0,
             last_tab: 0,
@@ -350,17 +360,15 @@ impl State {
     /// What a person should hear since the last result.
     pub(crate) fn take_notes(&mut self) -> Vec<String> {
         let mut notes = std::mem::take(&mut self.notes);
-        for (what, (count, first)) in [
-            ("console error", std::mem::take(&mut self.console_errors)),
-            ("failed request", std::mem::take(&mut self.failed_requests)),
-        ] {
-            match count {
-                0 => {}
-                1 => notes.push(format!("1 {what}: {first}")),
-                _ => notes.push(format!("{count} {what}s, first: {first}")),
-            }
-        }
+        notes.extend(self.downloads.take_notes());
+        notes.extend(self.heard.take_notes());
         notes
+    }
+
+    /// A scenario begins: what the one before has met is nobody's any more.
+    pub(crate) fn begin_scenario(&mut self) {
+        self.forget_dialogs();
+        self.heard.forget();
     }
 
     /// A navigation of the current tab that began at or after `t0` and has not committed, with the
@@ -432,6 +440,8 @@ impl State {
             "Page.downloadWillBegin" | "Browser.downloadWillBegin" => {
                 read(event, |it| self.download_began(it));
             }
+            "Page.downloadProgress" => read(event, |it| self.download_progressed(it, false)),
+            "Browser.downloadProgress" => read(event, |it| self.download_progressed(it, true)),
             "Input.dragIntercepted" => {
                 read(event, |it: DragIntercepted| self.dragged = Some(it.data));
             }
@@ -450,8 +460,9 @@ impl State {
                     frame.context = None;
                 }
             }
-            "Runtime.consoleAPICalled" => read(event, |it| self.console(it)),
-            "Runtime.exceptionThrown" => read(event, |it| self.thrown(it)),
+            "Runtime.consoleAPICalled" => read(event, |it| self.console_called(session, it)),
+            "Runtime.exceptionThrown" => read(event, |it| self.thrown(session, it)),
+            "Log.entryAdded" => read(event, |it| self.logged(session, it)),
             "Network.requestWillBeSent" => read(event, |it| self.request_began(session, it)),
             "Network.responseReceived" => read(event, |it| self.response(&it)),
             "Network.dataReceived" => read(event, |it: DataReceived| {
@@ -483,7 +494,11 @@ impl State {
                 self.tabs.retain(|tab| tab.target != target_id);
                 self.tabs.push(tab);
                 self.add_frame(&target_id, None, &session_id, &target_id);
-                self.current.get_or_insert_with(|| target_id.clone());
+                self.tell_tab(&target_id, TabState::Opened);
+                if self.current.is_none() {
+                    self.current = Some(target_id.clone());
+                    self.tell_tab(&target_id, TabState::Current);
+                }
                 target_id.clone()
             }
             "iframe" => {
@@ -551,11 +566,16 @@ impl State {
             frame.context = None;
             frame.pending = None;
         }
+        let mut crashed = None;
         for tab in &mut self.tabs {
             if tab.session.id().is_some_and(|id| &**id == session) {
                 tab.crashed = true;
                 self.notes.push("the tab's process has crashed".to_owned());
+                crashed = Some(tab.target.clone());
             }
+        }
+        if let Some(target) = crashed {
+            self.tell_tab(&target, TabState::Crashed);
         }
     }
 
@@ -627,11 +647,14 @@ impl State {
             frame.ready = None;
             frame.loaded = false;
         }
+        self.tab_is_at(&info.id);
     }
 
     fn navigation_asked(&mut self, event: &OfFrame) {
-        if event.disposition.as_deref().is_some_and(|disposition| disposition != "currentTab") {
-            return;
+        match event.disposition.as_deref() {
+            None | Some("currentTab") => {}
+            Some("download") => return self.downloads.asked(),
+            Some(_) => return,
         }
         if let Some(frame) = self.frames.get_mut(&event.frame_id) {
             frame.pending.get_or_insert_with(|| Pending::new(false));
@@ -667,102 +690,6 @@ impl State {
             frame.context = Some(context.id);
         }
     }
-
-    fn download_began(&mut self, event: DownloadWillBegin) {
-        if let Some(frame) = self.frames.get_mut(&event.frame_id) {
-            frame.pending = None;
-        }
-        let name = event.suggested_filename;
-        self.notes.push(format!("download started: {}", quote(&name)));
-        self.download = Some((Instant::now(), name));
-    }
-
-    fn console(&mut self, event: ConsoleCalled) {
-        if event.kind != "error" && event.kind != "assert" {
-            return;
-        }
-        let text = event
-            .args
-            .into_iter()
-            .map(|argument| match (argument.value, argument.description) {
-                (Some(serde_json::Value::String(text)), _) => text,
-                (Some(value), _) => value.to_string(),
-                (None, description) => description.unwrap_or_default(),
-            })
-            .collect::<Vec<_>>()
-            .join(" ");
-        count(&mut self.console_errors, &text);
-    }
-
-    fn thrown(&mut self, event: ExceptionThrown) {
-        let details = event.exception_details;
-        let described = details.exception.and_then(|exception| exception.description);
-        count(&mut self.console_errors, &described.unwrap_or(details.text));
-    }
-
-    fn request_began(&mut self, session: &str, event: RequestWillBeSent) {
-        let Some(served) = self.sessions.get(session) else { return };
-        let tab = served.tab.clone();
-        let kind = event.kind.unwrap_or_default();
-        if let Some(response) = &event.redirect_response {
-            self.check_address(response);
-        }
-        if kind == "Document"
-            && event.request_id == event.loader_id
-            && let Some(frame) = event.frame_id.as_ref().and_then(|id| self.frames.get_mut(id))
-        {
-            let pending = frame.pending.get_or_insert_with(|| Pending::new(true));
-            pending.started = true;
-        }
-        let size = event.request.post_data.map_or(0, |body| body.len());
-        let same = (event.request.method, event.request.url, size);
-        let (frame, loader, since) = (event.frame_id, event.loader_id, Instant::now());
-        let session = session.to_owned();
-        let request = Request { session, tab, frame, loader, since, kind, same, missing: None };
-        let idle = self.acting.is_none();
-        self.requests.start(event.request_id, request, idle);
-    }
-
-    fn response(&mut self, event: &ResponseReceived) {
-        self.check_address(&event.response);
-        if event.response.mime_type == "text/event-stream" {
-            self.requests.end(&event.request_id);
-        }
-        if let Some(length) = event.response.content_length() {
-            self.requests.announce(&event.request_id, length);
-        }
-        let main = event
-            .frame_id
-            .as_ref()
-            .and_then(|frame| self.tabs.iter_mut().find(|tab| &tab.target == frame));
-        if event.kind.as_deref() == Some("Document")
-            && event.request_id == event.loader_id
-            && let Some(tab) = main
-        {
-            tab.status = Some((event.loader_id.clone(), event.response.status));
-        }
-    }
-
-    /// The browser's own rules know names; a name that resolved to a forbidden address shows here.
-    fn check_address(&mut self, response: &Response) {
-        let Some(address) = response.address() else { return };
-        let Ok(url) = Url::parse(&response.url) else { return };
-        if let Err(blocked) = self.policy.address(url.host_str().unwrap_or_default(), address) {
-            self.blocked.get_or_insert(blocked);
-        }
-    }
-
-    fn request_ended(&mut self, event: LoadingEnded) {
-        let Some(request) = self.requests.end(&event.request_id) else {
-            return;
-        };
-        let Some(error) = event.error_text.filter(|_| !event.canceled) else { return };
-        let (method, url, _) = request.same;
-        count(&mut self.failed_requests, &format!("{method} {} ({error})", bare(&url)));
-        if request.kind == "Document" {
-            self.document_error = Some((url, error));
-        }
-    }
 }
 
 /// Events of an unknown shape are left out: nothing that we use is optional in them.
@@ -773,24 +700,14 @@ fn read<T: DeserializeOwned>(event: &Event, take: impl FnOnce(T)) {
     }
 }
 
-fn count(tally: &mut (usize, String), text: &str) {
-    if tally.0 == 0 {
-        tally.1 = quote(text);
-    }
-    tally.0 += 1;
-}
-
-/// Page text in a note: one line, not endless.
+/// Page text in a note: one line, not endless. No word of it is cut, since it may be half of a secret.
 fn quote(text: &str) -> String {
-    let mut line: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTE).collect();
-    if text.chars().count() > QUOTE {
-        line.push('…');
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = line.trim();
+    let Some((end, _)) = line.char_indices().nth(QUOTE) else { return format!("\"{line}\"") };
+    let head = line.get(..end).unwrap_or_default();
+    match head.rfind(' ') {
+        Some(blank) => format!("\"{} …\"", head.get(..blank).unwrap_or_default()),
+        None => "\"…\"".to_owned(),
     }
-    format!("\"{}\"", line.trim())
-}
-
-/// A URL without query and hash, which may hold anything.
-fn bare(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or(url)
 }

@@ -70,6 +70,9 @@ pub fn holds(predicate: &Predicate, tree: &Tree, place: &Where) -> Held {
         Predicate::Count { what, within, cmp, n } => count(tree, what, within, *cmp, *n),
         Predicate::Options { target, values, exact } => options(tree, target, values, *exact),
         Predicate::Dialog { op, value } => said(*op, value, None),
+        Predicate::HttpStatus { .. } => {
+            finding(false, "a page does not know what another address answers".to_owned())
+        }
     };
     Held::Is(found)
 }
@@ -139,10 +142,13 @@ fn url(part: UrlPart, op: Op, value: &Text, here: &str) -> Finding {
     let wanted = value.expose().trim();
     let mut have = here.to_owned();
     let url = Url::parse(here).ok();
-    if part == UrlPart::Path
-        && let Some(url) = &url
-    {
-        url.path().clone_into(&mut have);
+    if let Some(url) = &url {
+        match part {
+            UrlPart::Path => url.path().clone_into(&mut have),
+            UrlPart::Origin => have = url.origin().ascii_serialization(),
+            UrlPart::Query => url.query().unwrap_or_default().clone_into(&mut have),
+            UrlPart::Href => {}
+        }
     }
     if part == UrlPart::Href
         && wanted.starts_with('/')
@@ -226,6 +232,9 @@ fn not_one(target: &Target, located: &Located) -> String {
 
 fn describe(target: &Target) -> String {
     let noun = target.role.unwrap_or(RoleNoun::Element).word();
+    if let Some(reference) = &target.reference {
+        return format!("{noun} {reference}");
+    }
     match &target.name {
         Some(name) => format!("{noun} {:?}", name.shown()),
         None => noun.to_owned(),

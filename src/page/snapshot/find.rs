@@ -8,6 +8,9 @@ use super::{Printed, Shown, print::Form, prune::LEAST, shown::Entry, text::norm}
 pub(super) const UNITS: &[&str] = &["row", "listitem", "treeitem", "article"];
 pub(super) const UNIT: usize = 20;
 
+/// Letters of a role by which lines are found.
+const PART_OF_ROLE: usize = 3;
+
 /// What is printed of each match.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Style {
@@ -16,9 +19,10 @@ struct Style {
 }
 
 impl Shown {
-    /// The lines whose role is `wanted`, or whose name, text, description or hint contains it, whatever
-    /// the case ("on" is not meant to find every button),
-    /// as far as `bytes` go. The first line says how many there are. Meant for a tree with options
+    /// The lines whose name, text, description or hint contains `wanted`, whatever the case, whose role
+    /// begins or ends with it, or that begin with it as they are printed (`button "Delete"`), as far as
+    /// `bytes` go. A part of a role has three letters at least: "on" is not meant to find every button,
+    /// nor "Bob" every combobox. The first line says how many there are. Meant for a tree with options
     /// ([`super::Tree::shown_with_options`]).
     pub fn find(&self, wanted: &str, bytes: usize) -> Printed {
         let bytes = bytes.max(LEAST);
@@ -108,7 +112,12 @@ impl Shown {
 fn matches(entry: &Entry, wanted: &str) -> bool {
     let marks = ["description", "hint"].iter().filter_map(|mark| entry.mark(mark));
     let mut texts = [entry.name.as_str(), entry.text.as_str()].into_iter().chain(marks);
-    entry.role == wanted || texts.any(|text| text.to_lowercase().contains(wanted))
+    let is_part = entry.role.starts_with(wanted) || entry.role.ends_with(wanted);
+    (wanted.len() >= PART_OF_ROLE && is_part)
+        || texts.any(|text| text.to_lowercase().contains(wanted))
+        || (!entry.name.is_empty()
+            && wanted.starts_with(entry.role)
+            && entry.print(Form::Whole).to_lowercase().starts_with(wanted))
 }
 
 #[cfg(test)]
@@ -156,6 +165,17 @@ mod tests {
         );
         check("nowhere", &["- … no matches"]);
         check("link", &["- … 1 match", "- contentinfo [ref=e7]", "  - link \"Imprint\" [ref=e8]"]);
+    }
+
+    #[test]
+    fn a_line_is_found_by_a_part_of_its_role_and_by_how_it_begins() {
+        let imprint = &["- … 1 match", "- contentinfo [ref=e7]", "  - link \"Imprint\" [ref=e8]"];
+        check("lin", imprint);
+        check("link \"IMP", imprint);
+        check("link \"Imprint\" [ref=e8]", imprint);
+        check("info", &["- … 1 match", "- contentinfo [ref=e7]"]);
+        check("nk", &["- … no matches"]);
+        check("link \"x", &["- … no matches"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{collections::HashMap, fmt::Write};
 use super::{
     Choice, Mark, NodeId, Rect, Tree,
     collapse::{Item, collapse},
+    stitch::DEPTH,
     text::capped,
 };
 
@@ -18,6 +19,9 @@ const ANCESTOR: usize = 80;
 const ANCESTORS: usize = 300;
 /// How many documents that are too large are told by their frames' names.
 const TOO_LARGE: usize = 3;
+
+/// Frames of a tab that are walked, its main one included (snapshot.md 1.8).
+pub const FRAMES: usize = 60;
 
 /// Marks that follow what covers a node.
 const AFTER_COVERED: &[&str] = &["inert", "closed", "origin", "not-loaded"];
@@ -67,6 +71,8 @@ pub(super) struct Entry {
     /// Its text, or its value.
     pub(super) text: String,
     pub(super) place: Option<Rect>,
+    /// How far it is out of sight in its own frame.
+    pub(super) beyond: f64,
     pub(super) interactive: bool,
     /// A row of column headers.
     pub(super) heads: bool,
@@ -213,6 +219,7 @@ impl<'a> Builder<'a> {
             head.push(format!("page {w}x{h}, viewport {vw}x{vh} at {x},{y}"));
         }
         head.extend(too_large(tree));
+        head.extend(left_out(tree));
         #[expect(clippy::cast_precision_loss, reason = "sizes of a viewport are small")]
         let viewport = (vw as f64, vh as f64);
         Shown { document: frame.document, viewport, scrolls, head, top: None, lines }
@@ -267,6 +274,7 @@ impl<'a> Builder<'a> {
             reference: self.tree.reference(id),
             text: String::new(),
             place: node.place.filter(|place| place.w > 0.0 || place.h > 0.0),
+            beyond: node.beyond,
             interactive: node.is_interactive(),
             heads: node.role == "row"
                 && self.tree.children(id).any(|at| self.tree.node(at).role == "columnheader"),
@@ -367,6 +375,20 @@ fn too_large(tree: &Tree) -> Option<String> {
         }
         many => Some(format!("{many} frames are too large: the tree is not complete")),
     }
+}
+
+fn left_out(tree: &Tree) -> impl Iterator<Item = String> {
+    let frames = |count| if count == 1 { "1 frame".to_owned() } else { format!("{count} frames") };
+    let is = |count| if count == 1 { "is" } else { "are" };
+    let Tree { left_out, too_deep, .. } = tree;
+    let many = (*left_out > 0).then(|| {
+        let (what, is) = (frames(*left_out), is(*left_out));
+        format!("{what} {is} left out: a page has {FRAMES} of them at most here")
+    });
+    let deep = (*too_deep > 0).then(|| {
+        format!("frames in {} are left out: {DEPTH} deep is the most here", frames(*too_deep))
+    });
+    many.into_iter().chain(deep)
 }
 
 #[cfg(test)]

@@ -139,6 +139,17 @@ impl Region {
         all
     }
 
+    /// Reads a text as a region, with or without `in`: `the dialog`, `row "Ada"`, `"Cart"`.
+    pub fn describe(text: &str) -> Option<Vec<Self>> {
+        let place = text.trim();
+        let text = format!("in {}", place.strip_prefix("in ").unwrap_or(place));
+        let tokens = tokens(&text);
+        let all = Self::all_readings(Cursor::new(&tokens)).into_iter();
+        all.filter(|(within, rest)| rest.is_end() && !within.is_empty())
+            .map(|(within, _)| within)
+            .next()
+    }
+
     /// Every way to read regions, none included, at the start of the sentence.
     pub(crate) fn all_readings(at: Cursor<'_>) -> Vec<Reading<'_, Vec<Self>>> {
         let places = Target::default().with_places(at).into_iter();

@@ -1,7 +1,7 @@
 //! The grammar's nouns and how they are spelled (agent.md 3.1, role).
 
 use super::RoleNoun;
-use crate::page::words::Cursor;
+use crate::page::words::{Cursor, tokens};
 
 /// Every spelling. Those of more words come first, so that a `list item` is no `list`.
 const SPELLINGS: [(&str, RoleNoun); 58] = [
@@ -78,6 +78,13 @@ impl RoleNoun {
             forms.iter().find_map(|form| Some((*noun, at.phrase(&[form])?)))
         });
         plural.or_else(|| Self::read(at))
+    }
+
+    /// The noun that is meant by a word, singular or plural: also an ARIA role that is called so.
+    pub fn called(word: &str) -> Option<Self> {
+        let tokens = tokens(word);
+        let (noun, rest) = Self::read_counted(Cursor::new(&tokens))?;
+        rest.is_end().then_some(noun)
     }
 
     /// How messages call it.

@@ -6,7 +6,6 @@ use tokio::time::Instant;
 use super::dispatch::{Acted, Page};
 use crate::page::{
     Answerer, HeldDialog, Text,
-    frames::State,
     tool::{Call, Code, Failed},
 };
 
@@ -15,11 +14,6 @@ impl Page {
     /// What is held when nobody may any more is accepted.
     pub async fn hold_dialogs(&self, somebody: bool) {
         self.browser.with(move |state| state.somebody_answers(somebody)).await.ok();
-    }
-
-    /// A scenario begins: nothing is held, and no dialog was seen in it yet.
-    pub async fn forget_dialogs(&self) {
-        self.browser.with(State::forget_dialogs).await.ok();
     }
 
     /// The dialog that waits for an answer.

@@ -12,13 +12,13 @@ use url::Url;
 
 use crate::{
     page::{
-        Dialog, Files, Limits, Mark, PageError, PageOptions,
+        Files, Limits, Mark, PageError, PageOptions,
         actionability::{self, Intent, Landing, Miss, Ready, Reason, Schedule, disarm},
         cdp::{
             CdpError, Reply, Session, Wire,
             command::{DragKind, MouseKind},
         },
-        frames::{Browser, Dialogs, Owed, Struck, within},
+        frames::{Browser, Dialogs, Owed, State, Struck, within},
         input::{self, Event},
         locate::{self, Candidate, Located},
         reader::{Known, Reader},
@@ -35,7 +35,7 @@ pub(super) const CEILING: Duration = Duration::from_secs(150);
 /// How long a page may take to say its title: it may be frozen.
 const PLACE: Duration = Duration::from_secs(2);
 /// How long the browser may take to acknowledge input: longer than any page should be busy.
-const ACKNOWLEDGED: Duration = Duration::from_secs(30);
+pub(super) const ACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// Several matches are an answer only once the page has had time to settle: after the attempts at
 /// 0, 20, 120 and 220 ms.
 const AMBIGUOUS_AFTER: usize = 3;
@@ -174,6 +174,10 @@ impl Page {
             return Ok(settle::Rest::default());
         };
         let rest = settle::settle(&self.browser, t0).await?;
+        // A download is part of what its action has started; one that takes longer is told as going on.
+        let over =
+            move |state: &mut State| (!state.downloads.under_way(t0, Instant::now())).then_some(());
+        self.browser.until(t0 + settle::NAVIGATION, over).await?;
         self.browser.with(|state| state.acting = None).await?;
         self.alive().await?;
         Ok(rest)
@@ -222,7 +226,7 @@ impl Page {
             Call::WaitForStable { stable, timeout } => {
                 self.wait_for_stable(*stable, *timeout).await
             }
-            Call::Screenshot => Ok(Acted::say("took a screenshot")),
+            Call::Screenshot { .. } => Ok(Acted::say("took a screenshot")),
         }
     }
 
@@ -256,20 +260,6 @@ impl Page {
         }
     }
 
-    /// A JPEG of the viewport.
-    pub async fn screenshot(&self) -> Result<Vec<u8>, Failed> {
-        let session = self.alive().await?;
-        if let Some(held) = self.held_dialog().await {
-            return Err(dialog_open(&held));
-        }
-        Ok(within(ACKNOWLEDGED, "the screenshot", session.screenshot()).await?)
-    }
-
-    /// The dialogs that were answered since this was last asked.
-    pub async fn dialogs(&self) -> Vec<Dialog> {
-        self.browser.with(|state| state.dialogs.take_answered()).await.unwrap_or_default()
-    }
-
     /// Resolves when the wire is closed.
     pub async fn gone(&self) {
         self.browser.gone().await;
@@ -295,7 +285,6 @@ impl Page {
             .with(move |state| {
                 state.acting = Some(t0);
                 state.document_error = None;
-                state.download = None;
             })
             .await?;
         Ok(t0)
@@ -367,7 +356,7 @@ impl Page {
         attempt: usize,
     ) -> Result<Result<Element, Unresolved>, CdpError> {
         match subject {
-            Subject::Ref(reference) => {
+            Subject::Ref { reference, .. } => {
                 let Some((frame, number)) = parse_ref(reference) else {
                     return Ok(Err(Unresolved::Final(Failed::new(
                         Code::InvalidArgument,
@@ -440,7 +429,7 @@ impl Page {
     ) -> Result<Ready, Unresolved> {
         let element = self.resolve(subject, attempt).await.map_err(Unresolved::from)??;
         let was = match subject {
-            Subject::Ref(reference) => {
+            Subject::Ref { reference, .. } => {
                 let of = reference.clone();
                 match self.browser.with(move |state| state.reader.known(&of)).await? {
                     Known::As(called) => Some(called),
@@ -454,7 +443,7 @@ impl Page {
             Ok(ready) => Ok(ready),
             Err(Miss::Not(reason)) => Err(Unresolved::Later(not_actionable(subject, &reason))),
             Err(Miss::Stale) => Err(match subject {
-                Subject::Ref(reference) => Unresolved::Final(self.stale(reference).await),
+                Subject::Ref { reference, .. } => Unresolved::Final(self.stale(reference).await),
                 Subject::Described { .. } => {
                     let reason = Reason { reason: "detached".to_owned(), by: None };
                     Unresolved::Later(not_actionable(subject, &reason))
@@ -579,7 +568,7 @@ fn cancelled() -> Failed {
 /// How a subject is called in messages; placeholders of secrets stay.
 pub(super) fn spell(subject: &Subject) -> String {
     match subject {
-        Subject::Ref(reference) => reference.clone(),
+        Subject::Ref { reference, .. } => reference.clone(),
         Subject::Described { target, .. } => spell_target(target),
     }
 }

@@ -113,7 +113,9 @@ impl Page {
             Ok(Ok(Err(thrown))) => Err(threw(thrown)),
             Ok(Err(error)) if error.page_moved() => {
                 self.alive().await?;
-                if let (Some(Subject::Ref(reference)), CdpError::TargetLost { .. }) = (on, &error) {
+                if let (Some(Subject::Ref { reference, .. }), CdpError::TargetLost { .. }) =
+                    (on, &error)
+                {
                     return Err(self.stale(reference).await);
                 }
                 let message = "the page was left before the script returned";

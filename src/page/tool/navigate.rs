@@ -1,15 +1,16 @@
 //! `navigate`, its reload, and `go_back`.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::{Instant, timeout};
-use url::{Host, Url};
+use url::Url;
 
 use super::dispatch::{Acted, Page, forbidden};
 use crate::{
     page::{
-        Text,
+        Saved, Text, address,
+        frames::State,
         settle::NAVIGATION,
         tool::{Code, Failed},
     },
@@ -18,12 +19,10 @@ use crate::{
 
 /// How long after a navigation ended for another reason its download may show up.
 const DOWNLOAD: Duration = Duration::from_millis(500);
-/// Longest URL, in characters (agent.md 4.3).
-const LONGEST: usize = 8192;
 
 impl Page {
     pub(super) async fn navigate(&self, to: &Text) -> Result<Acted, Failed> {
-        let url = resolve(&self.inner.run_url, to.expose()).map_err(|why| {
+        let url = address::resolve(&self.inner.run_url, to.expose()).map_err(|why| {
             Failed::new(Code::InvalidArgument, format!("{} is no URL to go to: {why}", to.shown()))
         })?;
         if !to.allowed_at(&url.origin().ascii_serialization()) {
@@ -43,17 +42,9 @@ impl Page {
         let navigated = navigated?;
         if let Some(error) = navigated.error_text {
             // A download is told of a moment after its navigation was given up.
-            let download = self
-                .browser
-                .until(Instant::now() + DOWNLOAD, move |state| {
-                    state.download.clone().filter(|(at, _)| *at >= t0)
-                })
-                .await?;
-            if let Some((_, name)) = download {
-                return Ok(Acted {
-                    data: json!({"download": {"name": name}}),
-                    ..Acted::say(format!("went to {}, which is a download", to.shown()))
-                });
+            let begun = move |state: &mut State| state.downloads.since(t0).map(drop);
+            if self.browser.until(Instant::now() + DOWNLOAD, begun).await?.is_some() {
+                return self.downloaded(to, t0).await;
             }
             return Err(failed(to.shown(), &error));
         }
@@ -61,6 +52,34 @@ impl Page {
         Ok(Acted {
             data: json!({"new_document": new}),
             ..Acted::say(format!("went to {}", to.shown()))
+        })
+    }
+
+    /// What a navigation has come to that was a download.
+    async fn downloaded(&self, to: &Text, t0: Instant) -> Result<Acted, Failed> {
+        let over =
+            move |state: &mut State| (!state.downloads.under_way(t0, Instant::now())).then_some(());
+        self.browser.until(t0 + NAVIGATION, over).await?;
+        let Some((name, outcome)) =
+            self.browser.with(move |state| state.downloads.since(t0)).await?
+        else {
+            return Err(Failed::new(Code::Internal, "the download is not known any more"));
+        };
+        let download = match outcome {
+            Some(Ok(Saved { bytes, sha256 })) => {
+                json!({"name": name, "bytes": bytes, "sha256": sha256})
+            }
+            // The notes say that it goes on.
+            None => json!({"name": name, "bytes": null, "sha256": null}),
+            Some(Err(why)) => {
+                let message = format!("{} is a download, which was not kept: {why}", to.shown());
+                return Err(Failed::new(Code::NavigationFailed, message)
+                    .with(json!({"net_error": null, "download": {"name": name}})));
+            }
+        };
+        Ok(Acted {
+            data: json!({"download": download}),
+            ..Acted::say(format!("went to {}, which is a download", to.shown()))
         })
     }
 
@@ -128,88 +147,4 @@ fn too_slow(what: &str) -> Failed {
     let seconds = NAVIGATION.as_secs();
     let message = format!("{what} gave no page within {seconds} s");
     Failed::new(Code::Timeout, message).with(json!({"ms": seconds * 1000}))
-}
-
-/// What a plan or a model means by a URL (agent.md 4.3, navigate).
-fn resolve(run_url: &Url, text: &str) -> Result<Url, &'static str> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err("it is empty");
-    }
-    if text.chars().count() > LONGEST {
-        return Err("it is longer than 8192 characters");
-    }
-    let unparsable = |_| "it does not parse";
-    if text.starts_with(['/', '?', '#']) {
-        return run_url.join(text).map_err(unparsable);
-    }
-    if text.eq_ignore_ascii_case("about:blank") {
-        return Url::parse("about:blank").map_err(unparsable);
-    }
-    if let Some((scheme, _)) = text.split_once("://") {
-        if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
-            return Err("only http, https and about:blank can be opened");
-        }
-        return Url::parse(text).map_err(unparsable);
-    }
-    // `localhost:3000` is a host and a port, `mailto:ada` a scheme.
-    let head = text.split(['/', '?', '#']).next().unwrap_or(text);
-    if let Some((_, port)) = head.rsplit_once(':')
-        && !head.starts_with('[')
-        && !(port.is_empty() || port.chars().all(|c| c.is_ascii_digit()))
-    {
-        return Err("only http, https and about:blank can be opened");
-    }
-    let secure = Url::parse(&format!("https://{text}")).map_err(unparsable)?;
-    if secure.host().is_some_and(|host| is_loopback(&host)) {
-        return Url::parse(&format!("http://{text}")).map_err(unparsable);
-    }
-    Ok(secure)
-}
-
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
-        Host::Ipv4(ip) => IpAddr::from(*ip).is_loopback(),
-        Host::Ipv6(ip) => ip.is_loopback(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(text: &str, wanted: &str) {
-        let run_url = Url::parse("https://shop.example/a/b?x=1").unwrap();
-        let got = resolve(&run_url, text).map_or_else(str::to_owned, String::from);
-        assert_eq!(got, wanted, "{text}");
-    }
-
-    #[test]
-    fn urls_are_resolved_against_the_run_url_and_hosts_get_a_scheme() {
-        check("/cart", "https://shop.example/cart");
-        check("?y=2", "https://shop.example/a/b?y=2");
-        check("#top", "https://shop.example/a/b?x=1#top");
-        check("//other.example/x", "https://other.example/x");
-        check("example.org/x", "https://example.org/x");
-        check("example.org:8443", "https://example.org:8443/");
-        check("localhost:3000/x", "http://localhost:3000/x");
-        check("127.0.0.1:80", "http://127.0.0.1/");
-        check("[::1]:3000", "http://[::1]:3000/");
-        check("a.localhost", "http://a.localhost/");
-        check("HTTP://Example.org", "http://example.org/");
-        check("about:blank", "about:blank");
-    }
-
-    #[test]
-    fn other_schemes_and_nothing_at_all_are_refused() {
-        let scheme = "only http, https and about:blank can be opened";
-        check("", "it is empty");
-        check("file:///etc/passwd", scheme);
-        check("ftp://x", scheme);
-        check("javascript:alert(1)", scheme);
-        check("mailto:ada@example.org", scheme);
-        check("data:text/html,x", scheme);
-        check("https://", "it does not parse");
-    }
 }

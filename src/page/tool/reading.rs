@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use crate::page::{
-    Page,
+    HeldDialog, Page,
+    cdp::CdpError,
     reader::{Called, Known},
     snapshot::{Changes, NodeId, Printed, Shown, text::norm},
     tool::{Failed, dialogs::dialog_open},
@@ -44,13 +45,14 @@ impl Page {
     /// `stale_ref` as for any call with a ref.
     pub async fn snapshot(&self, wanted: &Wanted, redact: Redact<'_>) -> Result<String, Failed> {
         let Wanted { reference, find, max_tokens } = wanted;
-        self.alive().await?;
-        if let Some(held) = self.held_dialog().await {
-            let (kind, text) = (held.kind, norm(&redact(&held.text)));
-            return Ok(format!("- … a {kind} dialog is open and blocks the page: {text}\n"));
-        }
         let bytes = bytes(max_tokens.unwrap_or(TREE_TOKENS).clamp(*ASKED.start(), *ASKED.end()));
-        let view = View::read(&self.browser, bytes).await?;
+        let view = match self.look_at(bytes).await? {
+            Ok(view) => view,
+            Err(HeldDialog { kind, text }) => {
+                let text = norm(&redact(&text));
+                return Ok(format!("- … a {kind} dialog is open and blocks the page: {text}\n"));
+            }
+        };
         let whole = reference.is_none() && find.is_none();
         let shown =
             if whole { view.tree.shown(redact) } else { view.tree.shown_with_options(redact) };
@@ -88,12 +90,8 @@ impl Page {
         max_tokens: u32,
         redact: Redact<'_>,
     ) -> Result<Changes, Failed> {
-        self.alive().await?;
-        if let Some(held) = self.held_dialog().await {
-            return Err(dialog_open(&held));
-        }
         let bytes = bytes(max_tokens);
-        let view = View::read(&self.browser, bytes).await?;
+        let view = self.look_at(bytes).await?.map_err(|held| dialog_open(&held))?;
         let before = self.browser.with(|state| state.reader.base()).await?;
         let shown = view.tree.shown(redact);
         let changes = shown.changes(before.as_deref(), bytes, acted);
@@ -101,8 +99,25 @@ impl Page {
         Ok(changes)
     }
 
+    /// The page, or the dialog that keeps it from answering, whether it was open before or opened while
+    /// the page was looked at.
+    async fn look_at(&self, bytes: usize) -> Result<Result<View, HeldDialog>, Failed> {
+        self.alive().await?;
+        if let Some(held) = self.held_dialog().await {
+            return Ok(Err(held));
+        }
+        match View::read(&self.browser, bytes).await {
+            Ok(view) => Ok(Ok(view)),
+            Err(error) => self.held_dialog().await.map(Err).ok_or_else(|| error.into()),
+        }
+    }
+
     /// Whether a ref's element is called as its reader was told.
-    async fn is_as_printed(&self, view: &View, reference: &str) -> Result<bool, Failed> {
+    pub(super) async fn is_as_printed(
+        &self,
+        view: &View,
+        reference: &str,
+    ) -> Result<bool, CdpError> {
         let of = reference.to_owned();
         let known = self.browser.with(move |state| state.reader.known(&of)).await?;
         let now = view.tree.by_reference(reference).map(|id| view.called(id));

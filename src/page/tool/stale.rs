@@ -20,7 +20,7 @@ impl Page {
         let reference = element.reference();
         let of = reference.clone();
         self.browser.with(move |state| state.reader.found(of)).await?;
-        Ok(Subject::Ref(reference))
+        Ok(Subject::of(reference))
     }
 
     /// The failure for a ref: what it was, who is called so now, and what its element is called now.

@@ -341,8 +341,10 @@ impl Page {
             if !focus.ok {
                 let message = format!("{} does not take the focus", spell(on));
                 return Err(match on {
-                    Subject::Ref(reference) if ready.name.is_empty() => self.stale(reference).await,
-                    Subject::Ref(_) | Subject::Described { .. } => {
+                    Subject::Ref { reference, .. } if ready.name.is_empty() => {
+                        self.stale(reference).await
+                    }
+                    Subject::Ref { .. } | Subject::Described { .. } => {
                         Failed::new(Code::NotActionable, message)
                             .with(json!({"reason": "not_editable"}))
                     }

@@ -12,6 +12,7 @@ use crate::page::{
     cdp::CdpError,
     frames::Browser,
     predicate::{self, Finding, Held, Predicate, State},
+    reader::Known,
     settle,
     tool::{Code, Failed},
     view::View,
@@ -103,6 +104,16 @@ impl Page {
             return Ok(unanswered(&format!("a {kind} dialog is open and blocks the page")));
         }
         let view = View::take(&self.browser).await?;
+        if let Some(reference) = predicate.reference() {
+            // What was printed and is gone may be just what is asked about: is it hidden?
+            let gone = view.tree.by_reference(reference).is_none();
+            let of = reference.to_owned();
+            let known = self.browser.with(move |state| state.reader.known(&of)).await?;
+            let gone = gone && matches!(known, Known::As(_));
+            if !gone && !self.is_as_printed(&view, reference).await? {
+                return Ok(unanswered(&self.stale(reference).await.message));
+            }
+        }
         let comparison = match predicate::holds(predicate, &view.tree, &view.place()) {
             Held::Is(finding) => return Ok(finding),
             Held::Compare(comparison) => comparison,
@@ -216,7 +227,8 @@ fn must_last(predicate: &Predicate) -> bool {
         | Predicate::Value { .. }
         | Predicate::Count { .. }
         | Predicate::Options { .. }
-        | Predicate::Dialog { .. } => false,
+        | Predicate::Dialog { .. }
+        | Predicate::HttpStatus { .. } => false,
     }
 }
 

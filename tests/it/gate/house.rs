@@ -100,6 +100,7 @@ impl House {
             redactor: Arc::new(Redactor::new(vec![])),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             pod: None,
+            takes_over: None,
         };
         change(&mut config);
         let peers = Peers::start(&config.browser_sockets, &config.media, display);

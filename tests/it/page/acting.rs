@@ -183,7 +183,7 @@ async fn a_ref_lives_as_long_as_its_element() {
     let target = done.target.unwrap();
     let reference = target.split("[ref=").nth(1).unwrap().trim_end_matches(']').to_owned();
     let by_ref = |reference: &str| Call::Click {
-        on: Subject::Ref(reference.to_owned()),
+        on: Subject::of(reference),
         button: Button::Left,
         count: 1,
         modifiers: Vec::new(),

@@ -80,10 +80,21 @@ async fn a_download_is_told_and_is_not_waited_for_as_a_page() {
     let before = tokio::time::Instant::now();
     let done = bench.click("Get").await.unwrap();
     assert!(before.elapsed() < started);
-    assert!(done.notes.iter().any(|note| note.contains("report.csv")), "{:?}", done.notes);
+    assert!(
+        done.notes.iter().any(|note| note == "download \"report.csv\": 4 bytes"),
+        "{:?}",
+        done.notes
+    );
     assert_eq!(done.page.title, "t");
     let done = bench.go("/file").await.unwrap();
-    assert_eq!(done.data["download"]["name"], "report.csv");
+    assert_eq!(
+        done.data["download"],
+        serde_json::json!({"name": "report.csv", "bytes": 4, "sha256": "5a"})
+    );
+    let told: Vec<_> = bench.page.news().await.downloads;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0].outcome.as_ref().unwrap().bytes, 4);
+    assert!(bench.page.news().await.downloads.is_empty(), "once");
 }
 
 #[tokio::test]
@@ -221,8 +232,9 @@ async fn a_dialog_is_held_for_who_answers_it_and_blocks_everything_else_meanwhil
 
     let told: Vec<_> = bench
         .page
-        .dialogs()
+        .news()
         .await
+        .dialogs
         .into_iter()
         .map(|dialog| format!("{} {} {}", dialog.text, dialog.accepted, dialog.by.word()))
         .collect();
@@ -230,7 +242,7 @@ async fn a_dialog_is_held_for_who_answers_it_and_blocks_everything_else_meanwhil
         told,
         ["Sure? false agent", "Name? true agent", "Later? true agent", "note true policy"]
     );
-    bench.page.forget_dialogs().await;
+    bench.page.begin_scenario().await;
     assert!(!bench.ask_for(said("note"), Duration::ZERO).await.outcome);
 }
 

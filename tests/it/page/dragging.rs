@@ -88,6 +88,24 @@ async fn what_a_page_lets_be_dragged_is_dropped_and_anything_else_follows_the_po
 }
 
 #[tokio::test]
+async fn what_carries_no_data_is_dropped_too() {
+    let bare = BOARD.replace("event.dataTransfer.setData('text/plain', 'card'); ", "");
+    let bench = Bench::open(&[("/", &bare)]).await;
+    bench.call(drag("Card", "Done")).await.unwrap();
+    assert_eq!(bench.title().await, "start drop: end");
+    bench.call(drag("Card", "Far")).await.unwrap();
+    assert_eq!(bench.title().await, "start drop: end start drop: end");
+    let bench = Bench::open(&[(
+        "/",
+        "<title>seen:</title><div draggable=true>Card</div><div id=done ondragover='return false' \
+         ondrop=\"document.title += ' dropped'; return false\">Done</div>",
+    )])
+    .await;
+    bench.call(drag("Card", "Done")).await.unwrap();
+    assert_eq!(bench.title().await, "seen: dropped");
+}
+
+#[tokio::test]
 async fn nothing_is_taken_that_has_nowhere_to_go_and_what_vanishes_is_put_back() {
     let bench = Bench::open(&[("/", BOARD)]).await;
     failed(bench.call_within(drag("Card", "Nowhere"), SOON).await, Code::NotFound);

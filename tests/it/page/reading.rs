@@ -34,6 +34,52 @@ impl Bench {
     }
 }
 
+/// snapshot.md 1.8: each cut is a note.
+#[tokio::test]
+async fn frames_that_are_too_many_or_too_deep_are_told() {
+    let many =
+        "<iframe srcdoc='<button>In</button>' style='width:60px;height:30px'></iframe>".repeat(70);
+    let nested: Vec<(String, String)> = (0..13)
+        .map(|depth| {
+            let inner =
+                format!("<button>Deep {depth}</button><iframe src='/d{}'></iframe>", depth + 1);
+            (format!("/d{depth}"), inner)
+        })
+        .collect();
+    let mut documents: Vec<(&str, &str)> = vec![("/", &many)];
+    documents.extend(nested.iter().map(|(path, html)| (path.as_str(), html.as_str())));
+    let bench = Bench::open(&documents).await;
+    let tree = bench.snapshot(Wanted::default()).await.unwrap();
+    assert!(tree.contains("- … 11 frames are left out"), "{tree}");
+    bench.go("/d0").await.unwrap();
+    let tree = bench.snapshot(Wanted::default()).await.unwrap();
+    assert!(tree.contains("- … frames in 1 frame are left out: 10 deep"), "{tree}");
+    assert!(tree.contains("Deep 10") && !tree.contains("Deep 11"), "{tree}");
+}
+
+/// A page that is busy when it is looked at, and then opens a dialog.
+#[tokio::test]
+async fn a_dialog_that_opens_while_the_page_is_looked_at_is_told_at_once() {
+    let bench = Bench::open(&[("/", "<title>t</title><p>Text</p>")]).await;
+    bench.page.hold_dialogs(true).await;
+    let later = "const c = new MessageChannel(); c.port1.onmessage = () => { \
+        for (const t = Date.now(); Date.now() - t < 600;); confirm('Sure of sesame?') }; \
+        c.port2.postMessage(0); 1";
+    let late = Call::Evaluate { expression: later.into(), on: None };
+    bench.call(late.clone()).await.unwrap();
+    let began = tokio::time::Instant::now();
+    let tree = bench.snapshot(Wanted::default()).await.unwrap();
+    assert_eq!(tree, "- … a confirm dialog is open and blocks the page: Sure of {{TOKEN}}?\n");
+    assert!(began.elapsed() < Duration::from_secs(4), "not when patience ends");
+    let answer = Call::HandleDialog { accept: false, text: None };
+    bench.call(answer.clone()).await.unwrap();
+    bench.call(late).await.unwrap();
+    let open = bench.page.changes(None, DIFF_TOKENS, &told).await.unwrap_err();
+    assert_eq!(open.code, Code::DialogOpen);
+    bench.call(answer).await.unwrap();
+    assert!(bench.snapshot(Wanted::default()).await.unwrap().contains("Text"));
+}
+
 fn only(reference: &str) -> Wanted {
     Wanted { reference: Some(reference.to_owned()), ..Wanted::default() }
 }

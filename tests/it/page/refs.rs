@@ -10,7 +10,7 @@ fn reference(line: &str) -> String {
 
 pub(super) fn by_ref(reference: &str) -> Call {
     Call::Click {
-        on: Subject::Ref(reference.to_owned()),
+        on: Subject::of(reference),
         button: Button::Left,
         count: 1,
         modifiers: Vec::new(),

@@ -439,7 +439,7 @@ fn rest(at: Cursor<'_>) -> Option<Meaning> {
         rest.maybe(&["page"]).is_end().then_some(Call::Reload)
     } else {
         let rest = at.verb(&["take"])?.phrase(&["screenshot"])?;
-        rest.is_end().then_some(Call::Screenshot)
+        rest.is_end().then_some(Call::Screenshot { full_page: false })
     };
     call.map(act)
 }

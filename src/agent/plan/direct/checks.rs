@@ -1,4 +1,4 @@
-//! Checks V1 to V8 and V10, one reader for each form.
+//! Checks V1 to V10, one reader for each form.
 
 use super::{
     Meaning, Reader,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::page::{
     Text,
-    predicate::{Cmp, Counted, Op, Predicate, UrlPart},
+    predicate::{Cmp, Counted, Method, Op, Predicate, Statuses, UrlPart},
     target::{Region, RoleNoun, Target},
     words::Cursor,
 };
@@ -19,6 +19,7 @@ pub(super) const READERS: &[Reader] = &[
     ("V8", options),
     ("V4", value),
     ("V3", element_state),
+    ("V9", http_status),
     ("V10", dialog),
     ("V2", text_absent),
     ("V1", text_visible),
@@ -64,8 +65,14 @@ fn text_in_target(at: Cursor<'_>) -> Option<Meaning> {
         rest.is_end().then(|| texts(&names))
     };
     let (texts, within) = target(at, |target, rest| {
-        let Target { ordinal: None, role: Some(role), name: Some(name), within, near: None } =
-            target
+        let Target {
+            reference: None,
+            ordinal: None,
+            role: Some(role),
+            name: Some(name),
+            within,
+            near: None,
+        } = target
         else {
             return None;
         };
@@ -198,6 +205,16 @@ fn options(at: Cursor<'_>) -> Option<Meaning> {
         let values = texts(&values);
         rest.is_end().then(|| one(Predicate::Options { target, values, exact }))
     })
+}
+
+fn http_status(at: Cursor<'_>) -> Option<Meaning> {
+    let (word, rest) = at.any_word()?;
+    let method = Method::named(&word.low)?;
+    let (url, rest) = url(rest)?;
+    let rest = rest.phrase(&["returns", "responds with"])?.maybe(&["status"]);
+    let (status, rest) = rest.any_word()?;
+    let status = Statuses::read(&status.low)?;
+    rest.is_end().then(|| one(Predicate::HttpStatus { method, url: Text::plain(url), status }))
 }
 
 fn dialog(at: Cursor<'_>) -> Option<Meaning> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Meaning, Reader, parts::up_to};
 use crate::{
-    agent::plan::MailStep,
+    agent::deed::Mail,
     page::{Text, tool::Call, words::Cursor},
 };
 
@@ -18,7 +18,7 @@ const WAIT_CAP: Duration = Duration::from_mins(2);
 
 fn create_address(at: Cursor<'_>) -> Option<Meaning> {
     let at = at.verb(&["create"])?.phrase(&["temporary email", "temp email"])?;
-    at.maybe(&["address"]).is_end().then_some(Meaning::Mail(MailStep::CreateAddress))
+    at.maybe(&["address"]).is_end().then_some(Meaning::Mail(Mail::CreateAddress))
 }
 
 fn wait_for_mail(at: Cursor<'_>) -> Option<Meaning> {
@@ -26,7 +26,7 @@ fn wait_for_mail(at: Cursor<'_>) -> Option<Meaning> {
     let at = at.maybe(&["verification"]).phrase(&["code", "email"])?;
     let (timeout, at) = up_to(at, WAIT_CAP)?;
     let timeout = timeout.unwrap_or(WAIT);
-    at.is_end().then_some(Meaning::Mail(MailStep::WaitForCode { timeout }))
+    at.is_end().then_some(Meaning::Mail(Mail::WaitForCode { timeout, from: None, subject: None }))
 }
 
 fn open_link(at: Cursor<'_>) -> Option<Meaning> {

@@ -5,7 +5,11 @@ use super::{
     placeholders::{Part, parts},
 };
 use crate::{
-    agent::plan::{Problem, What},
+    agent::{
+        deed::{Asserted, Deed, Sourced},
+        http::Request,
+        plan::Problem,
+    },
     page::{
         Text,
         predicate::{Counted, Op, Predicate},
@@ -37,17 +41,40 @@ impl Variables {
     /// # Errors
     /// `blocked_by_policy`: a secret where none may stand. `mail_unavailable`: a value that comes with
     /// mail and has not come. `unknown_variable`: a URL that its values leave empty.
-    pub fn fill(&self, what: &What) -> Result<What, Problem> {
-        Ok(match what {
-            What::Act(call) => What::Act(Box::new(self.call(call)?)),
-            What::Mail(step) => What::Mail(*step),
-            What::Check { id, predicates } => What::Check {
-                id: id.clone(),
-                predicates: predicates
-                    .iter()
-                    .map(|one| self.predicate(one))
-                    .collect::<Result<_, _>>()?,
-            },
+    pub fn fill(&self, deed: &Deed) -> Result<Deed, Problem> {
+        Ok(match deed {
+            Deed::Act(call) => Deed::Act(Box::new(self.call(call)?)),
+            Deed::Assert(asserted) => {
+                let Asserted { check, description, claim, predicates } = &**asserted;
+                let filled = |one: &Sourced| {
+                    let predicate = self.predicate(&one.predicate)?;
+                    Ok(Sourced { source: one.source, predicate })
+                };
+                Deed::Assert(Box::new(Asserted {
+                    check: check.clone(),
+                    description: description.clone(),
+                    claim: claim.clone(),
+                    predicates: predicates.iter().map(filled).collect::<Result<_, _>>()?,
+                }))
+            }
+            Deed::Http(request) => Deed::Http(Box::new(self.request(request)?)),
+            // Nothing of these gets to a page.
+            Deed::Look(_) | Deed::Mail(_) | Deed::Suggest(_) | Deed::Complete(_) => deed.clone(),
+        })
+    }
+
+    /// A request of the runner's own with values for placeholders, as [`Self::fill`].
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
+    pub fn request(&self, request: &Request) -> Result<Request, Problem> {
+        let Request { method, url, headers, body } = request;
+        let header = |(name, value): &(String, Text)| Ok((name.clone(), self.secret(value)?));
+        Ok(Request {
+            method: *method,
+            url: self.secret(url)?,
+            headers: headers.iter().map(header).collect::<Result<_, _>>()?,
+            body: body.as_ref().map(|body| self.secret(body)).transpose()?,
         })
     }
 
@@ -128,7 +155,7 @@ impl Variables {
             | Call::GoBack
             | Call::Sleep { .. }
             | Call::WaitForStable { .. }
-            | Call::Screenshot => call.clone(),
+            | Call::Screenshot { .. } => call.clone(),
         })
     }
 
@@ -147,6 +174,9 @@ impl Variables {
             }
             Predicate::Dialog { op, value } => {
                 Predicate::Dialog { op: *op, value: self.compared(*op, value)? }
+            }
+            Predicate::HttpStatus { method, url, status } => {
+                Predicate::HttpStatus { method: *method, url: self.secret(url)?, status: *status }
             }
             Predicate::Title { op, value } => {
                 Predicate::Title { op: *op, value: self.compared(*op, value)? }
@@ -187,7 +217,7 @@ impl Variables {
 
     fn subject(&self, subject: &Subject) -> Result<Subject, Problem> {
         Ok(match subject {
-            Subject::Ref(_) => subject.clone(),
+            Subject::Ref { .. } => subject.clone(),
             Subject::Described { target, among } => {
                 Subject::Described { target: self.target(target)?, among: *among }
             }
@@ -197,6 +227,7 @@ impl Variables {
     fn target(&self, target: &Target) -> Result<Target, Problem> {
         let open = |text: Option<&Text>| text.map(|text| self.open(text)).transpose();
         Ok(Target {
+            reference: target.reference.clone(),
             ordinal: target.ordinal,
             role: target.role,
             name: open(target.name.as_ref())?,

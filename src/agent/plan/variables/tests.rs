@@ -4,7 +4,10 @@ use std::iter;
 
 use super::*;
 use crate::{
-    agent::plan::{Problem, Step, What, direct},
+    agent::{
+        deed::Deed,
+        plan::{Problem, Step, direct},
+    },
     page::{
         Text,
         predicate::Predicate,
@@ -34,22 +37,23 @@ fn known() -> Variables {
 
 /// Parses one line, fills its only step.
 #[expect(clippy::unwrap_in_result, reason = "the lines of the tests are plans")]
-fn filled(line: &str) -> Result<What, Problem> {
+fn filled(line: &str) -> Result<Deed, Problem> {
     let variables = known();
     let plan = Plan::parse(&format!("{line}\nVerify \"x\""), &[], &variables).unwrap();
     let steps: Vec<Step> = direct::compile(&plan.scenarios[0]).unwrap();
     let url = Url::parse("https://app.example/start").unwrap();
-    variables.released_to(&url, &plan).fill(&steps[0].what)
+    variables.released_to(&url, &plan).fill(&steps[0].deed)
 }
 
 fn typed(line: &str) -> Text {
-    let What::Act(call) = filled(line).unwrap() else { panic!("{line} is a check") };
+    let Deed::Act(call) = filled(line).unwrap() else { panic!("{line} is a check") };
     let Call::TypeText { text, .. } = *call else { panic!("{line} types nothing") };
     text
 }
 
 fn compared(line: &str) -> Text {
-    let What::Check { mut predicates, .. } = filled(line).unwrap() else { panic!("{line}") };
+    let Deed::Assert(asserted) = filled(line).unwrap() else { panic!("{line}") };
+    let mut predicates: Vec<_> = asserted.predicates.into_iter().map(|one| one.predicate).collect();
     let Some(Predicate::Title { value, .. }) = predicates.pop() else { panic!("{line}") };
     value
 }
@@ -145,7 +149,7 @@ fn what_has_no_value_is_told() {
 fn the_home_page_is_the_run_url() {
     let home = Call::Navigate { url: Text::plain("https://app.example/start") };
     for line in ["Go to the home page", "Open the start page"] {
-        assert_eq!(filled(line).unwrap(), What::Act(Box::new(home.clone())));
+        assert_eq!(filled(line).unwrap(), Deed::Act(Box::new(home.clone())));
     }
 }
 
@@ -161,19 +165,19 @@ fn what_came_by_mail_has_the_latest_value_and_stays_a_secret() {
     variables = variables.released_to(&Url::parse("https://app.example/").unwrap(), &plan);
     let steps = |line: &str| {
         let plan = Plan::parse(&format!("{line}\nVerify \"x\""), &[], &known()).unwrap();
-        direct::compile(&plan.scenarios[0]).unwrap().swap_remove(0).what
+        direct::compile(&plan.scenarios[0]).unwrap().swap_remove(0).deed
     };
     variables.set_address("hb1@shop.test".to_owned());
     variables.set_code(Secret::new("111111".to_owned()));
     variables.set_code(Secret::new("222222".to_owned()));
     variables.set_link(Secret::new("https://mail.example/v?t=1".to_owned()));
     let typed = variables.fill(&steps("Type \"{{temp_email}} {{code}}\" into \"a\"")).unwrap();
-    let What::Act(call) = typed else { panic!() };
+    let Deed::Act(call) = typed else { panic!() };
     let Call::TypeText { text, .. } = *call else { panic!() };
     assert_eq!((text.shown(), text.expose()), ("hb1@shop.test {{code}}", "hb1@shop.test 222222"));
     assert!(text.allowed_at(ORIGIN) && !text.allowed_at("https://mail.example"));
     // Wherever the link leads it may go, and the code may not go with it.
-    let What::Act(call) = variables.fill(&steps("Open the link in the email")).unwrap() else {
+    let Deed::Act(call) = variables.fill(&steps("Open the link in the email")).unwrap() else {
         panic!()
     };
     let Call::Navigate { url } = *call else { panic!() };
@@ -242,7 +246,7 @@ fn a_value_can_make_no_structure() {
         mode: TypeMode::Fill,
         submit: false,
     };
-    assert_eq!(variables.fill(&steps[0].what).unwrap(), What::Act(Box::new(expected)));
+    assert_eq!(variables.fill(&steps[0].deed).unwrap(), Deed::Act(Box::new(expected)));
 }
 
 #[test]

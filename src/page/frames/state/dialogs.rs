@@ -73,8 +73,8 @@ impl State {
         }
     }
 
-    /// A scenario begins: dialogs of the one before are nobody's.
-    pub(crate) fn forget_dialogs(&mut self) {
+    /// Dialogs of the scenario before are nobody's.
+    pub(super) fn forget_dialogs(&mut self) {
         self.somebody_answers(false);
         self.dialogs.latest = None;
     }

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{Document, POPUP_GRACE, State, quote};
-use crate::page::cdp::Session;
+use crate::page::{TabNews, TabState, cdp::Session};
 
 /// A tab as it is listed.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl State {
         self.tabs
             .iter()
             .map(|tab| Listed {
-                id: format!("t{}", tab.number),
+                id: tab.id(),
                 target: tab.target.clone(),
                 url: url(&tab.target).unwrap_or_default(),
                 current: self.current.as_ref() == Some(&tab.target),
@@ -79,6 +79,9 @@ impl State {
     pub(super) fn tab_closed(&mut self, session: &str) {
         let of_it = |id: &Session| id.id().is_some_and(|id| &**id == session);
         let Some(index) = self.tabs.iter().position(|tab| of_it(&tab.session)) else { return };
+        if let Some(target) = self.tabs.get(index).map(|tab| tab.target.clone()) {
+            self.tell_tab(&target, TabState::Closed);
+        }
         let tab = self.tabs.remove(index);
         self.frames.retain(|_, frame| frame.tab != tab.target);
         self.before.retain(|target| *target != tab.target);
@@ -100,6 +103,29 @@ impl State {
             return;
         }
         self.before.retain(|one| *one != target);
+        self.tell_tab(&target, TabState::Current);
         self.before.extend(self.current.replace(target));
+    }
+
+    /// What became of tabs since this was last asked.
+    pub(crate) fn take_tab_news(&mut self) -> Vec<TabNews> {
+        std::mem::take(&mut self.tab_news)
+    }
+
+    pub(super) fn tell_tab(&mut self, target: &str, state: TabState) {
+        let Some(tab) = self.tabs.iter().find(|tab| tab.target == target) else { return };
+        let url = self.frames.get(target).map(|frame| frame.url.clone()).unwrap_or_default();
+        self.tab_news.push(TabNews { id: tab.id(), url, state });
+    }
+
+    /// A tab's main frame is somewhere: what is still to be told of it says where.
+    pub(super) fn tab_is_at(&mut self, frame: &str) {
+        let Some(tab) = self.tabs.iter().find(|tab| tab.target == frame) else { return };
+        let Some(url) = self.frames.get(frame).map(|frame| &frame.url) else { return };
+        let id = tab.id();
+        let blank = |news: &&mut TabNews| matches!(news.url.as_str(), "" | "about:blank");
+        for news in self.tab_news.iter_mut().filter(|news| news.id == id).filter(blank) {
+            news.url.clone_from(url);
+        }
     }
 }

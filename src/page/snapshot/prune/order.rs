@@ -101,12 +101,13 @@ impl Layout {
         let lines = &shown.lines;
         let is_acted = |entry: &Entry| acted.is_some() && entry.reference.as_deref() == acted;
         // Without a place of its own something is where its parent is.
-        let mut places: Vec<Option<Rect>> = Vec::with_capacity(lines.len());
+        let mut places: Vec<Option<(Rect, f64)>> = Vec::with_capacity(lines.len());
         for entry in lines {
             let above = entry.parent.and_then(|at| places.get(at).copied().flatten());
-            places.push(entry.place.or(above));
+            places.push(entry.place.map(|place| (place, entry.beyond)).or(above));
         }
-        let of = |at: usize| places.get(at).copied().flatten();
+        let of = |at: usize| places.get(at).copied().flatten().map(|(place, _)| place);
+        let beyond = |at: usize| places.get(at).copied().flatten().map_or(0.0, |(_, far)| far);
         let (w, h) = shown.viewport;
         let focus = lines
             .iter()
@@ -129,8 +130,8 @@ impl Layout {
                 || ["invalid", "modal", "active"].iter().any(|mark| entry.mark(mark).is_some());
             known.push(Known {
                 shape: 0,
-                out: place.map_or(0.0, |place| gap(place, sight)),
-                away: place.map_or(0.0, |place| gap(place, point)),
+                out: place.map_or(0.0, |place| place.distance(sight)).max(beyond(at)),
+                away: place.map_or(0.0, |place| place.distance(point)),
                 side: if shown.scrolls { place.and_then(|place| side(place, h)) } else { None },
                 vivid: vivid || acted,
                 acts: entry.interactive,
@@ -307,11 +308,4 @@ fn side(place: Rect, height: f64) -> Option<Side> {
     } else {
         None
     }
-}
-
-/// The gap between two boxes; 0 if they meet.
-fn gap(a: Rect, b: Rect) -> f64 {
-    let x = (b.x - (a.x + a.w)).max(a.x - (b.x + b.w)).max(0.0);
-    let y = (b.y - (a.y + a.h)).max(a.y - (b.y + b.h)).max(0.0);
-    x.hypot(y)
 }

@@ -1,52 +1,58 @@
 //! Steps about mail: what the inbox answers becomes the step's result, and its code and link secrets of
 //! the run before anything of it is written down.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 
+use super::{
+    Drive,
+    hands::{Begun, Ended, Taken},
+};
 use crate::{
-    agent::{describe, drive::Drive, plan::MailStep, results::Step},
+    agent::deed::Mail,
     mail::{
         MailError,
         extract::{Code as MailCode, Found, Letter, Link},
         inbox::{Arrived, Wanted},
     },
-    page::tool::{Code, Failed},
+    page::tool::{Code, DIFF_TOKENS, Failed},
     redact::{Registered, cut},
     secret::Secret,
 };
-
-use super::failure;
 
 /// How much of a mail without a code is shown, in characters of at most four bytes.
 const BODY: usize = 5000;
 
 impl Drive<'_> {
     /// Carries a step about mail out.
-    pub(super) async fn mail(
-        &mut self,
-        scenario: usize,
-        record: &mut Step,
-        step: MailStep,
-        began: Duration,
-    ) -> Option<Code> {
+    pub(super) async fn mail(&mut self, mut begun: Begun, mail: &Mail) -> Taken {
         // Nothing is executed while a person holds the browser; but a wait for mail needs no browser,
         // and keeps nobody from taking it.
-        let (tool, _, _) = describe::mail(step);
-        let admitted = self.begin(record.id, tool).await;
-        let result = match admitted {
+        let result = match self.begin(begun.record.id, &begun.record.tool).await {
             Ok(()) => {
-                self.link.end(record.id);
-                match step {
-                    MailStep::CreateAddress => self.create_address().await,
-                    MailStep::WaitForCode { timeout } => self.wait_for_code(timeout).await,
+                self.link.end(begun.record.id);
+                match mail {
+                    Mail::CreateAddress => self.create_address().await,
+                    Mail::WaitForCode { timeout, from, subject } => {
+                        let (from, subject) = (from.clone(), subject.clone());
+                        self.wait_for_code(Wanted { timeout: *timeout, from, subject }).await
+                    }
+                    Mail::Newest { limit } => self.newest(*limit).await,
                 }
             }
             Err(failed) => Err(failed),
         };
-        record.url = self.journal.redactor().url(&self.last_url);
-        self.close(scenario, record.clone(), result, began, None)
+        begun.record.url = self.journal.redactor().url(&self.last_url);
+        let waited = matches!(mail, Mail::WaitForCode { .. });
+        let changes = if begun.read && waited { self.changed_meanwhile().await } else { None };
+        self.close(begun, Ended { changes, ..Ended::plain(result) })
+    }
+
+    /// What a page has done while mail was waited for, if it did anything.
+    async fn changed_meanwhile(&self) -> Option<String> {
+        let page = self.page.as_ref().filter(|_| !self.stop.token.is_cancelled())?;
+        let redactor = self.journal.redactor();
+        let changes = page.changes(None, DIFF_TOKENS, &|text| redactor.base(text)).await.ok()?;
+        (!changes.none).then_some(changes.text)
     }
 
     async fn create_address(&mut self) -> Result<Value, Failed> {
@@ -60,8 +66,31 @@ impl Drive<'_> {
         }))
     }
 
-    async fn wait_for_code(&mut self, timeout: Duration) -> Result<Value, Failed> {
-        let wanted = Wanted { timeout, ..Wanted::default() };
+    async fn newest(&mut self, limit: usize) -> Result<Value, Failed> {
+        let letters =
+            self.inbox.newest(limit, &self.stop.token).await.map_err(|error| failed(&error))?;
+        let host = self.job.url.host_str();
+        // Before anything of them is written down.
+        for letter in &letters {
+            self.conceal(&letter.extract(host));
+        }
+        let mails: Vec<_> = letters
+            .iter()
+            .map(|letter| {
+                let body = cut(&letter.body(), BODY);
+                json!({"sender": letter.sender, "subject": letter.subject, "body": body})
+            })
+            .collect();
+        let count = mails.len();
+        let sentence = if count == 0 {
+            "the mailbox is empty".to_owned()
+        } else {
+            format!("newest mails: {count}")
+        };
+        Ok(json!({"ok": true, "sentence": sentence, "data": {"count": count, "mails": mails}}))
+    }
+
+    async fn wait_for_code(&mut self, wanted: Wanted) -> Result<Value, Failed> {
         let host = self.job.url.host_str();
         let arrived = self
             .inbox
@@ -72,8 +101,19 @@ impl Drive<'_> {
         Ok(told(&arrived))
     }
 
-    /// Makes a mail's code and link secrets of the run.
+    /// Makes a mail's code and link secrets of the run, and the values of their names.
     fn learn(&mut self, found: &Found) {
+        self.conceal(found);
+        if let Some(code) = &found.code {
+            self.variables.set_code(code.value.clone());
+        }
+        if let Some(link) = &found.link {
+            self.variables.set_link(link.url.clone());
+        }
+    }
+
+    /// Makes a mail's code and link secrets of the run.
+    fn conceal(&self, found: &Found) {
         let Found { code, link } = found;
         let redactor = self.journal.redactor();
         let register = |value: &Secret<String>, name: &str| {
@@ -90,12 +130,6 @@ impl Drive<'_> {
         }
         if let Some(Link { url, .. }) = link {
             register(url, "mail_link");
-        }
-        if let Some(code) = code {
-            self.variables.set_code(code.value.clone());
-        }
-        if let Some(link) = link {
-            self.variables.set_link(link.url.clone());
         }
     }
 }
@@ -129,13 +163,13 @@ fn failed(error: &MailError) -> Failed {
     let message = error.to_string();
     match error {
         MailError::Timeout { waited_ms, .. } => {
-            Failed { data: json!({"ms": waited_ms}), ..failure(Code::Timeout, message) }
+            Failed::new(Code::Timeout, message).with(json!({"ms": waited_ms}))
         }
-        MailError::Cancelled => failure(Code::Cancelled, message),
+        MailError::Cancelled => Failed::new(Code::Cancelled, message),
         MailError::NoProvider
         | MailError::NoInbox
         | MailError::Blocked(_)
-        | MailError::Provider(_) => failure(Code::MailUnavailable, message),
+        | MailError::Provider(_) => Failed::new(Code::MailUnavailable, message),
     }
 }
 
