@@ -43,7 +43,9 @@ find_missing() {
   fonts_are_here || need 'fonts' fontconfig fonts-liberation fonts-noto-core
   here cc || need 'a C compiler (cc)' gcc libc6-dev
   here make || need 'make' make
-  # Two applications under test and a client of ours are Python; Debian packs the module for environments apart.
+  # One application under test is Java, and Maven brings it.
+  here mvn || need 'Maven, with Java 11 or later' maven
+  # Two more and a client of ours are Python; Debian packs the module for environments apart.
   python3 -c 'import ensurepip, venv' 2>/dev/null || need 'Python 3.10 or later with venv' python3 python3-venv
   # Too old a Node is not replaced: somebody chose it.
   here node || need "Node.js $NODE_MINIMUM or later" nodejs npm
@@ -109,10 +111,10 @@ advise() {
     echo "setup: on Debian: sudo apt-get install ${packages[*]}" >&2
     echo "setup: on Ubuntu the package chromium is a stub; install Google Chrome or a Chromium package of your own" >&2
   elif here dnf; then
-    echo 'setup: on Fedora: sudo dnf install chromium tigervnc-server ffmpeg-free google-noto-sans-fonts gcc make python3 nodejs npm' >&2
+    echo 'setup: on Fedora: sudo dnf install chromium tigervnc-server ffmpeg-free google-noto-sans-fonts gcc make python3 nodejs npm maven' >&2
     ! $cluster || echo 'setup: and for the cluster: containerd runc containernetworking-plugins iptables conntrack-tools ipset ethtool socat buildah skopeo debootstrap golang dovecot' >&2
   elif here pacman; then
-    echo 'setup: on Arch: sudo pacman -S --needed chromium tigervnc ffmpeg noto-fonts gcc make python3 nodejs npm' >&2
+    echo 'setup: on Arch: sudo pacman -S --needed chromium tigervnc ffmpeg noto-fonts gcc make python3 nodejs npm maven' >&2
     ! $cluster || echo 'setup: and for the cluster: containerd runc cni-plugins iptables-nft conntrack-tools ipset ethtool socat buildah skopeo debootstrap go dovecot' >&2
   else
     echo 'setup: install them with your package manager, then try again' >&2

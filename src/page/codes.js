@@ -95,7 +95,7 @@
     };
     return { refs: refs(boxes), states: boxes.map(state), focus: boxes.findIndex((box) => box === at) };
   };
-  // Empties and taints the boxes.
+  // Empties boxes that no key empties.
   hb.codeReset = ({ refs: numbers }) => {
     for (const box of current(numbers)) {
       hb.taint(box);

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, ChildStdin, Command},
@@ -27,7 +28,7 @@ impl App {
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
             .spawn()
-            .expect("bash and python3 are there; `make setup` says if not");
+            .expect("it can be run");
         let input = process.stdin.take();
         let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
         let url = lines.next_line().await.expect("readable").expect("it prints its address");
@@ -43,26 +44,75 @@ impl App {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_piece_of_news_is_written_published_and_changed_in_wagtail() {
-    let app = App::start("wagtail").await;
-    let ended = Run::new(&app.url, include_str!("../../examples/wagtail.md"))
-        .with(&["--driver", "direct", "--no-video", "--secret", "WAGTAIL_PASSWORD=env:PASSWORD"])
-        .env("PASSWORD", "a-plain-password")
-        .finish()
-        .await;
-    ended.assert_verdict("passed", None, 0);
-    app.stop().await;
+/// How often each plan runs: as often in a row as it is promised to do the same.
+const RUNS: usize = 10;
+
+/// Runs an example against its application, each time started anew, and with it its data: every run does
+/// and finds the same, and passes.
+async fn the_same_ten_times(name: &str, plan: &str, secret: &str, more: &[&str]) {
+    let secret = format!("{secret}=env:PASSWORD");
+    let mut first = None;
+    for nth in 1..=RUNS {
+        let app = App::start(name).await;
+        let ended = Run::new(&app.url, plan)
+            .with(&["--driver", "direct", "--no-video", "--secret", &secret])
+            .with(more)
+            .env("PASSWORD", "a-plain-password")
+            .finish()
+            .await;
+        ended.assert_verdict("passed", None, 0);
+        app.stop().await;
+        let told = told(&ended.results());
+        let first = first.get_or_insert_with(|| told.clone());
+        assert_eq!(told, *first, "run {nth} of {name} differs from the first");
+    }
 }
 
+/// What a run did and found, without what is another each time: times, ports, pictures.
+fn told(results: &Value) -> Vec<Value> {
+    let all = |of: &Value, what: &str, keys: &[&str]| -> Vec<Value> {
+        let list = of[what].as_array().unwrap_or_else(|| panic!("no {what} in {of}"));
+        assert!(!list.is_empty(), "no {what} in {of}");
+        list.iter().map(|one| keys.iter().map(|key| one[*key].clone()).collect()).collect()
+    };
+    let scenarios = results["scenarios"].as_array().expect("scenarios");
+    let told = scenarios.iter().map(|one| {
+        json!({
+            "scenario": one["name"],
+            "verdict": [one["verdict"], one["reasons"]],
+            "steps": all(one, "steps", &["id", "line", "tool", "action", "description", "args", "status", "code"]),
+            "assertions": all(one, "assertions", &["step", "check", "description", "passed", "verified"]),
+            "checks": all(one, "checks", &["id", "text", "status"]),
+        })
+    });
+    told.collect()
+}
+
+// agent.md 17.38
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_changed_and_a_cell_calculates_in_jupyterlab() {
-    let app = App::start("jupyterlab").await;
-    let ended = Run::new(&app.url, include_str!("../../examples/jupyterlab.md"))
-        .with(&["--driver", "direct", "--no-video", "--secret", "JUPYTER_PASSWORD=env:PASSWORD"])
-        .env("PASSWORD", "a-plain-password")
-        .finish()
-        .await;
-    ended.assert_verdict("passed", None, 0);
-    app.stop().await;
+async fn a_piece_of_news_is_written_published_and_changed_in_wagtail_ten_times_alike() {
+    let plan = include_str!("../../examples/wagtail.md");
+    the_same_ten_times("wagtail", plan, "WAGTAIL_PASSWORD", &[]).await;
+}
+
+// agent.md 17.38
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_changed_and_a_cell_calculates_in_jupyterlab_ten_times_alike() {
+    let plan = include_str!("../../examples/jupyterlab.md");
+    the_same_ten_times("jupyterlab", plan, "JUPYTER_PASSWORD", &[]).await;
+}
+
+// agent.md 17.38
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_changed_in_h2s_console_of_frames_ten_times_alike() {
+    let plan = include_str!("../../examples/h2console.md");
+    the_same_ten_times("h2console", plan, "H2_PASSWORD", &[]).await;
+}
+
+// agent.md 17.38
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waypoint_is_put_on_signal_ks_chart_of_canvases_ten_times_alike() {
+    let plan = include_str!("../../examples/signalk.md");
+    // It asks the Internet for maps, and does without.
+    the_same_ten_times("signalk", plan, "SIGNALK_PASSWORD", &["--allow-host", "127.0.0.1"]).await;
 }

@@ -91,13 +91,7 @@ fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
 
 #[test]
 fn options_of_later_versions_are_refused_by_name() {
-    for option in [
-        "--cdp=http://x",
-        "--headed",
-        "--handoff=never",
-        "--save-direct=x",
-        "--heal",
-    ] {
+    for option in ["--cdp=http://x", "--headed", "--handoff=never", "--save-direct=x", "--heal"] {
         let name = option.split('=').next().unwrap();
         refused(
             &["--url", URL, "--plan", PLAN, option],
@@ -120,7 +114,11 @@ fn a_plan_that_needs_a_model_is_refused_with_every_line() {
     refused(&["--url", URL, "--plan", ""], "plan_empty", "plan");
     refused(&["--url", URL, "--plan", "Open {{WHERE}}\nVerify \"x\""], "unknown_variable", "WHERE");
     refused(&["--url", URL, "--plan", plan, "--model", "claude-x"], "usage", "there is no key");
-    refused(&["--url", URL, "--plan", plan, "--extensions", "fly"], "usage", "no extension \"fly\"");
+    refused(
+        &["--url", URL, "--plan", plan, "--extensions", "fly"],
+        "usage",
+        "no extension \"fly\"",
+    );
     let said = handback(&["run", "--url", URL, "--plan", plan, "--driver", "model", "--json"]);
     let document: Value = serde_json::from_str(&said.stdout).expect("one JSON document");
     assert_eq!((said.exit, &document["error"]["code"]), (3, &"model_missing".into()));

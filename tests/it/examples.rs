@@ -10,7 +10,8 @@ use std::{
 use handback::agent::plan::{Plan, direct, variables::Variables};
 
 /// Names that the examples use; their values do not matter here.
-const NAMES: [&str; 3] = ["JUPYTER_PASSWORD", "SHOP_PASSWORD", "WAGTAIL_PASSWORD"];
+const NAMES: [&str; 5] =
+    ["H2_PASSWORD", "JUPYTER_PASSWORD", "SHOP_PASSWORD", "SIGNALK_PASSWORD", "WAGTAIL_PASSWORD"];
 
 #[test]
 fn every_example_runs_without_a_model_and_without_a_warning() {

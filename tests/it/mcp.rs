@@ -21,6 +21,7 @@ const ERRAND: &str = "#Case 1: Basket\nOpen /product/harbour-blanket\nClick \"Ad
     Verify there is 1 \"Basket 1\" link";
 
 /// For runs whose pictures and videos nobody looks at.
+#[expect(clippy::needless_pass_by_value, reason = "made for the call")]
 fn quick(url: &str, plan: &str, more: Value) -> Value {
     let mut given =
         json!({"url": url, "plan": plan, "viewport": "1000x600", "video": false, "keep_alive": 0});

@@ -1,6 +1,7 @@
 //! What a page does when it is told to, on real Chromium.
 
 mod acting;
+mod codes;
 mod crawling;
 mod dialogs;
 mod dragging;

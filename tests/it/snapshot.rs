@@ -1,5 +1,7 @@
 //! What a real page looks like to Handback: documents, and the tree that must be printed of them.
 
+mod oracle;
+
 use std::fmt::Write;
 
 use handback::page::{

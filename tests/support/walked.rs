@@ -32,7 +32,7 @@ pub(crate) struct Walked {
     worlds: Vec<World>,
     loaded: bool,
     _server: JoinSet<()>,
-    _browser: Chromium,
+    browser: Chromium,
 }
 
 #[derive(Clone)]
@@ -55,14 +55,23 @@ async fn answer(RawQuery(query): RawQuery) -> Html<String> {
 impl Walked {
     /// Starts a browser with one tab.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one that others may look at too. What is served on 127.0.0.1 is there as well.
+    pub(crate) async fn start_open() -> Self {
+        Self::start_with(&["--remote-debugging-port=0"]).await
+    }
+
+    async fn start_with(flags: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut server = JoinSet::new();
         server.spawn(async move {
             axum::serve(listener, Router::new().fallback(answer)).await.unwrap();
         });
-        let rules = format!("--host-resolver-rules=MAP * 127.0.0.1:{port}");
-        let (browser, wire) = Chromium::start_with(&[&rules]);
+        let rules = format!("--host-resolver-rules=MAP * 127.0.0.1:{port}, EXCLUDE 127.0.0.1");
+        let (browser, wire) = Chromium::start_with(&[&[rules.as_str()], flags].concat());
         let mut tab = Self {
             wire,
             next: 0,
@@ -71,7 +80,7 @@ impl Walked {
             worlds: Vec::new(),
             loaded: false,
             _server: server,
-            _browser: browser,
+            browser,
         };
         let targets = tab.call("", "Target.getTargets", json!({})).await;
         let page = targets["targetInfos"]
@@ -106,6 +115,28 @@ impl Walked {
     pub(crate) async fn show(&mut self, html: &str) {
         self.go("about:blank").await;
         self.go(&document("app.example", &format!("<!doctype html>{html}"))).await;
+    }
+
+    /// Goes to a page of another server.
+    pub(crate) async fn visit(&mut self, url: &str) {
+        self.go("about:blank").await;
+        self.go(url).await;
+    }
+
+    /// Where others connect, if it is open.
+    pub(crate) async fn endpoint(&self) -> String {
+        let file = self.browser.profile().join("DevToolsActivePort");
+        timeout(DEADLINE, async {
+            loop {
+                let said = std::fs::read_to_string(&file).unwrap_or_default();
+                if let Some((port, path)) = said.trim().split_once('\n') {
+                    return format!("ws://127.0.0.1:{port}{path}");
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await
+        .expect("it listens")
     }
 
     async fn go(&mut self, url: &str) {

@@ -166,3 +166,14 @@ fn none_tells_the_five_closest_names_and_several_tell_where_they_are() {
     assert_eq!((total, candidates[0].region.as_str()), (2, "listitem \"Milk\""));
     assert_eq!(candidates[1].reference.as_deref(), Some("e5"));
 }
+
+#[test]
+fn a_canvas_is_a_picture_too_and_no_other_picture_is_a_canvas() {
+    let tree = tree(&["0|img|1||Logo", "0|canvas|3|1", "0|canvas|3|2"]);
+    let last =
+        |noun| Target { ordinal: Some(Ordinal::Last), role: Some(noun), ..Target::default() };
+    assert_eq!(found(&tree, &last(RoleNoun::Canvas), Among::Clickable), ["e2"]);
+    assert_eq!(found(&tree, &last(RoleNoun::Image), Among::Clickable), ["e2"]);
+    let all = Target { role: Some(RoleNoun::Canvas), ..Target::default() };
+    assert_eq!(found(&tree, &all, Among::Clickable), ["e1", "e2"]);
+}

@@ -1,7 +1,7 @@
 //! `paste_code`: a code into the boxes, or the one field, that take it (agent.md 9.3).
 //!
-//! Real keys go to whichever box the page gives the focus to; that works where a pasted code is
-//! ignored. What stays empty gets one paste. Then every box is read back, in the page, since the code
+//! Real keys go to whichever box the page gives the focus to, and empty boxes that are full; that works
+//! where a pasted code is ignored. What stays empty gets one paste. Then every box is read back, in the page, since the code
 //! may be a secret.
 
 use serde::Deserialize;
@@ -168,7 +168,7 @@ impl Page {
         }
     }
 
-    /// Every box is tainted; if the code is a secret, it may be given there and nobody can read it.
+    /// If the code is a secret, it may be given there and nobody can read it.
     async fn veil_boxes(
         &self,
         document: &Document,
@@ -180,7 +180,6 @@ impl Page {
                 self.veil(document, *number, code).await?;
             }
         }
-        let _: bool = Browser::ask(document, "codeReset", json!({"refs": refs})).await?;
         Ok(())
     }
 
@@ -195,7 +194,30 @@ impl Page {
             let argument = json!({"refs": refs, "code": code});
             Browser::ask(document, "codeState", argument).await
         };
+        let strike_in = async |number: Option<&u32>, key: &str| -> Result<bool, CdpError> {
+            if let Some(number) = number {
+                let argument = json!({"n": number, "select": "all"});
+                Browser::ask::<serde_json::Value>(document, "focus", argument).await.map(drop)?;
+            }
+            let session = self.browser.with(|state| state.tab().map(|tab| tab.session.clone()));
+            let Some(session) = session.await? else { return Ok(false) };
+            strike(&session, key).await.map(|()| true)
+        };
+        // Every look taints the boxes.
         let mut boxes = look(&refs).await?;
+        // The last first: in many components what stands behind an emptied box moves up.
+        for _ in &refs {
+            let full = boxes.states.iter().rposition(|state| *state != BoxState::Empty);
+            let Some(full) = full else { break };
+            if !strike_in(boxes.refs.get(full), "Backspace").await? {
+                return Ok(false);
+            }
+            boxes = look(&boxes.refs).await?;
+        }
+        if boxes.states.iter().any(|state| *state != BoxState::Empty) {
+            let _: bool = Browser::ask(document, "codeReset", json!({"refs": boxes.refs})).await?;
+            boxes = look(&boxes.refs).await?;
+        }
         for (index, char) in code.iter().enumerate() {
             let Some(empty) = boxes.states.iter().position(|state| *state == BoxState::Empty)
             else {
@@ -204,15 +226,10 @@ impl Page {
             let focus = usize::try_from(boxes.focus).ok();
             let waits = focus.and_then(|at| boxes.states.get(at)) == Some(&BoxState::Empty);
             // The first goes into the first, wherever the focus is.
-            if (index == 0 || !waits)
-                && let Some(number) = boxes.refs.get(empty)
-            {
-                let argument = json!({"n": number, "select": "all"});
-                Browser::ask::<serde_json::Value>(document, "focus", argument).await.map(drop)?;
+            let into = boxes.refs.get(empty).filter(|_| index == 0 || !waits);
+            if !strike_in(into, char).await? {
+                return Ok(false);
             }
-            let session = self.browser.with(|state| state.tab().map(|tab| tab.session.clone()));
-            let Some(session) = session.await? else { return Ok(false) };
-            strike(&session, char).await?;
             boxes = look(&boxes.refs).await?;
         }
         if boxes.states.contains(&BoxState::Empty) {

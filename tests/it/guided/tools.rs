@@ -42,7 +42,7 @@ async fn every_failure_is_a_typed_error_and_a_failed_step_and_fails_nothing_by_i
         let step = &outcome.results.scenarios[0].steps[at];
         assert_eq!(step.code.as_deref().unwrap_or_default(), *code, "{name} {arguments}");
         let told = texts(&asked[at + 1]);
-        let told = told.iter().rev().find(|text| !text.starts_with("[")).unwrap();
+        let told = told.iter().rev().find(|text| !text.starts_with('[')).unwrap();
         if code.is_empty() {
             assert!(told.starts_with("ok\n"), "{told}");
         } else {
@@ -182,8 +182,7 @@ async fn a_browser_that_is_lost_is_replaced_once_and_the_scenario_goes_on() {
         }
         Answer::Say(match asked.number {
             0 => call("type_text", json!({"element": "Name field", "text": "Ada"})),
-            1 => call("click", json!({"element": "Save button"})),
-            2 => call("click", json!({"element": "Save button"})),
+            1 | 2 => call("click", json!({"element": "Save button"})),
             3 => assert_check("v1", true),
             _ => complete(true),
         })

@@ -17,10 +17,8 @@ fn means(tool: &str, given: &Value) -> Result<Meant, String> {
 }
 
 fn call(tool: &str, given: &Value) -> Call {
-    match means(tool, given).unwrap().deed {
-        Deed::Act(call) => *call,
-        other => panic!("{other:?}"),
-    }
+    let Deed::Act(call) = means(tool, given).unwrap().deed else { panic!("{tool} does not act") };
+    *call
 }
 
 // agent.md 17.1
@@ -73,15 +71,17 @@ fn a_ref_decides_and_the_description_is_its_label() {
 
 #[test]
 fn defaults_and_caps_are_those_of_the_tools() {
-    let ms = |given: Value| match call("wait", &given) {
-        Call::Sleep { time } => time.as_millis(),
-        other => panic!("{other:?}"),
+    let ms = |given: Value| {
+        let Call::Sleep { time } = call("wait", &given) else { panic!("{given}") };
+        time.as_millis()
     };
     assert_eq!((ms(json!({})), ms(json!({"ms": 30_000}))), (1_000, 10_000));
     assert!(!means("wait", &json!({"ms": 30_000})).unwrap().notes.is_empty(), "it is noted");
-    let stable = |given: Value| match call("wait_for_stable", &given) {
-        Call::WaitForStable { stable, timeout } => (stable.as_secs(), timeout.as_secs()),
-        other => panic!("{other:?}"),
+    let stable = |given: Value| {
+        let Call::WaitForStable { stable, timeout } = call("wait_for_stable", &given) else {
+            panic!("{given}")
+        };
+        (stable.as_secs(), timeout.as_secs())
     };
     assert_eq!(stable(json!({"stable_seconds": 0, "timeout_seconds": 0})), (2, 30));
     assert_eq!(stable(json!({"stable_seconds": 99, "timeout_seconds": 99})), (10, 60));
@@ -111,10 +111,8 @@ fn predicates_are_read_in_all_their_fields() {
     let one = |predicate: Value| -> Result<Predicate, String> {
         let given =
             json!({"description": "d", "passed": true, "evidence": "e", "predicate": predicate});
-        match means("assert", &given)?.deed {
-            Deed::Assert(asserted) => Ok(asserted.predicates[0].predicate.clone()),
-            other => panic!("{other:?}"),
-        }
+        let Deed::Assert(asserted) = means("assert", &given)?.deed else { panic!("{given}") };
+        Ok(asserted.predicates[0].predicate.clone())
     };
     let Predicate::Url { op, .. } =
         one(json!({"kind": "url", "op": "ends_with", "value": "/x", "part": "origin"})).unwrap()

@@ -47,6 +47,7 @@ fn descriptions_are_read() {
     check("second \"Add\" button", r#"#2 button "Add""#);
     check("the 22nd row", "#22 row");
     check("last list item", "#last item");
+    check("the last canvas", "#last canvas");
     check("the third Add to-do link", r#"#3 link "Add to-do""#);
     check("the Menu button", r#"button "Menu""#);
     check("the Add item button", r#"button "Add item""#);
