@@ -99,6 +99,11 @@ test-s3: programs
 	$(call say,the files of a run in a real S3 server)
 	@HANDBACK_VERSITYGW=$$(scripts/versitygw.sh) cargo test --locked --test s3
 
+.PHONY: test-apps
+test-apps: setup web ## Four applications that are not ours, ten runs of each: the same steps, the same verdicts
+	$(call say,four applications ten times)
+	@HANDBACK_APP_RUNS=10 cargo test --locked --test it -- apps::
+
 # Brings a cluster of its own up and down, since that is what one reads there. A `make` that is typed there
 # is nobody's part.
 .PHONY: test-quickstart

@@ -24,7 +24,7 @@ pub struct Model {
     /// Who decides where the plan needs judgement: anthropic:NAME, openai:NAME (any compatible
     /// server), or claude-… The key is ANTHROPIC_API_KEY, OPENAI_API_KEY or in the file named by
     /// HANDBACK_API_KEY_FILE [default: anthropic:claude-haiku-5-5, if there is a key]
-    #[arg(long, env = "HANDBACK_MODEL", value_name = "[PROVIDER:]NAME")]
+    #[arg(long, env = "HANDBACK_MODEL", value_name = "MODEL")]
     pub model: Option<String>,
     /// Where the model is served, for example http://127.0.0.1:11434/v1
     #[arg(long, env = "HANDBACK_BASE_URL", value_name = "URL")]
