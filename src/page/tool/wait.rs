@@ -154,6 +154,8 @@ impl Page {
             let sentence = format!("\"{}\" is {state}", text.shown());
             return Ok(Acted { data: json!({"ms": ms}), ..Acted::say(sentence) });
         }
+        // A browser that has ended meanwhile has not let the time run out.
+        self.alive().await?;
         let message = format!(
             "\"{}\" was not {state} within {} ms: {}",
             text.shown(),
@@ -178,6 +180,7 @@ impl Page {
                 ..Acted::say("what was waited for is so")
             });
         }
+        self.alive().await?;
         let message = format!("what was waited for did not come: {}", finding.detail);
         Err(Failed::new(Code::Timeout, message).with(json!({"ms": ms, "last": finding.detail})))
     }

@@ -72,16 +72,19 @@ async fn only_a_completion_over_covered_checks_that_hold_passes() {
 // agent.md 17.5
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_that_the_page_denies_fails_and_both_are_recorded() {
-    let plan = "Look.\nVerify \"Nowhere\" is visible\nVerify the url contains \"/elsewhere\"\nVerify \"Send\" button is enabled";
-    let sent = json!({
-        "description": "a greeting", "passed": true, "evidence": "seen",
-        "predicate": {"kind": "text_visible", "text": "Hello"},
-    });
+    let plan = "Look.\nVerify \"Nowhere\" is visible\nVerify \"Send\" button is enabled";
+    let claim = |check: &str, predicate: Value| {
+        call(
+            "assert",
+            json!({
+                "description": check, "passed": true, "evidence": "seen", "check": check,
+                "predicate": predicate,
+            }),
+        )
+    };
     let server = saying(vec![
-        assert_check("v1", true),
-        assert_check("v2", true),
-        assert_check("v3", true),
-        call("assert", sent),
+        claim("v1", json!({"kind": "url", "op": "contains", "value": "/elsewhere"})),
+        claim("v2", json!({"kind": "text_visible", "text": "Hello"})),
         complete(true),
     ])
     .await;
@@ -93,8 +96,10 @@ async fn a_claim_that_the_page_denies_fails_and_both_are_recorded() {
             (Some(true), false, true)
         );
         assert!(assertion.tree_sha256.is_some() && assertion.screenshot.is_some());
+        let found: Vec<_> =
+            assertion.predicates.iter().map(|one| (&*one.source, one.outcome)).collect();
+        assert_eq!(found, [("check", false), ("model", false)]);
     }
-    assert_eq!(outcome.results.scenarios[0].assertions[3].predicates[0].source, "model");
 }
 
 #[tokio::test(flavor = "multi_thread")]
