@@ -440,6 +440,7 @@ mod tests {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    // agent.md 17.13
     #[tokio::test]
     async fn a_step_has_its_final_event_before_its_picture() {
         let temp = tempfile::tempdir().unwrap();

@@ -249,6 +249,7 @@ mod tests {
         );
     }
 
+    // agent.md 17.4
     #[test]
     fn the_truth_table_row_by_row() {
         use Reason::{

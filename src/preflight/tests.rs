@@ -39,6 +39,7 @@ async fn ask(url: &Url) -> Result<Reached, Unreached> {
     once(url, manner(&policy)).await
 }
 
+// agent.md 17.24
 #[tokio::test]
 async fn any_answer_to_head_is_reachable() {
     for (answer, status) in [
@@ -67,6 +68,7 @@ async fn any_answer_to_head_is_reachable() {
     }
 }
 
+// agent.md 17.24
 #[tokio::test]
 async fn a_server_that_knows_no_head_is_asked_with_get() {
     let (url, _server) = server(|request| {
@@ -87,6 +89,7 @@ async fn a_server_that_knows_no_head_is_asked_with_get() {
     assert_eq!(ask(&url).await.unwrap().method, "GET");
 }
 
+// agent.md 17.24
 #[tokio::test]
 async fn a_server_that_never_answers_fails_at_eight_seconds() {
     let (url, _server) = server(|_| None).await;
@@ -97,6 +100,7 @@ async fn a_server_that_never_answers_fails_at_eight_seconds() {
     assert!(error.to_string().contains("did not answer within 8 s"), "{error}");
 }
 
+// agent.md 17.24
 #[tokio::test]
 async fn a_refused_connection_says_so() {
     let url = {

@@ -50,7 +50,8 @@ const RUNS: usize = 2;
 
 /// How often each plan is to run.
 fn runs() -> usize {
-    std::env::var("HANDBACK_APP_RUNS").map_or(RUNS, |text| text.parse().expect("a number of runs"))
+    let said = std::env::var_os("HANDBACK_APP_RUNS").and_then(|text| text.into_string().ok());
+    said.map_or(RUNS, |text| text.parse().expect("a number of runs"))
 }
 
 /// Runs an example against its application, each time started anew, and with it its data: every run does

@@ -63,6 +63,7 @@ fn refused(arguments: &[&str], code: &str, part: &str) {
     assert!(message.contains(part), "{part:?} is not in {message}");
 }
 
+// agent.md 17.32
 #[test]
 fn a_command_line_that_makes_no_sense_is_refused() {
     refused(&["--bogus"], "usage", "--bogus");
@@ -138,6 +139,7 @@ fn the_run_url_is_held_against_the_policy_before_anything_is_sent() {
     );
 }
 
+// agent.md 17.32
 #[test]
 fn the_environment_gives_options_and_the_command_line_wins() {
     let home = tempfile::tempdir().unwrap();
@@ -157,6 +159,7 @@ fn the_environment_gives_options_and_the_command_line_wins() {
     assert!(said.stderr.contains("--headed is not built yet"), "{said:?}");
 }
 
+// agent.md 17.29
 #[test]
 fn a_target_that_is_down_leaves_a_complete_run_directory() {
     let home = tempfile::tempdir().unwrap();

@@ -52,6 +52,7 @@ fn code(arrived: &Arrived) -> &str {
     arrived.found.code.as_ref().expect("a code").value.expose()
 }
 
+// agent.md 17.25
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_gives_each_code_once_and_only_to_its_address() {
     let server = Dovecot::start().await;
@@ -166,6 +167,7 @@ async fn a_wait_ends_with_the_run_and_may_be_for_a_sender() {
     assert_eq!(code(&found), "777777");
 }
 
+// agent.md 17.25
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailpit_gives_each_code_once_although_it_fails_in_between() {
     let site = SignUp::start(Some("qa:correct horse")).await;

@@ -23,6 +23,7 @@ mod operator;
 mod operator_process;
 mod page;
 mod pod;
+mod proof;
 mod release_pods;
 mod run;
 mod snapshot;

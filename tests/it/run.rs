@@ -51,6 +51,7 @@ fn kill(pid: u32) {
     kill_process(pid, Signal::KILL).expect("alive until now");
 }
 
+// agent.md 17.29
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_plan_passes_with_video_player_and_whole_artifacts() {
     let shop = Shop::start().await;
@@ -88,6 +89,7 @@ async fn a_failing_plan_fails_with_the_reason_the_page_gave() {
     assert!(ended.stdout.contains('✕'), "{}", ended.stdout);
 }
 
+// agent.md 17.32
 #[tokio::test(flavor = "multi_thread")]
 async fn json_is_one_document_and_nothing_else_on_standard_output() {
     let shop = Shop::start().await;
@@ -368,6 +370,7 @@ async fn two_hundred_scenarios_report_completely() {
     assert_eq!(junit.matches("<testcase").count(), 200);
 }
 
+// agent.md 17.38
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_runs_of_one_direct_plan_take_the_same_steps() {
     let shop = Shop::start().await;
@@ -401,6 +404,8 @@ async fn a_run_that_nobody_watches_ends_with_its_browser_and_not_later() {
     assert!(!ended.stderr.contains("not waited for any longer"), "{}", ended.stderr);
 }
 
+// agent.md 17.22
+// snapshot.md 8, B10
 #[tokio::test(flavor = "multi_thread")]
 async fn four_runs_at_once_do_not_disturb_each_other() {
     let shop = Shop::start().await;

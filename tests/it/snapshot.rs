@@ -171,6 +171,7 @@ async fn listeners_that_the_runner_found_make_things_clickable() {
 }
 
 // snapshot.md 8, B5
+// agent.md 17.16
 #[tokio::test]
 async fn the_walker_leaves_nothing_that_the_page_can_see() {
     let mut tab = Walked::start().await;

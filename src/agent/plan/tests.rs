@@ -34,6 +34,7 @@ fn check_clauses(line: &str, expected: &[(Option<&str>, &str)]) {
     assert_eq!(found, expected, "{line:?}");
 }
 
+// agent.md 17.2
 #[test]
 fn headers_divide_a_plan_into_scenarios() {
     check("#Case 1: A\nx\n#Case 2: B\ny", &[("Case 1: A", "x"), ("Case 2: B", "y")]);
@@ -46,6 +47,7 @@ fn headers_divide_a_plan_into_scenarios() {
     check("#Case: A\nx\n#Case: B\ny", &[("Case 1: A", "x"), ("Case 2: B", "y")]);
 }
 
+// agent.md 17.2
 #[test]
 fn every_way_to_write_a_header_is_one() {
     for (header, name) in [
@@ -74,6 +76,7 @@ fn every_way_to_write_a_header_is_one() {
     }
 }
 
+// agent.md 17.2
 #[test]
 fn lines_that_only_look_like_headers_stay_in_the_body() {
     for line in [
@@ -121,6 +124,7 @@ fn comments_go_and_leave_line_numbers() {
     check("a <!-- b", &[("Scenario 1", "a <!-- b")]);
 }
 
+// agent.md 17.2
 #[test]
 fn structural_errors_have_their_line() {
     refuse("#Case 1 A\nx", &[("header_separator", Some(1))]);
@@ -150,6 +154,7 @@ fn a_repeated_name_is_numbered_with_a_warning() {
     assert_eq!(found, [("name_repeated", Some(3)), ("name_repeated", Some(5))]);
 }
 
+// agent.md 17.2
 #[test]
 fn the_preamble_is_context_and_warns_if_it_looks_like_steps() {
     let plan = parse("\nThe shop.\n\nOpen /cart\n#Case 1: A\nx").unwrap();
@@ -182,6 +187,7 @@ fn lines_are_split_into_clauses() {
     check_clauses("Then click \"a\"", &[(None, "Then click \"a\"")]);
 }
 
+// agent.md 17.3
 #[test]
 fn list_markers_and_emphasis_are_stripped() {
     for marked in [
@@ -204,6 +210,7 @@ fn list_markers_and_emphasis_are_stripped() {
     }
 }
 
+// agent.md 17.3
 #[test]
 fn checks_are_found_where_they_stand() {
     check_clauses("Check the \"Terms\" checkbox", &[(None, "Check the \"Terms\" checkbox")]);

@@ -61,6 +61,7 @@ fn code(subject: &str, text: &str) -> Option<String> {
     letter(subject, text).extract(None).code.map(|code| code.value.expose().to_owned())
 }
 
+// agent.md 17.25
 #[test]
 fn every_mail_of_the_corpus_is_read_without_error() {
     let cases = cases();

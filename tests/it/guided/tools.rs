@@ -75,6 +75,8 @@ async fn a_ref_stays_good_when_the_model_was_told_that_its_element_is_called_oth
     assert_eq!(refs, ["e1", "e1", "e1"]);
 }
 
+// agent.md 17.13, 17.18
+// snapshot.md 8, B9
 #[tokio::test(flavor = "multi_thread")]
 async fn what_acts_tells_changes_and_shows_the_page_and_what_reads_does_not() {
     let server = ModelServer::start(|asked| {

@@ -158,6 +158,7 @@ async fn double_and_right_clicks_are_what_the_page_sees() {
     assert_eq!(bench.title().await, "menu");
 }
 
+// agent.md 17.8
 #[tokio::test]
 async fn several_matches_are_told_and_nothing_is_picked_by_chance() {
     let bench = Bench::open(&[(
@@ -223,6 +224,7 @@ async fn keys_reach_the_focused_element_and_shortcuts_edit() {
 }
 
 // snapshot.md 8, B2: scroll
+// agent.md 17.10
 #[tokio::test]
 async fn scrolling_moves_what_it_should_and_says_where_it_is() {
     let bench = Bench::open(&[(

@@ -3,6 +3,7 @@
 use super::*;
 
 // snapshot.md 8, B7: dialogs
+// agent.md 17.15
 #[tokio::test]
 async fn dialogs_never_block_the_page_and_are_told() {
     let bench = Bench::open(&[(
@@ -48,6 +49,7 @@ async fn leaving_a_page_that_asks_to_stay_is_accepted() {
 }
 
 // snapshot.md 8, B7: popups
+// agent.md 17.15
 #[tokio::test]
 async fn a_tab_that_a_click_opened_is_current_until_it_closes() {
     let bench = Bench::open(&[

@@ -11,6 +11,7 @@ fn drag(from: &str, to: &str) -> Call {
 }
 
 // snapshot.md 8, B7: hover
+// agent.md 17.15
 #[tokio::test]
 async fn the_pointer_stays_where_it_hovers_and_held_keys_go_with_a_click() {
     let bench = Bench::open(&[(

@@ -84,6 +84,7 @@ async fn typing_without_a_field_goes_to_the_focus() {
 }
 
 // snapshot.md 8, B2: select_option
+// agent.md 17.9
 #[tokio::test]
 async fn native_selects_choose_by_value_or_label_and_a_miss_lists_the_options() {
     let bench = Bench::open(&[(
@@ -108,6 +109,7 @@ async fn native_selects_choose_by_value_or_label_and_a_miss_lists_the_options() 
     bench.call(select("Late", &["Now"])).await.unwrap();
 }
 
+// agent.md 17.9
 #[tokio::test]
 async fn a_custom_combobox_is_opened_and_shows_what_was_chosen() {
     let bench = Bench::open(&[(
@@ -152,6 +154,7 @@ async fn a_custom_combobox_that_does_not_take_the_choice_is_a_failure() {
 }
 
 // snapshot.md 8, G1
+// agent.md 17.16
 #[tokio::test]
 async fn a_password_is_masked_everywhere_and_still_compared() {
     let bench = Bench::open(&[(

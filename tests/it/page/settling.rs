@@ -87,6 +87,7 @@ async fn waits(document: &str, quiet: u64, from: u64, to: u64) {
 const INNER: &str = "<p id=p></p><script>onmessage = () => { const timer = setInterval(() => p.append('x'), 50); setTimeout(() => clearInterval(timer), 3000) }</script>";
 
 // snapshot.md 8, B3
+// agent.md 17.14
 #[tokio::test]
 async fn wait_for_stable_waits_until_texts_and_children_stop_changing() {
     // (a), and (f): three seconds of changes in the page, a shadow root, a frame; then a second of quiet.
@@ -112,6 +113,7 @@ async fn wait_for_stable_waits_until_texts_and_children_stop_changing() {
     );
 }
 
+// agent.md 17.14
 #[tokio::test]
 async fn wait_for_stable_waits_for_fetches_and_navigations_and_not_for_attributes() {
     tokio::join!(
@@ -138,6 +140,7 @@ async fn wait_for_stable_waits_for_fetches_and_navigations_and_not_for_attribute
     );
 }
 
+// agent.md 17.14
 #[tokio::test]
 async fn a_page_that_never_rests_is_not_called_stable() {
     let bench = Bench::open(&[(
@@ -153,6 +156,7 @@ async fn a_page_that_never_rests_is_not_called_stable() {
     assert!(late.data["busiest"].as_str().unwrap().contains("\"p\""), "{}", late.data);
 }
 
+// agent.md 17.11
 #[tokio::test]
 async fn text_is_waited_for_and_its_absence_must_last() {
     let bench = Bench::open(&[(

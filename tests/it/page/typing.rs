@@ -90,6 +90,7 @@ fn paste(into: Option<&str>, code: impl Into<Text>) -> Call {
     Call::PasteCode { into: into.map(field), code: code.into() }
 }
 
+// agent.md 17.26
 #[tokio::test]
 async fn a_code_goes_into_whatever_takes_one_and_is_read_back() {
     let bench = Bench::open(&[
@@ -138,6 +139,8 @@ async fn a_code_goes_into_whatever_takes_one_and_is_read_back() {
     failed(bench.call_within(paste(None, "1234"), SOON).await, Code::NotFound);
 }
 
+// agent.md 17.12
+// snapshot.md 8, B8
 #[tokio::test]
 async fn a_script_gives_its_value_or_says_what_went_wrong() {
     let bench = Bench::open(&[

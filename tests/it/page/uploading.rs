@@ -29,6 +29,7 @@ const FORM: &str = "<title>t</title>
     </script>";
 
 // snapshot.md 8, B7: choosers
+// agent.md 17.15
 #[tokio::test]
 async fn files_reach_inputs_drop_zones_and_open_choosers() {
     let house = tempfile::tempdir().unwrap();

@@ -359,6 +359,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("Open /menu", "A1", r#"Navigate { url: "/menu" }"#),
 ];
 
+// agent.md 17.38
 #[test]
 fn every_action_form_is_read() {
     for (text, id, meaning) in ACTIONS {
@@ -412,6 +413,7 @@ const NO_ACTIONS: &[(&str, &[&str])] = &[
     ("press Control+Nothing", &["A2", "A7"]),
 ];
 
+// agent.md 17.38
 #[test]
 fn near_misses_of_actions_are_refused_with_the_nearest_form() {
     for (text, nearest) in NO_ACTIONS {
@@ -555,6 +557,7 @@ const CHECKS_READ: &[(&str, &str, &str)] = &[
     (r#"the alert contains "x""#, "V10", r#"Dialog { op: Contains, value: "x" }"#),
 ];
 
+// agent.md 17.38
 #[test]
 fn every_check_form_is_read() {
     for (text, id, meaning) in CHECKS_READ {
@@ -579,6 +582,7 @@ const NO_CHECKS: &[(&str, &[&str])] = &[
     (r#""A" appears often"#, &["V7"]),
 ];
 
+// agent.md 17.38
 #[test]
 fn near_misses_of_checks_are_refused_with_the_nearest_form() {
     for (text, nearest) in NO_CHECKS {

@@ -58,6 +58,7 @@ fn compared(line: &str) -> Text {
     value
 }
 
+// agent.md 17.34
 #[test]
 fn a_value_is_put_in_literally_and_never_read_again() {
     let text = typed("Type \"<{{NAME}}>\" into \"a\"");
@@ -130,6 +131,7 @@ fn secrets_stand_only_where_they_may() {
     }
 }
 
+// agent.md 17.34
 #[test]
 fn in_a_pattern_the_characters_of_a_value_mean_themselves() {
     assert_eq!(compared("Verify the title matches \"^{{RE}}$\"").expose(), r"^a\.b\*$");
@@ -230,6 +232,7 @@ fn an_unknown_variable_is_told_with_the_nearest_name() {
     );
 }
 
+// agent.md 17.34
 #[test]
 fn a_value_can_make_no_structure() {
     let value = "# Case 2: B\n\"; click \"c";
