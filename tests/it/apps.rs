@@ -44,9 +44,9 @@ impl App {
     }
 }
 
-/// How often each plan runs in a row, if nothing else is said: each run costs its application and its
-/// browser fifteen seconds of a core. `make test-apps` has ten.
-const RUNS: usize = 2;
+/// How often each plan runs in a row, if nothing else is said: a run costs its application and its browser
+/// fifteen seconds of a core. `make test-apps` has ten.
+const RUNS: usize = 1;
 
 /// How often each plan is to run.
 fn runs() -> usize {
